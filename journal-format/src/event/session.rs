@@ -1,0 +1,106 @@
+//! Events about the job, its process and its brakes.
+
+use crate::value::{DigestKind, Policy, Seq, Side};
+use serde::{Deserialize, Serialize};
+
+/// A fact about the job or the process that runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// The first record of each journal: which pair this is.
+    RootConfigured {
+        /// The job's id.
+        job: String,
+        /// The job's label, as used in conflict names.
+        label: String,
+        /// The version of the merge rules that this journal was begun with.
+        rules_version: u32,
+        /// The hash function for content.
+        digest: DigestKind,
+        /// Whether names that differ in case only are one name (either side
+        /// cannot hold both).
+        fold_case: bool,
+        /// What the user chose.
+        policy: Policy,
+    },
+    /// The user's choices changed.
+    PolicyChanged {
+        /// The choices from here on.
+        policy: Policy,
+    },
+    /// A side's root was seen for the first time, or taken over on purpose.
+    RootIdentified {
+        /// Which side.
+        side: Side,
+        /// The id in the root's marker file.
+        marker: String,
+    },
+    /// A process began to append; written before its first other event.
+    SessionStarted {
+        /// The release that writes from here on.
+        release: String,
+        /// The version of the fold that this release has.
+        fold_version: u32,
+        /// Where the session's random choices (jitter) come from.
+        seed: u64,
+    },
+    /// The process stopped cleanly; nothing is in flight.
+    SessionStopped,
+    /// The state's digest after the event before this one.
+    DigestStamped {
+        /// 128 bits over names and facets.
+        digest: [u8; 16],
+        /// The version of the fold that computed it.
+        fold_version: u32,
+    },
+    /// Acknowledged events are missing: from here on no deletion propagates
+    /// until a person approves.
+    HistoryLost {
+        /// The head that the witness beside the store remembers.
+        expected: Seq,
+        /// The head that was found.
+        found: Seq,
+    },
+    /// Planning stopped for safety.
+    HaltRaised {
+        /// Why.
+        reason: HaltReason,
+        /// The side that is endangered, or whose root is gone.
+        side: Side,
+        /// How many entries the held-back plan would delete or overwrite there.
+        count: u64,
+        /// Which plan it is, so that an approval can name it.
+        plan: [u8; 16],
+    },
+    /// A person released exactly that plan.
+    HaltApproved {
+        /// The sequence number of the halt.
+        halt: Seq,
+        /// Who asked.
+        by: String,
+    },
+    /// The reason for the halt went away by itself.
+    HaltCleared {
+        /// The sequence number of the halt.
+        halt: Seq,
+    },
+}
+
+/// Why planning stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HaltReason {
+    /// A known root is not there.
+    RootMissing,
+    /// The root is there, but it is another one (its marker differs or is gone).
+    RootReplaced,
+    /// The root lost all of its entries.
+    RootEmptied,
+    /// More deletions than the brakes allow.
+    TooManyDeletions,
+    /// Every file of a side changed at once.
+    EverythingChanged,
+    /// The server's sequence or clock went back.
+    RolledBack,
+    /// Deletions are pending while the journal has lost acknowledged events.
+    HistoryLost,
+}

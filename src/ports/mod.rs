@@ -1,0 +1,28 @@
+//! What the engine needs from the world, as traits.
+//!
+//! In: nothing. Out: the traits and value types that `executor` and `daemon` are
+//! written against and that `adapters` and the simulator implement. Invariant:
+//! every method says what is durable when it returns and what a dropped call may
+//! leave behind. Deliberately absent: implementations, async runtimes, threads.
+//! A new kind of peer is an adapter of [`Remote`], not a new trait.
+
+mod clock;
+mod content;
+mod error;
+mod local_fs;
+mod observer;
+mod remote;
+mod scan;
+mod store;
+
+pub use clock::Clock;
+pub use content::{Chunk, Source};
+pub use error::{PortError, PortResult, Task};
+pub use local_fs::{Exchanged, Leftover, LocalFs, Slot, Staged};
+pub use observer::{Observer, Progress};
+pub use remote::{Capabilities, Put, PutRequest, Remote};
+pub use scan::{
+    Hint, HintStream, Listed, Listing, RootState, ScanItem, ScanRequest, ScanStream, ScanTarget,
+    Scope, Seen,
+};
+pub use store::{Checkpoint, Store};

@@ -1,0 +1,127 @@
+//! The remote side: a server, or another folder.
+
+use super::{HintStream, PortResult, RootState, ScanRequest, ScanStream, Source, Task};
+use journal_format::event::{Expected, Kept};
+use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq};
+
+/// A remote tree. A new one is an adapter that passes the conformance suite.
+///
+/// No call reads or writes outside the remote root. Effects are durable after
+/// [`Remote::sync`], except where said otherwise.
+pub trait Remote {
+    /// Returns what this remote can do; constant while the adapter lives.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Looks at the root and its marker.
+    fn root(&self) -> Task<'_, RootState>;
+
+    /// Writes the root's marker. Durable on return.
+    fn claim_root<'a>(&'a self, marker: &'a str) -> Task<'a, ()>;
+
+    /// Lists.
+    fn scan(&self, request: ScanRequest) -> ScanStream<'_>;
+
+    /// Starts to watch or to follow the change feed.
+    ///
+    /// # Errors
+    /// `Unsupported` when only periodic scans are possible.
+    fn watch(&self) -> PortResult<HintStream<'_>>;
+
+    /// Looks at one path: nothing when it is absent.
+    fn stat<'a>(&'a self, path: &'a RelPath) -> Task<'a, Option<Entry>>;
+
+    /// Opens a file or link for reading.
+    ///
+    /// # Errors
+    /// `Precondition` when it is not `expect`.
+    fn open<'a>(&'a self, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, Box<dyn Source>>;
+
+    /// Learns a digest, by asking or by fetching.
+    ///
+    /// # Errors
+    /// `Precondition` when the path is not `expect`, before or afterwards.
+    fn hash<'a>(
+        &'a self,
+        path: &'a RelPath,
+        expect: &'a Fingerprint,
+        kind: DigestKind,
+    ) -> Task<'a, Entry>;
+
+    /// Writes a file or link whole or not at all, and verifies it.
+    ///
+    /// # Errors
+    /// `Precondition` when what stands at the path is not what the request
+    /// expects; `InDoubt` when the answer was lost. The old version is then
+    /// still there or was replaced whole.
+    fn put<'a>(&'a self, request: PutRequest<'a>) -> Task<'a, Put>;
+
+    /// Waits until all that succeeded before this call is durable.
+    fn sync(&self) -> Task<'_, ()>;
+
+    /// Creates a directory at a free path.
+    ///
+    /// # Errors
+    /// `Precondition` when the path is taken or its parent is not there.
+    fn make_dir<'a>(&'a self, path: &'a RelPath) -> Task<'a, Entry>;
+
+    /// Renames, never replacing anything, right after `from` was seen to be
+    /// `expect` (for directories: kind and identity).
+    fn rename<'a>(
+        &'a self,
+        from: &'a RelPath,
+        to: &'a RelPath,
+        expect: &'a Fingerprint,
+    ) -> Task<'a, Entry>;
+
+    /// Removes a file, a link or an empty directory that is `expect`.
+    ///
+    /// # Errors
+    /// `Precondition` when it is something else or a directory with entries.
+    fn remove<'a>(&'a self, id: Seq, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, ()>;
+
+    /// Clears what earlier processes left half done (temporary files). Whatever
+    /// could be a user's bytes is put back beside its place, never deleted.
+    fn tidy_up(&self) -> Task<'_, ()>;
+}
+
+/// What a remote can do, as data: planning reads this, never a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The hash function whose digests it gives or verifies.
+    pub digest: DigestKind,
+    /// Whether it can hold symbolic links.
+    pub symlinks: bool,
+    /// Whether names that differ in case only are one name.
+    pub fold_case: bool,
+    /// Whether [`Remote::watch`] can work.
+    pub watch: bool,
+    /// Transfers that may be in flight at once.
+    pub transfers_max: usize,
+}
+
+/// A write to a remote.
+pub struct PutRequest<'a> {
+    /// The operation's id, for temporary names.
+    pub id: Seq,
+    /// Where.
+    pub path: &'a RelPath,
+    /// What.
+    pub source: Box<dyn Source>,
+    /// What must be there right before.
+    pub replaces: &'a Expected,
+    /// The digest to compute on the way.
+    pub digest: DigestKind,
+}
+
+/// What a write to a remote gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// The version that was read, with its digest.
+    pub source: Entry,
+    /// What stands at the path now, with its digest.
+    pub entry: Entry,
+    /// Bytes of content sent.
+    pub bytes: u64,
+    /// An unexpected version that came in between and was kept beside the path.
+    pub kept: Vec<Kept>,
+}

@@ -1,0 +1,40 @@
+//! The journal's place.
+
+use super::Task;
+use journal_format::event::Record;
+use journal_format::value::Seq;
+
+/// One job's journal and its checkpoint cache. One process at a time.
+pub trait Store {
+    /// Returns the last durable sequence number; 0 for an empty journal.
+    fn head(&self) -> Seq;
+
+    /// Appends records whose sequence numbers follow the head. Durable on
+    /// return. A dropped call may have appended all of them or none.
+    ///
+    /// # Errors
+    /// Any error is fatal for this store: stop, reopen, recover.
+    fn append(&self, records: Vec<Record>) -> Task<'_, ()>;
+
+    /// Reads up to `limit` records from `from` on, in order.
+    ///
+    /// # Errors
+    /// `Fatal` for damage, with its place.
+    fn read(&self, from: Seq, limit: usize) -> Task<'_, Vec<Record>>;
+
+    /// Returns the newest usable checkpoint. Damaged ones are no error: they
+    /// are passed over.
+    fn checkpoint(&self) -> Task<'_, Option<Checkpoint>>;
+
+    /// Replaces the checkpoint. It may be lost without harm.
+    fn save_checkpoint(&self, checkpoint: Checkpoint) -> Task<'_, ()>;
+}
+
+/// A cache of folded state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The last event that it covers.
+    pub seq: Seq,
+    /// The state, as `sync-core` encodes it (with its own digest).
+    pub bytes: Vec<u8>,
+}
