@@ -1,0 +1,110 @@
+//! Where operations are or just were at work.
+//!
+//! A listing may have been read before an operation's effect and arrive after its
+//! success: taken at its word, it would say that a file we just brought is gone. So
+//! a scan does not judge a path at which an operation was open at any time since
+//! the scan began; such paths are looked at again.
+
+use journal_format::event::{Action, Displaced, Operation};
+use journal_format::value::{RelPath, Seq, Side};
+use std::collections::BTreeMap;
+
+/// The paths of operations.
+#[derive(Debug, Default)]
+pub(crate) struct Busy {
+    /// Single paths.
+    paths: BTreeMap<(Side, RelPath), Span>,
+    /// Directories that move, with all below.
+    trees: BTreeMap<(Side, RelPath), Span>,
+}
+
+#[derive(Debug, Default)]
+struct Span {
+    open: usize,
+    ended: Seq,
+}
+
+impl Busy {
+    pub(crate) fn started(&mut self, operation: &Operation) {
+        self.each(operation, |span| span.open += 1);
+    }
+
+    pub(crate) fn ended(&mut self, operation: &Operation, at: Seq) {
+        self.each(operation, |span| {
+            span.open = span.open.saturating_sub(1);
+            span.ended = at;
+        });
+    }
+
+    /// Forgets what ended before the oldest running scan began; everything that
+    /// ended when none runs.
+    pub(crate) fn prune(&mut self, oldest_scan: Option<Seq>) {
+        let matters =
+            |span: &Span| span.open > 0 || oldest_scan.is_some_and(|started| span.ended > started);
+        self.paths.retain(|_, span| matters(span));
+        self.trees.retain(|_, span| matters(span));
+    }
+
+    /// Tells whether an operation was open at a path since a scan began.
+    pub(crate) fn covers(&self, side: Side, path: &RelPath, since: Seq) -> bool {
+        if self.paths.is_empty() && self.trees.is_empty() {
+            return false;
+        }
+        let matters = |span: &Span| span.open > 0 || span.ended > since;
+        self.paths.get(&(side, path.clone())).is_some_and(matters)
+            || self
+                .trees
+                .iter()
+                .any(|((on, top), span)| *on == side && matters(span) && path.is_within(top))
+    }
+
+    /// Tells whether an operation is open at a path now.
+    pub(crate) fn is_open_at(&self, side: Side, path: &RelPath) -> bool {
+        self.covers(side, path, Seq(u64::MAX))
+    }
+
+    /// Tells whether an operation is open at or below a path now.
+    pub(crate) fn is_open_below(&self, side: Side, top: &RelPath) -> bool {
+        let below = |paths: &BTreeMap<(Side, RelPath), Span>| {
+            paths
+                .range((side, top.clone())..)
+                .take_while(|((on, path), _)| {
+                    *on == side && path.as_str().starts_with(top.as_str())
+                })
+                .any(|((_, path), span)| span.open > 0 && path.is_within(top))
+        };
+        below(&self.paths) || below(&self.trees)
+    }
+
+    fn each(&mut self, operation: &Operation, mut change: impl FnMut(&mut Span)) {
+        let mut path = |side: Side, path: &RelPath| {
+            change(self.paths.entry((side, path.clone())).or_default());
+        };
+        match &operation.action {
+            Action::Transfer {
+                from,
+                source,
+                target,
+                displaced,
+                ..
+            } => {
+                path(*from, source);
+                path(from.other(), target);
+                if let Displaced::ConflictCopy(copy) = displaced {
+                    path(from.other(), copy);
+                }
+            }
+            Action::MakeDirectory { side, path: place }
+            | Action::Remove {
+                side, path: place, ..
+            } => {
+                path(*side, place);
+            }
+            Action::Hash { .. } => {}
+            Action::Move { side, from, to, .. } => {
+                change(self.trees.entry((*side, from.clone())).or_default());
+                change(self.trees.entry((*side, to.clone())).or_default());
+            }
+        }
+    }
+}

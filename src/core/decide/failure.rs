@@ -1,0 +1,68 @@
+//! What a failed operation means for the next try.
+
+use super::Ledger;
+use crate::limits;
+use journal_format::event::{Event, FailureClass, OperationEvent};
+use journal_format::value::Seq;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Appends the failure of an open operation.
+pub(crate) fn failed(
+    ledger: &mut Ledger,
+    operation: Seq,
+    class: FailureClass,
+    detail: &str,
+    retry_after_ms: Option<u64>,
+) {
+    let state = &ledger.state;
+    let Some(open) = state.open.get(&operation) else {
+        return;
+    };
+    let known = open.node.and_then(|(node, _)| state.failures.get(&node));
+    let count = known.map_or(0, |failure| failure.count);
+    let wait = i64::try_from(retry_after_ms.unwrap_or(0)).unwrap_or(i64::MAX);
+    let wait = wait
+        .min(limits::BACKOFF_LASTING_MAX_MS)
+        .max(backoff_ms(class, count));
+    let jitter = jitter_ms(state.seed, operation, wait);
+    let retry_at = ledger.now.plus_millis(wait).plus_millis(jitter);
+    let failed = OperationEvent::Failed {
+        operation,
+        class,
+        detail: cut(detail),
+        retry_at: Some(retry_at),
+    };
+    ledger.emit(Event::Operation(failed));
+}
+
+/// How long to wait after `count` earlier failures.
+const fn backoff_ms(class: FailureClass, count: u32) -> i64 {
+    let (first, longest) = match class {
+        FailureClass::Retry | FailureClass::Precondition | FailureClass::NoSpace => {
+            (limits::BACKOFF_FIRST_MS, limits::BACKOFF_MAX_MS)
+        }
+        FailureClass::InDoubt => (0, limits::BACKOFF_MAX_MS),
+        FailureClass::Auth
+        | FailureClass::Unsupported
+        | FailureClass::Denied
+        | FailureClass::Fatal => (limits::BACKOFF_LASTING_MS, limits::BACKOFF_LASTING_MAX_MS),
+    };
+    let doublings = if count > 16 { 16 } else { count };
+    let wait = first << doublings;
+    if wait > longest { longest } else { wait }
+}
+
+/// Up to a tenth of the wait, from the session's journaled seed, so that many
+/// clients do not come back at once and a replay waits alike.
+fn jitter_ms(seed: u64, operation: Seq, wait_ms: i64) -> i64 {
+    let random = xxh3_64_with_seed(&operation.0.to_be_bytes(), seed) >> 1;
+    i64::try_from(random).unwrap_or(0) % (wait_ms / 10 + 1)
+}
+
+fn cut(detail: &str) -> String {
+    let mut end = detail.len().min(limits::DETAIL_BYTES_MAX);
+    while !detail.is_char_boundary(end) {
+        end -= 1;
+    }
+    detail[..end].to_owned()
+}

@@ -1,0 +1,197 @@
+//! Compares a directory's listing with what is known of it.
+
+use super::{Busy, Ledger, Round};
+use crate::input::Sight;
+use crate::tree::{NodeId, Presence, canonical, key};
+use journal_format::event::{Event, ObservationEvent, UnknownReason};
+use journal_format::value::{Entry, Kind, RelPath};
+use std::collections::BTreeSet;
+
+impl Round {
+    pub(super) fn compare(
+        &mut self,
+        ledger: &mut Ledger,
+        busy: &Busy,
+        directory: NodeId,
+        path: &RelPath,
+        names: Option<&[String]>,
+        entries: Vec<(String, Sight)>,
+    ) {
+        self.confirm(ledger, directory, path);
+        let twins = twins(ledger, self, directory, &entries);
+        let mut seen = Vec::with_capacity(entries.len());
+        for (place, (name, sight)) in entries.into_iter().enumerate() {
+            let child = ledger.state.tree.child(self.side, directory, &name);
+            seen.extend(child);
+            let sight = if twins.contains(&place) {
+                Sight::Unknown(UnknownReason::NameTwin)
+            } else {
+                sight
+            };
+            self.compare_one(ledger, busy, (path, &name), child, sight);
+        }
+        seen.sort_unstable();
+        let lost: Vec<NodeId> = match names {
+            None => {
+                let known = ledger.state.tree.children(self.side, directory);
+                known.filter(|id| seen.binary_search(id).is_err()).collect()
+            }
+            Some(names) => {
+                let known = names
+                    .iter()
+                    .filter_map(|name| ledger.state.tree.child(self.side, directory, name));
+                known.filter(|id| seen.binary_search(id).is_err()).collect()
+            }
+        };
+        for id in lost {
+            let Some(path) = ledger.state.tree.path(self.side, id) else {
+                continue;
+            };
+            if busy.covers(self.side, &path, self.since) {
+                self.again.insert(path);
+            } else if !self.fresh.contains_key(&path) {
+                self.miss(ledger, id);
+            }
+        }
+    }
+
+    /// A directory that could not be listed before was listed now.
+    fn confirm(&mut self, ledger: &mut Ledger, directory: NodeId, path: &RelPath) {
+        if let Some(entry) = self.unconfirmed.remove(&directory) {
+            self.observed(ledger, path.clone(), entry);
+        }
+    }
+
+    fn compare_one(
+        &mut self,
+        ledger: &mut Ledger,
+        busy: &Busy,
+        (directory, name): (&RelPath, &str),
+        child: Option<NodeId>,
+        sight: Sight,
+    ) {
+        if let (Some(child), Sight::Entry(entry)) = (child, &sight)
+            && self.is_as_known(ledger, child, entry)
+        {
+            return;
+        }
+        // A name that is too long to be journaled cannot have been known either.
+        let Ok(path) = directory.join(name) else {
+            return;
+        };
+        match sight {
+            Sight::Unknown(reason) => self.unknown(ledger, busy, child, &path, reason),
+            Sight::Entry(_) if busy.covers(self.side, &path, self.since) => {
+                self.again.insert(path);
+            }
+            Sight::Entry(entry) => self.differs(ledger, child, path, entry),
+        }
+    }
+
+    fn is_as_known(&self, ledger: &Ledger, child: NodeId, entry: &Entry) -> bool {
+        let tree = &ledger.state.tree;
+        let (node, facet) = (tree.node(child), tree.facet(child, self.side));
+        facet.is_present()
+            && node.kind == entry.kind()
+            && tree.is_version(node.kind, &facet.facts, &entry.fingerprint)
+            && (entry.digest.is_none() || entry.digest == facet.facts.digest)
+    }
+
+    /// Something else stands at a path than is known there.
+    fn differs(&mut self, ledger: &mut Ledger, child: Option<NodeId>, path: RelPath, entry: Entry) {
+        let Some(child) = child else {
+            return self.hold(ledger, path, entry);
+        };
+        let tree = &ledger.state.tree;
+        let (node, facet) = (tree.node(child), tree.facet(child, self.side));
+        if let Presence::Unknown(reason) = facet.presence {
+            let shut = matches!(
+                reason,
+                UnknownReason::Unreadable | UnknownReason::MountPoint
+            );
+            if shut && node.kind == Kind::Directory && entry.kind() == Kind::Directory {
+                self.unconfirmed.insert(child, entry);
+            } else {
+                self.observed(ledger, path, entry);
+            }
+            return;
+        }
+        let known = facet.facts.identity();
+        let same_object = known.is_none() || known == entry.fingerprint.identity;
+        if node.kind == entry.kind() && same_object {
+            self.observed(ledger, path, entry);
+        } else {
+            self.miss(ledger, child);
+            self.hold(ledger, path, entry);
+        }
+    }
+
+    /// A side cannot speak of a path.
+    pub(super) fn unknown(
+        &mut self,
+        ledger: &mut Ledger,
+        busy: &Busy,
+        child: Option<NodeId>,
+        path: &RelPath,
+        reason: UnknownReason,
+    ) {
+        if path.is_root() || busy.covers(self.side, path, self.since) {
+            return;
+        }
+        let known = child.map(|id| ledger.state.tree.facet(id, self.side).presence);
+        let is_news = match known {
+            None => reason != UnknownReason::Excluded,
+            Some(presence) => presence != Presence::Unknown(reason),
+        };
+        if is_news {
+            let (side, path) = (self.side, path.clone());
+            let unknown = ObservationEvent::Unknown { side, path, reason };
+            ledger.emit(Event::Observation(unknown));
+        }
+    }
+}
+
+/// Finds the entries whose names mean the same as another entry's. The one that is
+/// known keeps the name, or else the first by its bytes.
+fn twins(
+    ledger: &Ledger,
+    round: &Round,
+    directory: NodeId,
+    entries: &[(String, Sight)],
+) -> BTreeSet<usize> {
+    let tree = &ledger.state.tree;
+    let fold_case = tree.fold_case();
+    let plain = |name: &String| name.is_ascii() && !fold_case;
+    let mut twins = BTreeSet::new();
+    if entries.iter().all(|(name, _)| plain(name)) {
+        return twins;
+    }
+    let keys: Vec<u32> = entries
+        .iter()
+        .map(|(name, _)| key(&canonical(name, fold_case)))
+        .collect();
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    let is_known = |place: usize| {
+        let child = tree.child(round.side, directory, &entries[place].0);
+        child.is_some_and(|id| tree.facet(id, round.side).is_present())
+    };
+    order.sort_by(|one, other| {
+        keys[*one]
+            .cmp(&keys[*other])
+            .then_with(|| entries[*one].0.cmp(&entries[*other].0))
+    });
+    for group in order.chunk_by(|one, other| keys[*one] == keys[*other]) {
+        let keeper = group
+            .iter()
+            .copied()
+            .find(|place| is_known(*place))
+            .unwrap_or(group[0]);
+        let kept = canonical(&entries[keeper].0, fold_case);
+        twins.extend(
+            group.iter().copied().filter(|place| {
+                *place != keeper && canonical(&entries[*place].0, fold_case) == kept
+            }),
+        );
+    }
+    twins
+}

@@ -1,0 +1,174 @@
+//! Tells moves from deletions and creations, once a scan is complete.
+//!
+//! An object that stands at a new path while it is missing from its old one has
+//! moved. Identity alone is no proof where inodes are used again: without a birth
+//! time, size and time must agree as well. What cannot be told stays a deletion and
+//! a creation: that costs traffic, never data.
+
+use super::{Busy, Ledger, Round};
+use crate::tree::NodeId;
+use journal_format::event::{Event, ObservationEvent, PathMove};
+use journal_format::value::{Entry, Identity, Kind, RelPath};
+
+impl Round {
+    /// Decides what the sight at `path` is, and takes it off the list.
+    pub(super) fn settle(&mut self, ledger: &mut Ledger, busy: &Busy, path: &RelPath) {
+        let Some(entry) = self.fresh.get(path).cloned() else {
+            return;
+        };
+        let standing = ledger.state.tree.lookup(self.side, path);
+        let newcomer = self.moved_here(ledger, &entry);
+        if newcomer.is_some() && newcomer == standing {
+            self.arrived(ledger, busy, path, entry);
+            return;
+        }
+        let mut chain = Vec::new();
+        chain.extend(newcomer.map(|node| (node, path.clone(), entry.clone())));
+        self.clear_way(ledger, busy, standing, &entry, &mut chain);
+        if newcomer.is_none() && !self.is_done(path) {
+            self.arrived(ledger, busy, path, entry);
+        }
+    }
+
+    /// Finds the missing node that an entry is.
+    fn moved_here(&self, ledger: &Ledger, entry: &Entry) -> Option<NodeId> {
+        let tree = &ledger.state.tree;
+        let identity = entry.fingerprint.identity?;
+        let node = *self.candidates.get(&identity)?;
+        let known = tree.get(node)?;
+        let facts = &tree.facet(node, self.side).facts;
+        let is_certain = is_unique(identity)
+            || entry.kind() == Kind::Directory
+            || facts.size == entry.fingerprint.size && facts.mtime_ns == entry.fingerprint.mtime_ns;
+        let is_free = facts.identity() == Some(identity)
+            && (self.missing.contains(&node)
+                || tree
+                    .ancestors(self.side, node)
+                    .any(|id| self.missing.contains(&id)));
+        (known.kind == entry.kind() && is_certain && is_free).then_some(node)
+    }
+
+    /// Sees to it that whoever stands in the way of `chain`'s first move leaves:
+    /// to where it was seen, in a ring with the others if need be, or as gone.
+    fn clear_way(
+        &mut self,
+        ledger: &mut Ledger,
+        busy: &Busy,
+        standing: Option<NodeId>,
+        entry: &Entry,
+        chain: &mut Vec<(NodeId, RelPath, Entry)>,
+    ) {
+        let mut next = standing;
+        while let Some(node) = next {
+            if chain.iter().any(|(moving, ..)| *moving == node) {
+                return self.move_together(ledger, busy, chain);
+            }
+            if let Some((to, entry)) = self.seen_elsewhere(ledger, node) {
+                next = ledger.state.tree.lookup(self.side, &to);
+                chain.push((node, to, entry));
+                continue;
+            }
+            let replaced = chain.is_empty() && ledger.state.tree.node(node).kind == entry.kind();
+            if !replaced && let Some(path) = ledger.state.tree.path(self.side, node) {
+                self.missing.remove(&node);
+                self.gone(ledger, busy, &path);
+            }
+            break;
+        }
+        while let Some(step) = chain.pop() {
+            self.move_together(ledger, busy, &mut vec![step]);
+        }
+    }
+
+    /// Finds where a displaced node was seen, if its new directory is known.
+    fn seen_elsewhere(&self, ledger: &Ledger, node: NodeId) -> Option<(RelPath, Entry)> {
+        let identity = ledger.state.tree.identity(node, self.side)?;
+        let path = self.fresh_by_identity.get(&identity)?;
+        let entry = self.fresh.get(path)?;
+        let directory = ledger.state.tree.lookup(self.side, &path.parent()?)?;
+        let known = ledger.state.tree.node(directory).kind == Kind::Directory;
+        (known && self.moved_here(ledger, entry) == Some(node))
+            .then(|| (path.clone(), entry.clone()))
+    }
+
+    fn move_together(
+        &mut self,
+        ledger: &mut Ledger,
+        busy: &Busy,
+        chain: &mut Vec<(NodeId, RelPath, Entry)>,
+    ) {
+        let tree = &ledger.state.tree;
+        let mut moves = Vec::new();
+        let mut done = Vec::new();
+        for (node, to, entry) in chain.drain(..) {
+            self.missing.remove(&node);
+            let Some(from) = tree.path(self.side, node) else {
+                continue;
+            };
+            if [&from, &to]
+                .into_iter()
+                .any(|path| busy.covers(self.side, path, self.since))
+            {
+                self.fresh.remove(&to);
+                self.again.extend([from, to]);
+                continue;
+            }
+            done.push((to.clone(), entry.kind()));
+            moves.push(PathMove { from, to, entry });
+        }
+        if moves.is_empty() {
+            return;
+        }
+        let side = self.side;
+        ledger.emit(Event::Observation(ObservationEvent::Moved { side, moves }));
+        for (path, kind) in done {
+            self.fresh.remove(&path);
+            if kind == Kind::Directory {
+                self.release_held(ledger, busy, &path);
+            }
+        }
+    }
+
+    /// A sight that is no move: something new, or a replacement in place.
+    fn arrived(&mut self, ledger: &mut Ledger, busy: &Busy, path: &RelPath, entry: Entry) {
+        self.fresh.remove(path);
+        if busy.covers(self.side, path, self.since) {
+            self.again.insert(path.clone());
+            return;
+        }
+        let kind = entry.kind();
+        if let Some(standing) = ledger.state.tree.lookup(self.side, path) {
+            self.missing.remove(&standing);
+        }
+        self.observed(ledger, path.clone(), entry);
+        if kind == Kind::Directory {
+            self.release_held(ledger, busy, path);
+        }
+    }
+
+    fn is_done(&self, path: &RelPath) -> bool {
+        !self.fresh.contains_key(path)
+    }
+
+    /// Takes up what was held back about a directory that is known now.
+    fn release_held(&mut self, ledger: &mut Ledger, busy: &Busy, directory: &RelPath) {
+        let below: Vec<RelPath> = self
+            .held
+            .range(directory.clone()..)
+            .map(|(path, _)| path)
+            .take_while(|path| path.as_str().starts_with(directory.as_str()))
+            .filter(|path| path.is_within(directory))
+            .cloned()
+            .collect();
+        for path in below {
+            for found in self.held.remove(&path).unwrap_or_default() {
+                self.accept(ledger, busy, found);
+            }
+        }
+    }
+}
+
+/// Server ids and inodes with a birth time are not used again.
+fn is_unique(identity: Identity) -> bool {
+    identity.device == 0 || identity.born_ns != 0
+}

@@ -1,0 +1,202 @@
+//! One scan of one side, from its start to its verdict.
+//!
+//! Changes in place are facts at once. What is missing and what is new is held back
+//! until the scan is complete: only then can a move be told from a deletion and a
+//! creation, and only then is anything proven absent. When the side has nothing yet,
+//! nothing can have moved and new entries become facts as they come.
+
+use super::{Busy, Ledger};
+use crate::input::Found;
+use crate::tree::NodeId;
+use journal_format::event::{Event, ObservationEvent};
+use journal_format::value::{Entry, Identity, Kind, RelPath, Seq, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A scan that runs.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(super) side: Side,
+    pub(super) epoch: u64,
+    /// The state that the first listing can be compared with.
+    pub(super) since: Seq,
+    /// Whether the whole side is scanned.
+    pub(super) whole: bool,
+    /// Whether the side had nothing when the scan began.
+    pub(super) streaming: bool,
+    /// Parts about directories that are not known yet or not the known ones.
+    pub(super) held: BTreeMap<RelPath, Vec<Found>>,
+    /// What stands where nothing, or something else, is known.
+    pub(super) fresh: BTreeMap<RelPath, Entry>,
+    pub(super) fresh_by_identity: BTreeMap<Identity, RelPath>,
+    /// Known nodes that were not found, or found replaced by another object.
+    pub(super) missing: BTreeSet<NodeId>,
+    pub(super) candidates: BTreeMap<Identity, NodeId>,
+    /// Directories of which a side could not speak and which can be entered again.
+    pub(super) unconfirmed: BTreeMap<NodeId, Entry>,
+    /// Paths that an operation touched meanwhile.
+    pub(super) again: BTreeSet<RelPath>,
+}
+
+impl Round {
+    pub(crate) fn new(ledger: &Ledger, side: Side, epoch: u64, whole: bool) -> Self {
+        let present = ledger.state.tree.counts().present[crate::tree::index(side)];
+        Self {
+            side,
+            epoch,
+            since: ledger.state.seq,
+            whole,
+            streaming: present == 0 && ledger.state.tree.unknown().len() == 0,
+            held: BTreeMap::new(),
+            fresh: BTreeMap::new(),
+            fresh_by_identity: BTreeMap::new(),
+            missing: BTreeSet::new(),
+            candidates: BTreeMap::new(),
+            unconfirmed: BTreeMap::new(),
+            again: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) const fn since(&self) -> Seq {
+        self.since
+    }
+
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Takes a part of the scan.
+    pub(crate) fn accept(&mut self, ledger: &mut Ledger, busy: &Busy, found: Found) {
+        let directory = match &found {
+            Found::Listing { directory, .. } | Found::Unlisted { directory, .. } => directory,
+        };
+        let known = ledger
+            .state
+            .tree
+            .directory_mut(self.side, directory.as_str());
+        let known = known.filter(|id| {
+            ledger.state.tree.node(*id).kind == Kind::Directory && !self.is_fresh(directory)
+        });
+        let Some(node) = known else {
+            self.held.entry(directory.clone()).or_default().push(found);
+            return;
+        };
+        match found {
+            Found::Listing {
+                directory,
+                names,
+                entries,
+            } => {
+                self.compare(ledger, busy, node, &directory, names.as_deref(), entries);
+            }
+            Found::Unlisted { directory, reason } => {
+                self.unconfirmed.remove(&node);
+                self.unknown(ledger, busy, Some(node), &directory, reason);
+            }
+        }
+    }
+
+    /// Ends the scan. Returns the paths to look at again.
+    pub(crate) fn finish(
+        mut self,
+        ledger: &mut Ledger,
+        busy: &Busy,
+        complete: bool,
+    ) -> BTreeSet<RelPath> {
+        if !complete {
+            return self.again;
+        }
+        while let Some(path) = self.next_fresh() {
+            self.settle(ledger, busy, &path);
+        }
+        self.report_gone(ledger, busy);
+        self.again
+    }
+
+    /// Directories first: what a new directory holds may have come from anywhere.
+    fn next_fresh(&self) -> Option<RelPath> {
+        let mut directories = self
+            .fresh
+            .iter()
+            .filter(|(_, entry)| entry.kind() == Kind::Directory);
+        directories
+            .next()
+            .or_else(|| self.fresh.iter().next())
+            .map(|(path, _)| path.clone())
+    }
+
+    fn report_gone(&self, ledger: &mut Ledger, busy: &Busy) {
+        let tree = &ledger.state.tree;
+        let mut gone: Vec<RelPath> = self
+            .missing
+            .iter()
+            .filter(|id| tree.get(**id).is_some())
+            .filter_map(|id| tree.path(self.side, *id))
+            .collect();
+        gone.sort();
+        for path in gone {
+            self.gone(ledger, busy, &path);
+        }
+    }
+
+    /// Appends that a path is gone, if something is still known there.
+    pub(super) fn gone(&self, ledger: &mut Ledger, busy: &Busy, path: &RelPath) {
+        let is_known = ledger.state.tree.lookup(self.side, path).is_some();
+        if is_known && !busy.covers(self.side, path, self.since) {
+            let (side, epoch) = (self.side, self.epoch);
+            ledger.emit(Event::Observation(ObservationEvent::Gone {
+                side,
+                path: path.clone(),
+                epoch,
+            }));
+        }
+    }
+
+    pub(super) fn observed(&self, ledger: &mut Ledger, path: RelPath, entry: Entry) {
+        let side = self.side;
+        ledger.emit(Event::Observation(ObservationEvent::Observed {
+            side,
+            path,
+            entry,
+        }));
+    }
+
+    /// Tells whether a directory, or one above it, is new or another one.
+    fn is_fresh(&self, directory: &RelPath) -> bool {
+        if self.fresh.is_empty() {
+            return false;
+        }
+        let mut next = Some(directory.clone());
+        while let Some(path) = next {
+            if self.fresh.contains_key(&path) {
+                return true;
+            }
+            next = path.parent();
+        }
+        false
+    }
+
+    /// Holds a sight back until the scan is complete.
+    pub(super) fn hold(&mut self, ledger: &mut Ledger, path: RelPath, entry: Entry) {
+        if self.streaming {
+            return self.observed(ledger, path, entry);
+        }
+        if let Some(identity) = entry.fingerprint.identity {
+            self.fresh_by_identity.insert(identity, path.clone());
+        }
+        self.fresh.insert(path, entry);
+    }
+
+    /// Notes that a node is not where it was. It and what it took along may turn
+    /// up elsewhere.
+    pub(super) fn miss(&mut self, ledger: &Ledger, node: NodeId) {
+        if !self.missing.insert(node) {
+            return;
+        }
+        let tree = &ledger.state.tree;
+        for id in tree.subtree(self.side, node) {
+            if let Some(identity) = tree.identity(id, self.side) {
+                self.candidates.entry(identity).or_insert(id);
+            }
+        }
+    }
+}

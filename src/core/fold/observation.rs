@@ -1,0 +1,278 @@
+//! Observation events: one facet of one side changes.
+//!
+//! Pairing happens here: what appears at a place that the other side or the
+//! baseline knows, and that this side lacks, is that node. So creations on both
+//! sides meet, a deleted file that comes back is itself again, and a child found
+//! under a moved directory is the child of that directory, not of a path.
+
+use crate::state::State;
+use crate::tree::{Facet, Facts, Location, NodeId, Presence, Tree};
+use journal_format::event::{ObservationEvent, PathMove};
+use journal_format::value::{Entry, Kind, RelPath, Side};
+
+pub(super) fn fold(state: &mut State, event: &ObservationEvent) {
+    match event {
+        ObservationEvent::Observed { side, path, entry } => {
+            if let Some(node) = observed(&mut state.tree, *side, path, entry) {
+                reconsider(state, node);
+            }
+        }
+        ObservationEvent::Moved { side, moves } => moved(state, *side, moves),
+        ObservationEvent::Gone { side, path, .. } => {
+            if let Some(node) = state.tree.lookup_mut(*side, path.as_str()) {
+                reconsider(state, node);
+                gone(&mut state.tree, *side, node);
+            }
+        }
+        ObservationEvent::Unknown { side, path, reason } => {
+            let presence = Presence::Unknown(*reason);
+            let tree = &mut state.tree;
+            if let Some(node) = tree.lookup_mut(*side, path.as_str()) {
+                let facet = Facet {
+                    presence,
+                    ..*tree.facet(node, *side)
+                };
+                tree.set_facet(node, *side, facet);
+            } else {
+                place(tree, *side, path, None, presence, Facts::NONE);
+            }
+        }
+        ObservationEvent::Hashed {
+            side,
+            path,
+            fingerprint,
+            digest,
+        } => {
+            let tree = &mut state.tree;
+            let Some(node) = tree.lookup_mut(*side, path.as_str()) else {
+                return;
+            };
+            let facet = *tree.facet(node, *side);
+            if tree.is_version(tree.node(node).kind, &facet.facts, fingerprint) {
+                let facts = Facts {
+                    digest: Some(*digest),
+                    ..facet.facts
+                };
+                tree.set_facet(node, *side, Facet { facts, ..facet });
+            }
+        }
+    }
+}
+
+/// A failed node changed: it is tried again at once, unless it keeps failing.
+fn reconsider(state: &mut State, node: NodeId) {
+    if let Some(failure) = state.failures.get_mut(&node)
+        && failure.count < crate::limits::TRIES_MAX
+    {
+        failure.retry_at = Some(state.time);
+    }
+}
+
+/// Puts an entry at a path of a side. Returns its node, or nothing when its
+/// directory is not known there.
+pub(super) fn observed(
+    tree: &mut Tree,
+    side: Side,
+    path: &RelPath,
+    entry: &Entry,
+) -> Option<NodeId> {
+    let mut facts = tree.facts(entry);
+    let Some(node) = tree.lookup_mut(side, path.as_str()) else {
+        return place(
+            tree,
+            side,
+            path,
+            Some(entry.kind()),
+            Presence::Present,
+            facts,
+        );
+    };
+    if node == NodeId::ROOT {
+        return None;
+    }
+    if tree.node(node).kind != entry.kind() {
+        gone(tree, side, node);
+        return place(
+            tree,
+            side,
+            path,
+            Some(entry.kind()),
+            Presence::Present,
+            facts,
+        );
+    }
+    let facet = *tree.facet(node, side);
+    if facts.digest.is_none() && tree.same_version(entry.kind(), &facts, &facet.facts) {
+        facts.digest = facet.facts.digest;
+    }
+    tree.set_facet(
+        node,
+        side,
+        Facet {
+            presence: Presence::Present,
+            facts,
+            ..facet
+        },
+    );
+    Some(node)
+}
+
+/// Gives a facet to the node that belongs at a free path of a side.
+fn place(
+    tree: &mut Tree,
+    side: Side,
+    path: &RelPath,
+    kind: Option<Kind>,
+    presence: Presence,
+    facts: Facts,
+) -> Option<NodeId> {
+    let (directory, name) = path.split()?;
+    let parent = tree.directory_mut(side, directory)?;
+    let node = partner(tree, side, parent, name, kind)
+        .unwrap_or_else(|| tree.create(kind.unwrap_or(Kind::File)));
+    let location = Location {
+        parent,
+        name: tree.name_for(node, name),
+    };
+    tree.set_facet(
+        node,
+        side,
+        Facet {
+            presence,
+            location,
+            facts,
+        },
+    );
+    Some(node)
+}
+
+/// Finds the node that the other side, or else the baseline, knows at a place
+/// and that this side lacks.
+fn partner(
+    tree: &Tree,
+    side: Side,
+    parent: NodeId,
+    name: &str,
+    kind: Option<Kind>,
+) -> Option<NodeId> {
+    let fits = |id: &NodeId| {
+        tree.facet(*id, side).is_absent() && kind.is_none_or(|kind| tree.node(*id).kind == kind)
+    };
+    let here = |id: &NodeId| {
+        let facet = tree.facet(*id, side.other());
+        !facet.is_absent() && facet.location.parent == parent && same_name(tree, facet, name)
+    };
+    let mut candidates: Vec<NodeId> = tree.at_place(parent, name).filter(fits).collect();
+    candidates.sort_by_key(|id| (!here(id), tree.node(*id).uid));
+    candidates.first().copied()
+}
+
+fn same_name(tree: &Tree, facet: &Facet, name: &str) -> bool {
+    tree.canonical_of(facet.location.name) == crate::tree::canonical(name, tree.fold_case())
+}
+
+/// Makes a node and all below it absent on a side.
+pub(super) fn gone(tree: &mut Tree, side: Side, node: NodeId) {
+    if node == NodeId::ROOT {
+        return;
+    }
+    for id in tree.subtree(side, node).into_iter().rev() {
+        tree.set_facet(id, side, Facet::ABSENT);
+    }
+}
+
+fn moved(state: &mut State, side: Side, moves: &[PathMove]) {
+    let tree = &mut state.tree;
+    let found: Vec<Option<NodeId>> = moves
+        .iter()
+        .map(|step| tree.lookup_mut(side, step.from.as_str()))
+        .collect();
+    let mut order: Vec<usize> = (0..moves.len()).collect();
+    order.sort_by_key(|place| moves[*place].to.names().count());
+    let mut changed = Vec::new();
+    let leaving: Vec<NodeId> = found.iter().flatten().copied().collect();
+    for place in order {
+        let step = &moves[place];
+        let kind = step.entry.kind();
+        let node = found[place]
+            .filter(|id| *id != NodeId::ROOT && tree.get(*id).is_some_and(|it| it.kind == kind));
+        match node {
+            Some(node) => {
+                relocate(tree, side, node, &step.to, Some(&step.entry), &leaving);
+                changed.push(node);
+            }
+            None => {
+                observed(tree, side, &step.to, &step.entry);
+            }
+        }
+    }
+    changed.into_iter().for_each(|node| reconsider(state, node));
+}
+
+/// Moves a facet to another path of its side, with what lies below it. Whoever
+/// stands there and does not leave in the same group is gone.
+pub(super) fn relocate(
+    tree: &mut Tree,
+    side: Side,
+    node: NodeId,
+    to: &RelPath,
+    entry: Option<&Entry>,
+    leaving: &[NodeId],
+) {
+    let Some((directory, name)) = to.split() else {
+        return;
+    };
+    let Some(parent) = tree.directory_mut(side, directory) else {
+        return;
+    };
+    if parent == node || tree.ancestors(side, parent).any(|id| id == node) {
+        return;
+    }
+    let standing = tree.child(side, parent, name);
+    if let Some(standing) = standing.filter(|id| *id != node && !leaving.contains(id)) {
+        gone(tree, side, standing);
+    }
+    let facet = *tree.facet(node, side);
+    let mut facts = entry.map_or(facet.facts, |entry| tree.facts(entry));
+    if facts.digest.is_none() && tree.same_version(tree.node(node).kind, &facts, &facet.facts) {
+        facts.digest = facet.facts.digest;
+    }
+    let location = Location {
+        parent,
+        name: tree.name_for(node, name),
+    };
+    tree.set_facet(
+        node,
+        side,
+        Facet {
+            presence: Presence::Present,
+            location,
+            facts,
+        },
+    );
+    unite(tree, side, node);
+}
+
+/// Makes one node of two when the moved one is gone on the other side and the
+/// other side has a node of its own, never synced, at the new place. This is how
+/// a move is recognised on a side without identities.
+fn unite(tree: &mut Tree, side: Side, node: NodeId) {
+    let other = side.other();
+    if !tree.facet(node, other).is_absent() {
+        return;
+    }
+    let here = tree.facet(node, side).location;
+    let name = tree.name(here.name).to_owned();
+    let twin = tree.occupant(other, here.parent, &name).filter(|twin| {
+        *twin != node
+            && tree.facet(*twin, side).is_absent()
+            && tree.baseline(*twin).is_none()
+            && tree.node(*twin).kind == tree.node(node).kind
+            && tree.children(other, *twin).next().is_none()
+    });
+    if let Some(twin) = twin {
+        let facet = *tree.facet(twin, other);
+        tree.set_facet(twin, other, Facet::ABSENT);
+        tree.set_facet(node, other, facet);
+    }
+}

@@ -1,0 +1,269 @@
+//! Operation events: what we did, and what both sides hold since.
+//!
+//! While an operation is open its node is masked. When it ends, the outcome says
+//! what was seen on the sides it touched; what was observed meanwhile on the side
+//! that was only read stays, and differs from the new baseline, so it is planned.
+
+use super::observation::{gone, observed, relocate};
+use crate::state::{Failure, Open, Removals, State};
+use crate::tree::{Baseline, Facet, Location, NodeId, Presence, index};
+use journal_format::event::{Action, OperationEvent, Outcome, Record};
+use journal_format::value::{Entry, Kind, RelPath, Seq, Side};
+
+pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
+    match event {
+        OperationEvent::Started { operation } => {
+            let node = node_of(state, &operation.action);
+            let node = node.map(|id| (id, state.tree.node(id).uid));
+            state.open.insert(
+                record.seq,
+                Open {
+                    operation: operation.clone(),
+                    node,
+                },
+            );
+        }
+        OperationEvent::Succeeded { operation, outcome } => {
+            let Some(open) = state.open.remove(operation) else {
+                return;
+            };
+            succeeded(state, &open, outcome);
+        }
+        OperationEvent::Failed {
+            operation,
+            class,
+            detail,
+            retry_at,
+        } => {
+            let Some(node) = close(state, *operation) else {
+                return;
+            };
+            let count = state.failures.get(&node).map_or(0, |failure| failure.count);
+            let failure = Failure {
+                class: *class,
+                detail: detail.clone(),
+                count: count.saturating_add(1),
+                retry_at: *retry_at,
+            };
+            state.failures.insert(node, failure);
+        }
+        OperationEvent::Adopted { local, remote, .. } => {
+            let tree = &mut state.tree;
+            let node = tree.lookup(Side::Local, local).filter(|id| {
+                tree.facet(*id, Side::Local).is_present()
+                    && tree.facet(*id, Side::Remote).is_present()
+                    && tree.path(Side::Remote, *id).as_ref() == Some(remote)
+            });
+            if let Some(node) = node {
+                tree.agree(node);
+                state.failures.remove(&node);
+            }
+        }
+    }
+}
+
+fn close(state: &mut State, operation: Seq) -> Option<NodeId> {
+    let (id, uid) = state.open.remove(&operation)?.node?;
+    state.is_node(id, uid).then_some(id)
+}
+
+/// Finds the node that an operation is about.
+fn node_of(state: &State, action: &Action) -> Option<NodeId> {
+    let tree = &state.tree;
+    match action {
+        Action::Transfer { from, source, .. } => tree.lookup(*from, source),
+        Action::Move { side, from, .. } => tree.lookup(*side, from),
+        Action::Remove { side, path, .. } | Action::Hash { side, path, .. } => {
+            tree.lookup(*side, path)
+        }
+        Action::MakeDirectory { side, path } => {
+            let (directory, name) = path.split()?;
+            let parent = tree.lookup(*side, &RelPath::new(directory).ok()?)?;
+            let node = tree.occupant(side.other(), parent, name)?;
+            (tree.node(node).kind == Kind::Directory).then_some(node)
+        }
+    }
+}
+
+fn succeeded(state: &mut State, open: &Open, outcome: &Outcome) {
+    let node = open
+        .node
+        .filter(|(id, uid)| state.is_node(*id, *uid))
+        .map(|(id, _)| id);
+    if let Some(node) = node {
+        state.failures.remove(&node);
+    }
+    match &open.operation.action {
+        Action::Transfer {
+            from,
+            expect,
+            target,
+            ..
+        } => {
+            if let Some(node) = node {
+                transferred(state, node, *from, expect, target, outcome);
+            }
+            for kept in &outcome.kept {
+                observed(&mut state.tree, from.other(), &kept.path, &kept.entry);
+            }
+        }
+        Action::MakeDirectory { side, path } => {
+            if let (Some(node), Some(entry)) = (node, &outcome.target) {
+                stand(state, node, *side, path, entry);
+                agree_if_both(state, node);
+            }
+        }
+        Action::Move { side, to, .. } => {
+            if let Some(node) = node {
+                renamed(state, node, *side, to, outcome.target.as_ref());
+            }
+        }
+        Action::Remove { side, .. } => {
+            let approved = node.is_some_and(|node| state.approved.remove(&node));
+            if !approved {
+                remember_removal(state, *side);
+            }
+            if let Some(node) = node {
+                state.tree.set_baseline(node, None);
+                gone(&mut state.tree, *side, node);
+            }
+        }
+        Action::Hash { side, .. } => {
+            if let (Some(node), Some(entry)) = (node, &outcome.target) {
+                read(state, node, *side, entry);
+            }
+        }
+    }
+}
+
+fn transferred(
+    state: &mut State,
+    node: NodeId,
+    from: Side,
+    expect: &Entry,
+    target: &RelPath,
+    outcome: &Outcome,
+) {
+    let (Some(source), Some(written)) = (&outcome.source, &outcome.target) else {
+        return;
+    };
+    let unchanged = {
+        let facts = state.tree.facet(node, from).facts;
+        let kind = state.tree.node(node).kind;
+        state.tree.is_version(kind, &facts, &expect.fingerprint)
+    };
+    if unchanged {
+        read(state, node, from, source);
+    }
+    if !stand(state, node, from.other(), target, written) {
+        return;
+    }
+    let location = state.tree.facet(node, from.other()).location;
+    let mut facts = [state.tree.facts(source); 2];
+    facts[index(from.other())] = state.tree.facts(written);
+    state
+        .tree
+        .set_baseline(node, Some(Baseline { location, facts }));
+    state.approved.remove(&node);
+}
+
+/// Keeps what a verified read told about the version that is there.
+fn read(state: &mut State, node: NodeId, side: Side, entry: &Entry) {
+    let facts = state.tree.facts(entry);
+    let facet = *state.tree.facet(node, side);
+    let kind = state.tree.node(node).kind;
+    if facet.is_present()
+        && state
+            .tree
+            .is_version(kind, &facet.facts, &entry.fingerprint)
+    {
+        state.tree.set_facet(node, side, Facet { facts, ..facet });
+    }
+}
+
+/// Puts a node at a path of a side. Tells whether its directory was there.
+fn stand(state: &mut State, node: NodeId, side: Side, path: &RelPath, entry: &Entry) -> bool {
+    let tree = &mut state.tree;
+    let Some((directory, name)) = path.split() else {
+        return false;
+    };
+    let Some(parent) = tree.directory_mut(side, directory) else {
+        return false;
+    };
+    let standing = tree.child(side, parent, name);
+    if let Some(standing) = standing.filter(|id| *id != node) {
+        gone(tree, side, standing);
+    }
+    if tree.get(node).is_none() {
+        return false;
+    }
+    let facts = tree.facts(entry);
+    let location = Location {
+        parent,
+        name: tree.name_for(node, name),
+    };
+    tree.set_facet(
+        node,
+        side,
+        Facet {
+            presence: Presence::Present,
+            location,
+            facts,
+        },
+    );
+    true
+}
+
+fn agree_if_both(state: &mut State, node: NodeId) {
+    let tree = &mut state.tree;
+    if Side::BOTH
+        .into_iter()
+        .all(|side| tree.facet(node, side).is_present())
+    {
+        tree.agree(node);
+    }
+}
+
+/// A rename of ours: the baseline's place follows once both sides are there.
+fn renamed(state: &mut State, node: NodeId, side: Side, to: &RelPath, entry: Option<&Entry>) {
+    let tree = &mut state.tree;
+    let before = tree.facet(node, side).facts;
+    relocate(tree, side, node, to, entry, &[]);
+    let Some(baseline) = tree.baseline(node) else {
+        return;
+    };
+    let [local, remote] = tree.node(node).facets;
+    let mut facts = baseline.facts;
+    if tree.same_version(tree.node(node).kind, &before, &facts[index(side)]) {
+        facts[index(side)] = tree.facet(node, side).facts;
+    }
+    let together = local.is_present()
+        && remote.is_present()
+        && tree.same_place(local.location, remote.location);
+    let location = if together {
+        local.location
+    } else {
+        baseline.location
+    };
+    tree.set_baseline(node, Some(Baseline { location, facts }));
+}
+
+/// Deletions that a person approved do not count against later ones.
+fn remember_removal(state: &mut State, side: Side) {
+    let since = state.time.plus_millis(-crate::limits::BRAKE_WINDOW_MS);
+    while state
+        .removals
+        .front()
+        .is_some_and(|removed| removed.time < since)
+    {
+        state.removals.pop_front();
+    }
+    match state.removals.back_mut() {
+        Some(last) if last.side == side && last.time == state.time => last.count += 1,
+        _ => state.removals.push_back(Removals {
+            time: state.time,
+            side,
+            count: 1,
+        }),
+    }
+}

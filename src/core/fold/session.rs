@@ -1,0 +1,83 @@
+//! Session events: who the pair is, halts and their release.
+
+use crate::plan;
+use crate::state::{Halt, Root, State};
+use crate::tree::index;
+use journal_format::event::{HaltReason, SessionEvent};
+use journal_format::value::Seq;
+
+pub(super) fn fold(state: &mut State, seq: Seq, event: &SessionEvent) {
+    match event {
+        SessionEvent::RootConfigured {
+            job,
+            label,
+            rules_version,
+            digest,
+            fold_case,
+            policy,
+        } => {
+            state.tree.set_fold_case(*fold_case);
+            state.root = Some(Root {
+                job: job.clone(),
+                label: label.clone(),
+                digest: *digest,
+                policy: *policy,
+                rules_version: *rules_version,
+            });
+        }
+        SessionEvent::PolicyChanged { policy } => {
+            if let Some(root) = &mut state.root {
+                root.policy = *policy;
+            }
+        }
+        SessionEvent::RootIdentified { side, marker } => {
+            state.markers[index(*side)] = Some(marker.clone());
+        }
+        SessionEvent::SessionStarted { seed, .. } => state.seed = *seed,
+        SessionEvent::SessionStopped | SessionEvent::DigestStamped { .. } => {}
+        SessionEvent::HistoryLost { .. } => state.history_lost = true,
+        SessionEvent::HaltRaised {
+            reason,
+            side,
+            count,
+            plan,
+        } => {
+            state.halt = Some(Halt {
+                seq,
+                reason: *reason,
+                side: *side,
+                count: *count,
+                plan: *plan,
+            });
+        }
+        SessionEvent::HaltApproved { halt, .. } => approve(state, *halt),
+        SessionEvent::HaltCleared { halt } => {
+            if state.halt.is_some_and(|standing| standing.seq == *halt) {
+                state.halt = None;
+            }
+        }
+    }
+}
+
+/// Releases exactly the plan that was held back: the nodes it endangers now, if
+/// it is still that plan.
+fn approve(state: &mut State, halt: Seq) {
+    let Some(standing) = state.halt.take_if(|standing| standing.seq == halt) else {
+        return;
+    };
+    match standing.reason {
+        HaltReason::RootMissing => {}
+        HaltReason::RootReplaced => state.markers[index(standing.side)] = None,
+        HaltReason::RootEmptied
+        | HaltReason::TooManyDeletions
+        | HaltReason::EverythingChanged
+        | HaltReason::RolledBack
+        | HaltReason::HistoryLost => {
+            let endangered = plan::endangered(state);
+            if endangered.plan_digest(state) == standing.plan {
+                state.approved.extend(endangered.nodes());
+                state.history_lost = false;
+            }
+        }
+    }
+}

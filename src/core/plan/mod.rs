@@ -1,0 +1,69 @@
+//! From trees to operations.
+//!
+//! In: the state; the time, for what has to wait. Out: steps with the order they
+//! need, or a halt. Invariants: a pure function of the state; nothing is planned
+//! under anything unknown; once all steps succeeded and nothing else changed, the
+//! next plan is empty; all watched by ring 1. Cost follows the dirty nodes.
+//! Deliberately absent: IO, limits on what runs at once (`schedule`). A new rule is
+//! a row in `table`.
+
+mod goal;
+mod merge;
+mod names;
+mod operation;
+mod order;
+mod safety;
+mod steps;
+mod structure;
+mod table;
+
+pub(crate) use operation::operation;
+pub(crate) use order::Ordered;
+pub(crate) use safety::{Brake, Endangered};
+pub(crate) use steps::{Act, Step, Waiting};
+
+use crate::state::State;
+use crate::tree::NodeId;
+use journal_format::event::Case;
+use journal_format::value::Timestamp;
+use std::collections::BTreeSet;
+
+/// What to do next.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) ordered: Ordered,
+    pub(crate) waiting: Waiting,
+    pub(crate) brake: Option<Brake>,
+    /// Nodes in a conflict that this plan settles or holds.
+    pub(crate) conflicts: Vec<(NodeId, Case)>,
+}
+
+/// Plans for all dirty nodes that no open operation masks.
+pub(crate) fn plan(state: &State, now: Timestamp) -> Plan {
+    let masked: BTreeSet<NodeId> = state.masked();
+    let goals = structure::goals(state, &masked);
+    let brake = Endangered::find(state, &goals).brake(state);
+    if brake.is_some() {
+        return Plan {
+            brake,
+            ..Plan::default()
+        };
+    }
+    let conflicts = goals
+        .iter()
+        .filter(|(_, goal)| matches!(goal.case, Case::C1 | Case::C2 | Case::C3))
+        .map(|(id, goal)| (*id, goal.case))
+        .collect();
+    let (steps, waiting) = steps::steps(state, &goals, now);
+    Plan {
+        ordered: order::order(state, steps),
+        waiting,
+        brake: None,
+        conflicts,
+    }
+}
+
+/// Finds what the plan for this state would take away.
+pub(crate) fn endangered(state: &State) -> Endangered {
+    Endangered::find(state, &structure::goals(state, &state.masked()))
+}

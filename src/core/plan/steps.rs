@@ -1,0 +1,230 @@
+//! The next operation of each node, as far as that can be known now.
+//!
+//! In: goals. Out: at most one step a node; moves come before content, so a node
+//! may need several rounds. Paths are not looked up here: operations that run
+//! before may still change them (`operation` builds the final form). Deliberately
+//! absent: which step waits for which (`order`).
+
+use super::goal::{Content, Displacing, Goal, Place, Wish};
+use super::merge::keeper;
+use super::structure::{Goals, free_conflict_name};
+use crate::limits;
+use crate::state::{Failure, State};
+use crate::tree::{NodeId, index};
+use journal_format::event::Case;
+use journal_format::value::{Direction, Kind, Side, Timestamp};
+
+/// A planned operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) node: NodeId,
+    pub(crate) uid: u64,
+    pub(crate) case: Case,
+    pub(crate) act: Act,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Act {
+    Adopt,
+    Hash {
+        on: Side,
+    },
+    MakeDirectory {
+        on: Side,
+        at: Place,
+    },
+    Move {
+        on: Side,
+        to: Place,
+    },
+    Transfer {
+        from: Side,
+        at: Place,
+        displacing: Displacing,
+    },
+    Remove {
+        on: Side,
+        rescue: bool,
+    },
+}
+
+impl Act {
+    /// Returns the side whose tree changes, if one does.
+    pub(crate) const fn writes(&self) -> Option<Side> {
+        match self {
+            Self::Adopt | Self::Hash { .. } => None,
+            Self::MakeDirectory { on, .. } | Self::Move { on, .. } | Self::Remove { on, .. } => {
+                Some(*on)
+            }
+            Self::Transfer { from, .. } => Some(from.other()),
+        }
+    }
+
+    /// Returns the place that is filled on the written side.
+    pub(crate) const fn fills(&self) -> Option<&Place> {
+        match self {
+            Self::MakeDirectory { at, .. } | Self::Transfer { at, .. } => Some(at),
+            Self::Move { to, .. } => Some(to),
+            Self::Adopt | Self::Hash { .. } | Self::Remove { .. } => None,
+        }
+    }
+}
+
+/// What cannot run now, and why.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// When the first of them may run.
+    pub(crate) deadline: Option<Timestamp>,
+    /// The same, without those that failed several times or for good.
+    pub(crate) soon: Option<Timestamp>,
+    /// Nodes that only a change elsewhere can set going.
+    pub(crate) stuck: Vec<(NodeId, Case)>,
+}
+
+impl Waiting {
+    fn until(&mut self, time: Timestamp, is_hopeful: bool) {
+        let earliest = |known: Option<Timestamp>| Some(known.map_or(time, |known| known.min(time)));
+        self.deadline = earliest(self.deadline);
+        if is_hopeful {
+            self.soon = earliest(self.soon);
+        }
+    }
+}
+
+/// Finds the next step of each node that has one.
+pub(super) fn steps(state: &State, goals: &Goals, now: Timestamp) -> (Vec<Step>, Waiting) {
+    let mut waiting = Waiting::default();
+    let mut steps = Vec::new();
+    for (id, goal) in goals {
+        let Some(act) = next_act(state, *id, goal) else {
+            if goal.case != Case::N0 {
+                waiting.stuck.push((*id, goal.case));
+            }
+            continue;
+        };
+        match may_run_at(state, *id, &act, now) {
+            Some(time) if time <= now => {
+                let uid = state.tree.node(*id).uid;
+                steps.push(Step {
+                    node: *id,
+                    uid,
+                    case: goal.case,
+                    act,
+                });
+            }
+            Some(time) => waiting.until(time, is_hopeful(state, *id)),
+            None => waiting.stuck.push((*id, goal.case)),
+        }
+    }
+    (steps, waiting)
+}
+
+fn next_act(state: &State, id: NodeId, goal: &Goal) -> Option<Act> {
+    match &goal.wish {
+        Wish::Frozen { hash } => hash.map(|on| Act::Hash { on }),
+        Wish::Absent { rescue } => {
+            let on = Side::BOTH
+                .into_iter()
+                .find(|side| state.tree.facet(id, *side).is_present())?;
+            Some(Act::Remove {
+                on,
+                rescue: *rescue,
+            })
+        }
+        Wish::Present { place, content } => next_present_act(state, id, place, *content),
+    }
+}
+
+fn next_present_act(state: &State, id: NodeId, place: &Place, content: Content) -> Option<Act> {
+    let node = state.tree.node(id);
+    let misplaced = Side::BOTH.into_iter().find(|side| {
+        let facet = &node.facets[index(*side)];
+        facet.is_present() && !place.is_at(state, facet.location)
+    });
+    if let Some(on) = misplaced {
+        return Some(Act::Move {
+            on,
+            to: place.clone(),
+        });
+    }
+    let missing = Side::BOTH
+        .into_iter()
+        .find(|side| node.facets[index(*side)].is_absent());
+    if node.kind == Kind::Directory {
+        return match missing {
+            Some(on) => Some(Act::MakeDirectory {
+                on,
+                at: place.clone(),
+            }),
+            None => Some(Act::Adopt),
+        };
+    }
+    match content {
+        Content::Settled | Content::Adopt if missing.is_none() => Some(Act::Adopt),
+        Content::Settled | Content::Adopt => None,
+        Content::Send {
+            from,
+            displacing: Displacing::Copy,
+        } => Some(send_beside(state, id, from, place)),
+        Content::Send { from, displacing } => Some(Act::Transfer {
+            from,
+            at: place.clone(),
+            displacing,
+        }),
+    }
+}
+
+/// The loser of a content conflict gets out of the way: locally in one operation
+/// with the download, on the remote by a rename of its own first.
+fn send_beside(state: &State, id: NodeId, from: Side, place: &Place) -> Act {
+    let two_way = state.policy().direction == Direction::Bi;
+    if from == Side::Remote && two_way || from == keeper(&state.policy()) && from == Side::Remote {
+        return Act::Transfer {
+            from,
+            at: place.clone(),
+            displacing: Displacing::Copy,
+        };
+    }
+    let name = free_conflict_name(state, id, place, |_| true);
+    Act::Move {
+        on: from.other(),
+        to: Place {
+            parent: place.parent,
+            name,
+        },
+    }
+}
+
+/// Returns when an act may run; nothing when a change must come first.
+fn may_run_at(state: &State, id: NodeId, act: &Act, now: Timestamp) -> Option<Timestamp> {
+    let after_failure = match state.failures.get(&id) {
+        None => Timestamp(i64::MIN),
+        Some(failure) => failure.retry_at?,
+    };
+    let reads = match act {
+        Act::Transfer { from, .. } => Some(*from),
+        Act::Hash { on } => Some(*on),
+        _ => None,
+    };
+    let settled = reads.map_or(Timestamp(i64::MIN), |side| {
+        let changed = Timestamp(
+            state
+                .tree
+                .facet(id, side)
+                .facts
+                .mtime_ns
+                .div_euclid(1_000_000),
+        );
+        let is_young = changed <= now && now < changed.plus_millis(limits::SETTLE_MS);
+        if is_young {
+            changed.plus_millis(limits::SETTLE_MS)
+        } else {
+            Timestamp(i64::MIN)
+        }
+    });
+    Some(after_failure.max(settled))
+}
+
+fn is_hopeful(state: &State, id: NodeId) -> bool {
+    state.failures.get(&id).is_none_or(Failure::is_hopeful)
+}

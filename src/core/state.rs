@@ -1,0 +1,143 @@
+//! Everything the engine knows: the fold of all events.
+//!
+//! In: events, through `fold` only. Out: the trees, open operations, waiting
+//! retries, conflicts and halts that `plan` reads. Invariant: two replays of one
+//! journal give equal digests; watched by `checkers::replay_equal`. Deliberately
+//! absent: what a running scan holds back (`decide`), the queue (`schedule`).
+//! A crash leaves nothing behind; replay rebuilds the state.
+
+use crate::tree::{NodeId, Tree};
+use journal_format::event::{Case, FailureClass, HaltReason, Keep, Operation};
+use journal_format::value::{DigestKind, Policy, Seq, Side, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The folded state of one job.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// The local, remote and synced trees.
+    pub tree: Tree,
+    /// Who the pair is; nothing before its first event.
+    pub root: Option<Root>,
+    /// The ids of the roots, local and remote, once they were seen.
+    pub markers: [Option<String>; 2],
+    /// The last event folded.
+    pub seq: Seq,
+    /// When it was appended.
+    pub time: Timestamp,
+    /// Where the running session's jitter comes from.
+    pub seed: u64,
+    /// Operations that started and did not end.
+    pub open: BTreeMap<Seq, Open>,
+    /// Nodes whose last operation failed.
+    pub(crate) failures: BTreeMap<NodeId, Failure>,
+    /// Conflicts that were raised and are not settled.
+    pub(crate) conflicts: BTreeMap<NodeId, Conflict>,
+    /// The halt in force.
+    pub halt: Option<Halt>,
+    /// Nodes whose deletion or overwriting a person released.
+    pub(crate) approved: BTreeSet<NodeId>,
+    /// Whether acknowledged events are missing from the journal.
+    pub(crate) history_lost: bool,
+    /// Recent deletions, for the brake over a sliding hour.
+    pub(crate) removals: VecDeque<Removals>,
+}
+
+/// Who the pair is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// The job's id.
+    pub job: String,
+    /// The label for conflict names.
+    pub label: String,
+    /// The hash function for content.
+    pub digest: DigestKind,
+    /// What the user chose.
+    pub policy: Policy,
+    /// The version of the merge rules the journal was begun with.
+    pub rules_version: u32,
+}
+
+/// An operation in flight, or in doubt after a crash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// What is done.
+    pub operation: Operation,
+    /// The node that it masks, if that still exists.
+    pub(crate) node: Option<(NodeId, u64)>,
+}
+
+/// Why a node waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) class: FailureClass,
+    pub(crate) detail: String,
+    pub(crate) count: u32,
+    /// When to try again; never before a change when there is none.
+    pub(crate) retry_at: Option<Timestamp>,
+}
+
+impl Failure {
+    /// Tells whether another try may soon do better.
+    pub(crate) const fn is_hopeful(&self) -> bool {
+        self.count < crate::limits::TRIES_MAX
+            && matches!(
+                self.class,
+                FailureClass::Retry | FailureClass::Precondition | FailureClass::InDoubt
+            )
+    }
+}
+
+/// A conflict that was raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Conflict {
+    pub(crate) seq: Seq,
+    pub(crate) case: Case,
+    pub(crate) resolution: Option<Keep>,
+}
+
+/// A halt in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Halt {
+    /// The event that raised it.
+    pub seq: Seq,
+    /// Why.
+    pub reason: HaltReason,
+    /// Which side is endangered, or whose root is gone.
+    pub side: Side,
+    /// How many entries are at stake.
+    pub count: u64,
+    /// Which plan was held back.
+    pub plan: [u8; 16],
+}
+
+/// Deletions that were carried out at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Removals {
+    pub(crate) time: Timestamp,
+    pub(crate) side: Side,
+    pub(crate) count: u64,
+}
+
+impl State {
+    /// Returns what the user chose, or the defaults before the first event.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.root
+            .as_ref()
+            .map_or_else(Policy::default, |root| root.policy)
+    }
+
+    /// Returns the nodes that open operations mask.
+    pub(crate) fn masked(&self) -> BTreeSet<NodeId> {
+        let nodes = self.open.values().filter_map(|open| open.node);
+        nodes
+            .filter(|(id, uid)| self.is_node(*id, *uid))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// Tells whether a node is still the one it was (places are used again).
+    pub(crate) fn is_node(&self, id: NodeId, uid: u64) -> bool {
+        self.tree.get(id).is_some_and(|node| node.uid == uid)
+    }
+}

@@ -1,0 +1,552 @@
+//! The three trees: local, remote and synced, as facets of shared nodes.
+//!
+//! In: changes of facets, from `fold` only. Out: lookups by path and by place, the
+//! set of dirty nodes. Invariants: a present facet's directory is present on that
+//! side; a node without facets does not exist; the child index holds each place of
+//! each node once; watched by `check` in the properties. Deliberately absent: what
+//! changes mean (`plan`). A crash leaves nothing behind. A new fact goes to `node`.
+
+mod names;
+mod node;
+mod paths;
+#[cfg(test)]
+mod tests;
+
+pub use names::NameId;
+pub(crate) use names::{Names, canonical, key};
+pub(crate) use node::{Baseline, BaselineState};
+pub use node::{Facet, Facts, Location, Node, NodeId, Presence};
+
+use journal_format::event::UnknownReason;
+use journal_format::value::{Entry, Fingerprint, Identity, Kind, RemoteVersion, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All nodes of a pair.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    nodes: Vec<Option<Node>>,
+    free: Vec<NodeId>,
+    names: Names,
+    /// Baselines of nodes whose sides have left them.
+    baselines: BTreeMap<NodeId, Baseline>,
+    /// (directory, key of the canonical name, node) of each facet and baseline.
+    children: BTreeSet<(NodeId, u32, NodeId)>,
+    dirty: BTreeSet<NodeId>,
+    /// Nodes that a side cannot speak of, those left out by a filter excepted.
+    unknown: BTreeSet<NodeId>,
+    /// Nodes changed since the last [`Tree::take_touched`].
+    touched: Vec<NodeId>,
+    /// Nodes dropped since the last [`Tree::take_dropped`].
+    dropped: Vec<NodeId>,
+    next_uid: u64,
+    counts: Counts,
+    fold_case: bool,
+    memo: [Option<(String, NodeId)>; 2],
+}
+
+/// How many entries there are, the roots left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Present entries, local and remote.
+    pub present: [u64; 2],
+    /// Entries with a baseline.
+    pub baseline: u64,
+    /// Files with a baseline.
+    pub baseline_files: u64,
+}
+
+/// A node's baseline, wherever it is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BaselineView {
+    pub(crate) location: Location,
+    pub(crate) facts: [Facts; 2],
+}
+
+pub(crate) const fn index(side: Side) -> usize {
+    match side {
+        Side::Local => 0,
+        Side::Remote => 1,
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        let root_facet = Facet {
+            presence: Presence::Present,
+            ..Facet::ABSENT
+        };
+        let root = Node {
+            uid: 0,
+            kind: Kind::Directory,
+            baseline: BaselineState::InSync,
+            facets: [root_facet; 2],
+        };
+        Self {
+            nodes: vec![Some(root)],
+            free: Vec::new(),
+            names: Names::default(),
+            baselines: BTreeMap::new(),
+            children: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            unknown: BTreeSet::new(),
+            touched: Vec::new(),
+            dropped: Vec::new(),
+            next_uid: 1,
+            counts: Counts::default(),
+            fold_case: false,
+            memo: [None, None],
+        }
+    }
+}
+
+impl Tree {
+    /// Returns a node that is known to exist.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> &Node {
+        self.get(id)
+            .expect("ids are dropped together with their nodes")
+    }
+
+    /// Returns a node, if it still exists.
+    #[must_use]
+    pub fn get(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(id.0 as usize).and_then(Option::as_ref)
+    }
+
+    /// Returns a node as one side has it.
+    #[must_use]
+    pub fn facet(&self, id: NodeId, side: Side) -> &Facet {
+        &self.node(id).facets[index(side)]
+    }
+
+    /// Returns the nodes whose facets differ from the baseline.
+    pub fn dirty(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {
+        self.dirty.iter().copied()
+    }
+
+    /// Returns the nodes that cannot be synced because a side cannot speak of
+    /// them.
+    pub fn unknown(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {
+        self.unknown.iter().copied()
+    }
+
+    /// Tells whether both sides are the baseline.
+    #[must_use]
+    pub fn is_in_sync(&self, id: NodeId) -> bool {
+        self.node(id).baseline == BaselineState::InSync
+    }
+
+    /// Returns how many entries there are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Returns the text of a name.
+    #[must_use]
+    pub fn name(&self, id: NameId) -> &str {
+        self.names.get(id)
+    }
+
+    pub(crate) fn baseline(&self, id: NodeId) -> Option<BaselineView> {
+        let node = self.node(id);
+        match node.baseline {
+            BaselineState::Absent => None,
+            BaselineState::InSync => Some(BaselineView {
+                location: node.facets[0].location,
+                facts: [node.facets[0].facts, node.facets[1].facts],
+            }),
+            BaselineState::Stored => {
+                let kept = self
+                    .baselines
+                    .get(&id)
+                    .expect("a stored baseline is stored");
+                Some(BaselineView {
+                    location: kept.location,
+                    facts: kept.facts,
+                })
+            }
+        }
+    }
+
+    pub(crate) const fn fold_case(&self) -> bool {
+        self.fold_case
+    }
+
+    /// Sets whether names that differ in case only are one; before any node.
+    pub(crate) fn set_fold_case(&mut self, fold_case: bool) {
+        if self.children.is_empty() {
+            self.fold_case = fold_case;
+        }
+    }
+
+    pub(crate) fn take_touched(&mut self) -> Vec<NodeId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    pub(crate) fn take_dropped(&mut self) -> Vec<NodeId> {
+        std::mem::take(&mut self.dropped)
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| node.is_some())
+            .map(|(place, _)| NodeId(u32::try_from(place).expect("as many nodes as u32 can count")))
+    }
+
+    /// Makes facts of an entry, storing its version's text.
+    pub(crate) fn facts(&mut self, entry: &Entry) -> Facts {
+        let print = &entry.fingerprint;
+        Facts {
+            size: print.size,
+            mtime_ns: print.mtime_ns,
+            identity: print.identity.unwrap_or(Facts::NONE.identity),
+            version: print
+                .version
+                .as_ref()
+                .map_or(NameId::NONE, |version| self.names.add(version.as_str())),
+            digest: entry.digest,
+        }
+    }
+
+    /// Returns facts as an entry of a kind.
+    pub(crate) fn entry(&self, kind: Kind, facts: &Facts) -> Entry {
+        Entry {
+            fingerprint: self.fingerprint(kind, facts),
+            digest: facts.digest,
+        }
+    }
+
+    pub(crate) fn fingerprint(&self, kind: Kind, facts: &Facts) -> Fingerprint {
+        Fingerprint {
+            kind,
+            size: facts.size,
+            mtime_ns: facts.mtime_ns,
+            identity: facts.identity(),
+            version: (facts.version != NameId::NONE).then(|| {
+                RemoteVersion::new(self.names.get(facts.version)).expect("it was one when added")
+            }),
+        }
+    }
+
+    /// Tells whether two facts of a kind are the same version by fingerprint.
+    pub(crate) fn same_version(&self, kind: Kind, one: &Facts, other: &Facts) -> bool {
+        if kind == Kind::Directory {
+            return true;
+        }
+        one.size == other.size
+            && one.mtime_ns == other.mtime_ns
+            && one.identity == other.identity
+            && self.names.get(one.version) == self.names.get(other.version)
+    }
+
+    /// Tells whether facts are the version that a fingerprint names.
+    pub(crate) fn is_version(&self, kind: Kind, facts: &Facts, print: &Fingerprint) -> bool {
+        if kind != print.kind {
+            return false;
+        }
+        kind == Kind::Directory && facts.identity() == print.identity
+            || kind != Kind::Directory
+                && facts.size == print.size
+                && facts.mtime_ns == print.mtime_ns
+                && facts.identity() == print.identity
+                && self.names.get(facts.version)
+                    == print.version.as_ref().map_or("", RemoteVersion::as_str)
+    }
+
+    /// Tells whether two places are the same up to Unicode normalisation. Names
+    /// that differ in case are two, also where a side cannot hold both: changing
+    /// the case is a move.
+    pub(crate) fn same_place(&self, one: Location, other: Location) -> bool {
+        one.parent == other.parent
+            && (one.name == other.name
+                || canonical(self.name(one.name), false) == canonical(self.name(other.name), false))
+    }
+
+    pub(crate) fn canonical_of(&self, name: NameId) -> std::borrow::Cow<'_, str> {
+        canonical(self.names.get(name), self.fold_case)
+    }
+
+    /// Returns an id for a name of this node, shared with its other facets.
+    pub(crate) fn name_for(&mut self, id: NodeId, text: &str) -> NameId {
+        let known = self.get(id).and_then(|node| {
+            let mut names = node.facets.iter().map(|facet| facet.location.name);
+            names.find(|name| *name != NameId::NONE && self.names.get(*name) == text)
+        });
+        known.unwrap_or_else(|| self.names.add(text))
+    }
+
+    /// Creates a node without facets; `change` must give it one.
+    pub(crate) fn create(&mut self, kind: Kind) -> NodeId {
+        let node = Node {
+            uid: self.next_uid,
+            kind,
+            baseline: BaselineState::Absent,
+            facets: [Facet::ABSENT; 2],
+        };
+        self.next_uid += 1;
+        if let Some(id) = self.free.pop() {
+            self.nodes[id.0 as usize] = Some(node);
+            return id;
+        }
+        self.nodes.push(Some(node));
+        NodeId(u32::try_from(self.nodes.len() - 1).expect("fewer than 2^32 nodes"))
+    }
+
+    /// Replaces one facet; the only way to change one.
+    pub(crate) fn set_facet(&mut self, id: NodeId, side: Side, facet: Facet) {
+        self.store_baseline(id);
+        let before = self.places(id);
+        let was = std::mem::replace(&mut self.node_mut(id).facets[index(side)], facet);
+        self.count(side, &was, false);
+        self.count(side, &facet, true);
+        let is_directory = self.node(id).kind == Kind::Directory;
+        if is_directory && (was.location != facet.location || was.presence != facet.presence) {
+            self.memo = [None, None];
+        }
+        self.after_change(id, before);
+    }
+
+    /// Makes what both sides hold now the baseline.
+    pub(crate) fn agree(&mut self, id: NodeId) {
+        let [local, remote] = self.node(id).facets;
+        debug_assert!(
+            local.is_present() && remote.is_present(),
+            "only what is there is agreed on"
+        );
+        let facts = [local.facts, remote.facts];
+        self.set_baseline(
+            id,
+            Some(Baseline {
+                location: local.location,
+                facts,
+            }),
+        );
+    }
+
+    /// Sets the baseline; nothing for none.
+    pub(crate) fn set_baseline(&mut self, id: NodeId, baseline: Option<Baseline>) {
+        let before = self.places(id);
+        let is_file = self.node(id).kind == Kind::File;
+        let had = self.node(id).baseline != BaselineState::Absent;
+        match (had, baseline.is_some()) {
+            (false, true) => {
+                self.counts.baseline += 1;
+                self.counts.baseline_files += u64::from(is_file);
+            }
+            (true, false) => {
+                self.counts.baseline -= 1;
+                self.counts.baseline_files -= u64::from(is_file);
+            }
+            _ => {}
+        }
+        self.node_mut(id).baseline = match baseline {
+            None => {
+                self.baselines.remove(&id);
+                BaselineState::Absent
+            }
+            Some(baseline) => {
+                self.baselines.insert(id, baseline);
+                BaselineState::Stored
+            }
+        };
+        self.after_change(id, before);
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        self.nodes[id.0 as usize]
+            .as_mut()
+            .expect("ids are dropped together with their nodes")
+    }
+
+    /// Writes the baseline down before a facet that stands for it changes.
+    fn store_baseline(&mut self, id: NodeId) {
+        if self.node(id).baseline == BaselineState::InSync {
+            let view = self.baseline(id).expect("an agreed node has a baseline");
+            self.baselines.insert(
+                id,
+                Baseline {
+                    location: view.location,
+                    facts: view.facts,
+                },
+            );
+            self.node_mut(id).baseline = BaselineState::Stored;
+        }
+    }
+
+    fn count(&mut self, side: Side, facet: &Facet, added: bool) {
+        if facet.is_present() {
+            let count = &mut self.counts.present[index(side)];
+            *count = if added { *count + 1 } else { *count - 1 };
+        }
+    }
+
+    /// The distinct places of a node, as keys of the child index.
+    fn places(&self, id: NodeId) -> [Option<(NodeId, u32)>; 3] {
+        let node = self.node(id);
+        let stored = (node.baseline == BaselineState::Stored)
+            .then(|| self.baselines.get(&id).map(|baseline| baseline.location))
+            .flatten()
+            .unwrap_or(Location::NONE);
+        let mut places = [None; 3];
+        let locations = [node.facets[0].location, node.facets[1].location, stored];
+        for (place, location) in locations.into_iter().enumerate() {
+            if location.parent != NodeId::NONE {
+                let wanted = Some((location.parent, key(&self.canonical_of(location.name))));
+                if !places[..place].contains(&wanted) {
+                    places[place] = wanted;
+                }
+            }
+        }
+        places
+    }
+
+    fn after_change(&mut self, id: NodeId, before: [Option<(NodeId, u32)>; 3]) {
+        let after = self.places(id);
+        if before != after {
+            for (parent, key) in before.into_iter().flatten() {
+                if !after.contains(&Some((parent, key))) {
+                    self.children.remove(&(parent, key, id));
+                }
+            }
+            for (parent, key) in after.into_iter().flatten() {
+                self.children.insert((parent, key, id));
+            }
+        }
+        self.settle(id);
+        self.touched.push(id);
+        self.release(id);
+        for (parent, _) in before.into_iter().flatten() {
+            if self.get(parent).is_some() {
+                self.release(parent);
+            }
+        }
+    }
+
+    /// Derives from facets and baseline whether the node is in sync or dirty.
+    fn settle(&mut self, id: NodeId) {
+        if id == NodeId::ROOT {
+            return;
+        }
+        let node = self.node(id);
+        let [local, remote] = &node.facets;
+        if node.baseline == BaselineState::Stored && local.is_present() && remote.is_present() {
+            let baseline = self
+                .baselines
+                .get(&id)
+                .expect("a stored baseline is stored");
+            let agreed = self.same_place(local.location, baseline.location)
+                && self.same_place(remote.location, baseline.location)
+                && self.same_version(node.kind, &local.facts, &baseline.facts[0])
+                && self.same_version(node.kind, &remote.facts, &baseline.facts[1]);
+            if agreed {
+                self.adopt_digests(id);
+                self.baselines.remove(&id);
+                self.node_mut(id).baseline = BaselineState::InSync;
+            }
+        }
+        let is_problem = |facet: &Facet| match facet.presence {
+            Presence::Unknown(reason) => reason != UnknownReason::Excluded,
+            Presence::Absent | Presence::Present => false,
+        };
+        if self.node(id).facets.iter().any(is_problem) {
+            self.unknown.insert(id);
+        } else {
+            self.unknown.remove(&id);
+        }
+        if self.node(id).baseline == BaselineState::InSync {
+            self.dirty.remove(&id);
+        } else {
+            self.dirty.insert(id);
+        }
+    }
+
+    /// Keeps a digest that only the baseline knows.
+    fn adopt_digests(&mut self, id: NodeId) {
+        let facts = self
+            .baselines
+            .get(&id)
+            .expect("a stored baseline is stored")
+            .facts;
+        for (facet, kept) in self.node_mut(id).facets.iter_mut().zip(facts) {
+            facet.facts.digest = facet.facts.digest.or(kept.digest);
+        }
+    }
+
+    /// Drops a node that is nowhere any more, and then its directory likewise.
+    fn release(&mut self, id: NodeId) {
+        let mut next = Some(id);
+        while let Some(id) = next.take() {
+            let node = self.node(id);
+            let gone = node.facets.iter().all(Facet::is_absent);
+            if id == NodeId::ROOT || !gone || self.has_index_entries(id) {
+                return;
+            }
+            let places = self.places(id);
+            for (parent, key) in places.into_iter().flatten() {
+                self.children.remove(&(parent, key, id));
+                next = Some(parent);
+            }
+            self.baselines.remove(&id);
+            if self.node(id).baseline != BaselineState::Absent {
+                self.counts.baseline -= 1;
+                self.counts.baseline_files -= u64::from(self.node(id).kind == Kind::File);
+            }
+            self.dirty.remove(&id);
+            self.unknown.remove(&id);
+            self.nodes[id.0 as usize] = None;
+            self.free.push(id);
+            self.dropped.push(id);
+            self.memo = [None, None];
+            next = next.filter(|parent| self.get(*parent).is_some());
+        }
+    }
+
+    fn has_index_entries(&self, directory: NodeId) -> bool {
+        self.children
+            .range((directory, 0, NodeId(0))..=(directory, u32::MAX, NodeId::NONE))
+            .next()
+            .is_some()
+    }
+
+    /// Rewrites the name arena without what nobody refers to, once it has doubled.
+    ///
+    /// Every [`NameId`] outside of the tree is void afterwards.
+    pub(crate) fn compact_if_grown(&mut self) {
+        if !self.names.has_doubled() {
+            return;
+        }
+        let mut fresh = Names::default();
+        let mut kept: BTreeMap<NameId, NameId> = BTreeMap::new();
+        let old = std::mem::take(&mut self.names);
+        let mut keep = |name: &mut NameId| {
+            if *name != NameId::NONE {
+                *name = *kept
+                    .entry(*name)
+                    .or_insert_with(|| fresh.add(old.get(*name)));
+            }
+        };
+        for node in self.nodes.iter_mut().flatten() {
+            for facet in &mut node.facets {
+                keep(&mut facet.location.name);
+                keep(&mut facet.facts.version);
+            }
+        }
+        for baseline in self.baselines.values_mut() {
+            keep(&mut baseline.location.name);
+            baseline
+                .facts
+                .iter_mut()
+                .for_each(|facts| keep(&mut facts.version));
+        }
+        fresh.mark_compact();
+        self.names = fresh;
+    }
+
+    /// Returns the object ids of a side's facet, for finding moves.
+    pub(crate) fn identity(&self, id: NodeId, side: Side) -> Option<Identity> {
+        self.facet(id, side).facts.identity()
+    }
+}
