@@ -179,7 +179,10 @@ impl fmt::Display for DecodeError {
                 "offset {offset}: tag {tag} has the checksum {found:08x}, expected {expected:08x}"
             ),
             Self::SeqZero { tag } => {
-                write!(f, "offset 8: tag {tag} has sequence number 0, expected 1 or more")
+                write!(
+                    f,
+                    "offset 8: tag {tag} has sequence number 0, expected 1 or more"
+                )
             }
             Self::UnknownTag { seq, tag, version } => write!(
                 f,
