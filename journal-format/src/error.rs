@@ -11,11 +11,13 @@ use crate::tag::Tag;
 use crate::value::{PathError, Seq, VersionError};
 use std::fmt;
 
-/// Why bytes are no record.
+/// Why bytes are no record. Offsets count from its first byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecodeError {
     /// The input ends inside a record: a torn tail, or a cut copy.
     Truncated {
+        /// Its tag, if the header is whole; not yet covered by the checksum.
+        tag: Option<u16>,
         /// How many bytes the record has, as far as can be told.
         expected: usize,
         /// How many there are.
@@ -149,9 +151,21 @@ impl DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Truncated { expected, found } => write!(
+            Self::Truncated {
+                tag: None,
+                expected,
+                found,
+            } => write!(
                 f,
                 "offset {found}: the input ends here, expected a record of at least {expected} bytes"
+            ),
+            Self::Truncated {
+                tag: Some(tag),
+                expected,
+                found,
+            } => write!(
+                f,
+                "offset {found}: the input ends here, expected tag {tag} with {expected} bytes"
             ),
             Self::Magic { found } => write!(
                 f,
@@ -206,7 +220,7 @@ impl fmt::Display for DecodeError {
             ),
             Self::Trailing { offset, count } => write!(
                 f,
-                "offset {offset}: {count} bytes follow, expected the end of the input"
+                "offset {offset}: expected the end of the input, bytes that follow: {count}"
             ),
         }
     }

@@ -427,7 +427,7 @@ const fn policy() -> Policy {
 
 fn text() -> String {
     let mut text = "line\n\"quoted\" \\ é 漢 🎿 ".to_owned();
-    text.push_str(&"x".repeat(TEXT_BYTES_MAX - text.len()));
+    text.push_str(&"x".repeat(TEXT_BYTES_MAX.saturating_sub(text.len())));
     text
 }
 
