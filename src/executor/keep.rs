@@ -1,0 +1,93 @@
+//! Where versions go that had to make way.
+
+use super::Sides;
+use crate::ports::{PortError, PortResult, Slot};
+use journal_format::event::{FailureClass, Kept};
+use journal_format::value::{Fingerprint, NAME_BYTES_MAX, RelPath, Seq};
+
+/// Moves the slot's content into the trash. Returns its name there.
+pub(super) async fn to_trash(sides: Sides<'_>, id: Seq, path: &RelPath) -> PortResult<RelPath> {
+    let name = trash_name(id, path)?;
+    sides.local.release(id, &Slot::Trash(name.clone())).await?;
+    Ok(name)
+}
+
+/// Moves the slot's content to `wanted`, or beside it when that is taken. What can
+/// be put nowhere in the tree ends in the trash.
+pub(super) async fn beside(sides: Sides<'_>, id: Seq, wanted: &RelPath) -> PortResult<Kept> {
+    for attempt in 0..ATTEMPTS_MAX {
+        let path = if attempt == 0 {
+            wanted.clone()
+        } else {
+            numbered(wanted, id, attempt)?
+        };
+        match sides.local.release(id, &Slot::Path(path.clone())).await {
+            Ok(entry) => return Ok(Kept { path, entry }),
+            Err(error) if error.class == FailureClass::Precondition => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let name = to_trash(sides, id, wanted).await?;
+    Err(PortError::precondition(format!(
+        "`{wanted}` was in the way and is in the trash as `{name}`"
+    )))
+}
+
+/// Brings a copy of a remote version into the local trash, durably.
+pub(super) async fn rescue_remote(
+    sides: Sides<'_>,
+    id: Seq,
+    path: &RelPath,
+    expect: &Fingerprint,
+) -> PortResult<RelPath> {
+    let source = sides.remote.open(path, expect).await?;
+    if let Err(error) = sides.local.stage(id, source, sides.digest).await {
+        sides.local.discard(id).await?;
+        return Err(error);
+    }
+    sides.local.sync().await?;
+    let name = to_trash(sides, id, path).await?;
+    sides.local.sync().await?;
+    Ok(name)
+}
+
+/// A path beside `wanted` that hardly anybody has.
+pub(super) fn numbered(wanted: &RelPath, id: Seq, attempt: u32) -> PortResult<RelPath> {
+    let (directory, name) = wanted.split().unwrap_or(("", ""));
+    let mark = format!(" (kept {:x}-{attempt})", id.0);
+    let (stem, extension) = match name.rfind('.') {
+        Some(dot) if dot > 0 && name.len() - dot <= 17 => name.split_at(dot),
+        _ => (name, ""),
+    };
+    let stem = cut(stem, NAME_BYTES_MAX - mark.len() - extension.len());
+    join(directory, &format!("{stem}{mark}{extension}"))
+}
+
+/// `<id>-<name>`: the journal knows the path by the id, people know the name.
+fn trash_name(id: Seq, path: &RelPath) -> PortResult<RelPath> {
+    let name = path.name().unwrap_or("root");
+    join(
+        "",
+        &format!("{:016x}-{}", id.0, cut(name, NAME_BYTES_MAX - 17)),
+    )
+}
+
+fn join(directory: &str, name: &str) -> PortResult<RelPath> {
+    let path = RelPath::new(directory).and_then(|directory| directory.join(name));
+    path.map_err(|error| {
+        PortError::new(
+            FailureClass::Unsupported,
+            format!("no name for a kept copy: {error}"),
+        )
+    })
+}
+
+fn cut(text: &str, bytes_max: usize) -> &str {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+const ATTEMPTS_MAX: u32 = 8;

@@ -1,0 +1,102 @@
+//! Puts away what an earlier process left in its slots.
+//!
+//! In: slots, and the operations that the journal left open. Out: slots emptied;
+//! what could be a user's bytes is back in the tree, at its conflict name or in the
+//! trash, never deleted. Whether an operation took effect is not decided here: both
+//! sides are scanned anew and equal content is recognised. CRASH: runs again.
+
+use super::{Sides, is_expected, keep};
+use crate::ports::{Leftover, PortError, PortResult};
+use journal_format::event::{Action, Displaced, Expected, FailureClass, Operation};
+use journal_format::value::Seq;
+use journal_format::value::{RelPath, Side};
+use std::collections::BTreeMap;
+
+/// What becomes of a slot.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate<'a> {
+    /// A copy of what the other side has.
+    Discard,
+    Trash(RelPath),
+    Path(&'a RelPath),
+}
+
+/// Empties all slots. Durable on return.
+///
+/// # Errors
+/// As the local side fails; slots that were not reached are still there.
+pub async fn put_away_leftovers(
+    sides: Sides<'_>,
+    open: &BTreeMap<Seq, Operation>,
+) -> PortResult<()> {
+    sides.remote.tidy_up().await?;
+    let leftovers = sides.local.leftovers().await?;
+    if leftovers.is_empty() {
+        return Ok(());
+    }
+    for leftover in &leftovers {
+        let id = leftover.id;
+        match fate(leftover, open.get(&id)) {
+            Fate::Discard => sides.local.discard(id).await?,
+            Fate::Trash(path) => {
+                keep::to_trash(sides, id, &path).await?;
+            }
+            Fate::Path(path) => put_back(sides, id, path).await?,
+        }
+    }
+    sides.local.sync().await
+}
+
+/// A directory above may be gone by now: then the trash keeps it.
+async fn put_back(sides: Sides<'_>, id: Seq, path: &RelPath) -> PortResult<()> {
+    match keep::beside(sides, id, path).await {
+        Ok(_) => Ok(()),
+        Err(PortError {
+            class: FailureClass::Precondition,
+            ..
+        }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn fate<'a>(leftover: &Leftover, operation: Option<&'a Operation>) -> Fate<'a> {
+    let unnamed = || Fate::Trash(RelPath::root());
+    match operation.map(|operation| &operation.action) {
+        Some(Action::Transfer {
+            from: Side::Remote,
+            target,
+            replaces,
+            displaced,
+            ..
+        }) => match (replaces, displaced) {
+            (Expected::Absent, _) => Fate::Discard,
+            (Expected::Version(expect), Displaced::ConflictCopy(path))
+                if is_expected(&leftover.entry, expect) =>
+            {
+                Fate::Path(path)
+            }
+            (Expected::Version(_), _) => Fate::Trash(target.clone()),
+        },
+        Some(Action::Remove {
+            side: Side::Local,
+            path,
+            expect,
+            ..
+        }) => {
+            if is_expected(&leftover.entry, expect) {
+                Fate::Trash(path.clone())
+            } else {
+                Fate::Path(path)
+            }
+        }
+        Some(
+            Action::Transfer {
+                from: Side::Local, ..
+            }
+            | Action::Remove { .. },
+        ) => Fate::Discard,
+        Some(Action::MakeDirectory { .. } | Action::Move { .. } | Action::Hash { .. }) | None => {
+            unnamed()
+        }
+    }
+}

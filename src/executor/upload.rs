@@ -1,0 +1,42 @@
+//! Local content to the remote side: the remote writes it whole or not at all.
+
+use super::{Sides, keep};
+use crate::ports::{PortResult, PutRequest};
+use journal_format::event::{Displaced, Expected, Outcome};
+use journal_format::value::{Entry, RelPath, Seq};
+
+pub(super) struct Upload<'a> {
+    pub(super) source: &'a RelPath,
+    pub(super) expect: &'a Entry,
+    pub(super) target: &'a RelPath,
+    pub(super) replaces: &'a Expected,
+    pub(super) displaced: &'a Displaced,
+}
+
+pub(super) async fn run(sides: Sides<'_>, id: Seq, upload: &Upload<'_>) -> PortResult<Outcome> {
+    let mut outcome = Outcome::default();
+    if let (Displaced::Rescue | Displaced::ConflictCopy(_), Expected::Version(expect)) =
+        (upload.displaced, upload.replaces)
+    {
+        let trashed = keep::rescue_remote(sides, id, upload.target, expect).await?;
+        outcome.trashed = Some(trashed);
+    }
+    let source = sides
+        .local
+        .open(upload.source, &upload.expect.fingerprint)
+        .await?;
+    let request = PutRequest {
+        id,
+        path: upload.target,
+        source,
+        replaces: upload.replaces,
+        digest: sides.digest,
+    };
+    let put = sides.remote.put(request).await?;
+    sides.remote.sync().await?;
+    outcome.source = Some(put.source);
+    outcome.target = Some(put.entry);
+    outcome.kept = put.kept;
+    outcome.bytes = put.bytes;
+    Ok(outcome)
+}
