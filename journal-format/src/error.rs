@@ -152,21 +152,10 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated {
-                tag: None,
+                tag,
                 expected,
                 found,
-            } => write!(
-                f,
-                "offset {found}: the input ends here, expected a record of at least {expected} bytes"
-            ),
-            Self::Truncated {
-                tag: Some(tag),
-                expected,
-                found,
-            } => write!(
-                f,
-                "offset {found}: the input ends here, expected tag {tag} with {expected} bytes"
-            ),
+            } => explain_end(f, *tag, *expected, *found),
             Self::Magic { found } => write!(
                 f,
                 "offset 0: found {:02x?}, expected the magic {:02x?}",
@@ -223,6 +212,19 @@ impl fmt::Display for DecodeError {
                 "offset {offset}: expected the end of the input, bytes that follow: {count}"
             ),
         }
+    }
+}
+
+fn explain_end(
+    f: &mut fmt::Formatter<'_>,
+    tag: Option<u16>,
+    expected: usize,
+    found: usize,
+) -> fmt::Result {
+    write!(f, "offset {found}: the input ends here, expected ")?;
+    match tag {
+        Some(tag) => write!(f, "tag {tag} with {expected} bytes"),
+        None => write!(f, "a record of at least {expected} bytes"),
     }
 }
 
