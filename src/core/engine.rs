@@ -35,7 +35,7 @@ pub struct Engine {
     epoch: u64,
     waiting: Waiting,
     stale: bool,
-    planned_at_left: usize,
+    changes_since_plan: usize,
     draining: bool,
 }
 
@@ -353,6 +353,7 @@ impl Engine {
     /// settled.
     fn absorb_changes(&mut self) {
         let mut settled = Vec::new();
+        self.changes_since_plan += 1;
         for node in self.ledger.state.tree.take_touched() {
             self.schedule.drop_node(node);
             let state = &self.ledger.state;
@@ -426,22 +427,26 @@ impl Engine {
         }
     }
 
-    /// Plans anew when that is worth it: at once when the queue is short, else
-    /// when half of it is done, so that a long queue is not planned over and over.
+    /// Plans anew when that is worth it: at once while little is dirty or nothing
+    /// runs, else when enough has changed, so that a long queue is not planned over
+    /// and over.
     fn replan(&mut self) {
         let scanning = self.rounds.iter().any(Option::is_some);
         let is_due = self
             .waiting
             .deadline
             .is_some_and(|deadline| deadline <= self.ledger.now);
-        let worth_it =
-            self.schedule.left() <= SHORT_QUEUE || self.schedule.left() <= self.planned_at_left / 2;
+        let dirty = self.ledger.state.tree.dirty().len();
+        let worth_it = dirty <= FEW_NODES
+            || self.ledger.state.open.is_empty() && self.schedule.left() == 0
+            || self.changes_since_plan >= dirty / 4;
         if !(self.stale || is_due) || scanning || self.draining || !worth_it {
             return;
         }
         if !self.scanned.iter().all(|scanned| *scanned) {
             return;
         }
+        self.changes_since_plan = 0;
         self.stale = false;
         let about_root = self
             .ledger
@@ -460,7 +465,6 @@ impl Engine {
         } = plan::plan(&self.ledger.state, self.ledger.now);
         self.waiting = waiting;
         self.schedule.load(ordered);
-        self.planned_at_left = self.schedule.left();
         self.brake(brake);
         self.raise(&conflicts);
         self.ledger.state.tree.take_touched();
@@ -514,6 +518,25 @@ impl Engine {
             };
             self.ledger.emit(Event::Conflict(raised));
         }
+    }
+
+    /// Appends the state's digest, so that a replay can be checked against it.
+    pub fn stamp_digest(&mut self, now: Timestamp) {
+        self.ledger.now = now;
+        let digest = crate::checkpoint::digest(&self.ledger.state);
+        let fold_version = crate::limits::FOLD_VERSION;
+        let stamped = SessionEvent::DigestStamped {
+            digest,
+            fold_version,
+        };
+        self.ledger.emit(Event::Session(stamped));
+    }
+
+    /// Finds what waits and why, without planning anything in force.
+    pub fn refresh_standing(&mut self, now: Timestamp) {
+        let plan = plan::plan(&self.ledger.state, now);
+        self.waiting = plan.waiting;
+        self.brake(plan.brake);
     }
 
     /// Takes the records that were decided since the last call, in order.
@@ -691,5 +714,5 @@ fn paths_of(operation: &Operation) -> Vec<(Side, RelPath)> {
 
 /// Beyond this many hinted paths a scan of everything is cheaper.
 const HINTS_MAX: usize = 20_000;
-/// A queue of up to this many steps is planned anew whenever something changed.
-const SHORT_QUEUE: usize = 1_000;
+/// Up to this many dirty nodes are planned anew whenever something changed.
+const FEW_NODES: usize = 64;

@@ -6,6 +6,7 @@
 //! hash maps, floats and the name of any remote; the dependency list and
 //! `.clippy.toml` prove it. A crash leaves nothing behind.
 
+pub mod checkpoint;
 mod decide;
 pub mod engine;
 pub mod fold;

@@ -42,6 +42,8 @@ pub struct Tree {
     counts: Counts,
     fold_case: bool,
     memo: [Option<(String, NodeId)>; 2],
+    /// Set while a checkpoint is read: nodes come before what keeps them.
+    is_rebuilding: bool,
 }
 
 /// How many entries there are, the roots left out.
@@ -95,6 +97,7 @@ impl Default for Tree {
             counts: Counts::default(),
             fold_case: false,
             memo: [None, None],
+            is_rebuilding: false,
         }
     }
 }
@@ -276,6 +279,29 @@ impl Tree {
             names.find(|name| *name != NameId::NONE && self.names.get(*name) == text)
         });
         known.unwrap_or_else(|| self.names.add(text))
+    }
+
+    pub(crate) const fn next_uid(&self) -> u64 {
+        self.next_uid
+    }
+
+    pub(crate) fn add_version(&mut self, text: &str) -> NameId {
+        self.names.add(text)
+    }
+
+    /// Creates a node as it was; see [`Tree::create`].
+    pub(crate) fn create_again(&mut self, uid: u64, kind: Kind) -> NodeId {
+        self.is_rebuilding = true;
+        self.next_uid = uid;
+        self.create(kind)
+    }
+
+    /// Ends a rebuild.
+    pub(crate) fn resume_at(&mut self, next_uid: u64) {
+        self.is_rebuilding = false;
+        self.next_uid = next_uid;
+        self.touched.clear();
+        self.dropped.clear();
     }
 
     /// Creates a node without facets; `change` must give it one.
@@ -481,7 +507,7 @@ impl Tree {
         while let Some(id) = next.take() {
             let node = self.node(id);
             let gone = node.facets.iter().all(Facet::is_absent);
-            if id == NodeId::ROOT || !gone || self.has_index_entries(id) {
+            if self.is_rebuilding || id == NodeId::ROOT || !gone || self.has_index_entries(id) {
                 return;
             }
             let places = self.places(id);

@@ -1,0 +1,676 @@
+//! The loop: take what happened, hand it to the engine, make its records durable,
+//! start what may start.
+//!
+//! Everything that is awaited lies in one set of futures, and each ends in one
+//! `Happening`. CRASH: dropping the loop at any await leaves the journal at a whole
+//! batch, the sides at whole effects, and slots that the next start puts away.
+
+use super::{Job, Ports, Report, RunError, Tally, load, scan};
+use crate::executor::{Sides, execute};
+use crate::ports::{
+    Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem, ScanStream,
+};
+use futures::StreamExt;
+use futures::future::LocalBoxFuture;
+use futures::stream::{FuturesUnordered, LocalBoxStream};
+use journal_format::event::{Keep, Operation, Outcome, Record};
+use journal_format::value::{RelPath, Seq, Side, Timestamp};
+use std::collections::VecDeque;
+use sync_core::engine::{Engine, WantedScan};
+use sync_core::input::{Input, RootVerdict};
+
+/// How long to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Until nothing is left to do.
+    Once,
+    /// Until told to stop.
+    Continuous,
+}
+
+/// An order from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Control {
+    /// Finish what is in flight, then stop. A second one stops at once.
+    Stop,
+    /// Look at both sides now.
+    SyncNow,
+    /// Release the halt in force.
+    Approve {
+        /// Who asks.
+        by: String,
+    },
+    /// Decide a conflict.
+    Resolve {
+        /// Where.
+        path: RelPath,
+        /// What is kept.
+        keep: Keep,
+        /// Who asks.
+        by: String,
+    },
+}
+
+/// Something that was awaited and happened.
+enum Happening<'a> {
+    Appended(PortResult<()>, Vec<Record>),
+    Ended(Seq, PortResult<Outcome>),
+    RootBefore(Side, WantedScan, PortResult<RootState>),
+    Claimed(Side, WantedScan, PortResult<()>),
+    Scanned(
+        Side,
+        bool,
+        ScanStream<'a>,
+        Option<PortResult<Vec<ScanItem>>>,
+    ),
+    RootAfter(Side, bool, PortResult<RootState>),
+    RootPolled(Side, PortResult<RootState>),
+    Hinted(Side, HintStream<'a>, Option<Vec<Hint>>),
+    Ordered(LocalBoxStream<'a, Control>, Option<Control>),
+    Woken(Timestamp),
+    CheckpointSaved(PortResult<()>),
+}
+
+/// Runs a job.
+///
+/// Dropping the future is a crash that loses nothing: the next run resumes.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run<'a>(
+    ports: Ports<'a>,
+    job: &Job,
+    mode: Mode,
+    orders: LocalBoxStream<'a, Control>,
+) -> Result<Report, RunError> {
+    let loaded = load::load(ports).await?;
+    let mut driver = Driver::new(ports, job, mode, loaded);
+    load::begin(ports, job, &mut driver.engine).await?;
+    driver.await_order(orders);
+    driver.watch();
+    driver.run().await
+}
+
+struct Driver<'a> {
+    ports: Ports<'a>,
+    sides: Sides<'a>,
+    mode: Mode,
+    poll_interval_ms: i64,
+    engine: Engine,
+    tasks: FuturesUnordered<LocalBoxFuture<'a, Happening<'a>>>,
+    /// Records that were decided and are not on their way yet.
+    unwritten: Vec<Record>,
+    is_appending: bool,
+    durable: Seq,
+    /// Operations whose start is not durable yet.
+    unstarted: VecDeque<(Seq, Operation)>,
+    running: usize,
+    sides_state: [SideState; 2],
+    /// The earliest timer that is set.
+    timer: Option<Timestamp>,
+    next_poll: Timestamp,
+    is_stopping: bool,
+    is_stopped_at_once: bool,
+    tail: u64,
+    tally: Tally,
+    progress: Progress,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct SideState {
+    is_scanning: bool,
+    is_watched: bool,
+    is_halted: bool,
+    next_scan: Timestamp,
+    next_full_scan: Timestamp,
+}
+
+const fn place(side: Side) -> usize {
+    match side {
+        Side::Local => 0,
+        Side::Remote => 1,
+    }
+}
+
+impl<'a> Driver<'a> {
+    fn new(ports: Ports<'a>, job: &Job, mode: Mode, loaded: load::Loaded) -> Self {
+        let digest = loaded.engine.state().root.as_ref().map(|root| root.digest);
+        let digest = digest.unwrap_or(ports.remote.capabilities().digest);
+        let now = ports.clock.now();
+        Self {
+            ports,
+            sides: Sides {
+                local: ports.local,
+                remote: ports.remote,
+                digest,
+            },
+            mode,
+            poll_interval_ms: job.poll_interval_ms,
+            durable: loaded.engine.state().seq,
+            engine: loaded.engine,
+            tasks: FuturesUnordered::new(),
+            unwritten: Vec::new(),
+            is_appending: false,
+            unstarted: VecDeque::new(),
+            running: 0,
+            sides_state: [SideState::default(); 2],
+            timer: None,
+            next_poll: now,
+            is_stopping: false,
+            is_stopped_at_once: false,
+            tail: loaded.replayed,
+            tally: Tally::default(),
+            progress: Progress {
+                since: now,
+                ..Progress::default()
+            },
+        }
+    }
+
+    async fn run(&mut self) -> Result<Report, RunError> {
+        loop {
+            self.advance();
+            if self.is_stopped_at_once {
+                return Ok(self.report());
+            }
+            if self.is_done() {
+                return self.finish().await;
+            }
+            let Some(happening) = self.tasks.next().await else {
+                return self.finish().await;
+            };
+            self.take(happening)?;
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    fn push(&mut self, task: impl Future<Output = Happening<'a>> + 'a) {
+        self.tasks.push(Box::pin(task));
+    }
+
+    /// Starts whatever can be started.
+    fn advance(&mut self) {
+        if !self.is_stopping {
+            Side::BOTH.into_iter().for_each(|side| self.scan(side));
+        }
+        let started = self.engine.start_operations(self.now());
+        self.unstarted.extend(started);
+        self.append();
+        self.start_durable();
+        self.set_timer();
+    }
+
+    fn append(&mut self) {
+        self.unwritten.extend(self.engine.take_records());
+        if self.is_appending || self.unwritten.is_empty() {
+            return;
+        }
+        let rest = self
+            .unwritten
+            .split_off(self.unwritten.len().min(BATCH_RECORDS_MAX));
+        let batch = std::mem::replace(&mut self.unwritten, rest);
+        self.is_appending = true;
+        let store = self.ports.store;
+        self.push(async move { Happening::Appended(store.append(batch.clone()).await, batch) });
+    }
+
+    fn start_durable(&mut self) {
+        while self
+            .unstarted
+            .front()
+            .is_some_and(|(id, _)| *id <= self.durable)
+        {
+            let Some((id, operation)) = self.unstarted.pop_front() else {
+                return;
+            };
+            let sides = self.sides;
+            self.running += 1;
+            self.push(async move { Happening::Ended(id, execute(sides, id, &operation).await) });
+        }
+    }
+
+    fn scan(&mut self, side: Side) {
+        let now = self.now();
+        let state = &mut self.sides_state[place(side)];
+        if state.is_scanning || now < state.next_scan {
+            return;
+        }
+        if self.mode == Mode::Continuous && now >= state.next_full_scan {
+            state.next_full_scan = now.plus_millis(FULL_SCAN_MS);
+            self.engine.want_everything(side);
+        }
+        let Some(wanted) = self.engine.next_scan(side) else {
+            return;
+        };
+        state.is_scanning = true;
+        self.check_root(side, wanted);
+    }
+
+    fn check_root(&mut self, side: Side, wanted: WantedScan) {
+        let (local, remote) = (self.ports.local, self.ports.remote);
+        self.push(async move {
+            Happening::RootBefore(side, wanted, scan::root(side, local, remote).await)
+        });
+    }
+
+    fn set_timer(&mut self) {
+        let engine = if self.mode == Mode::Once {
+            self.engine.hopeful_deadline()
+        } else {
+            self.engine.deadline()
+        };
+        let now = self.now();
+        let mut wanted: Vec<Timestamp> = engine.into_iter().collect();
+        if self.mode == Mode::Continuous && !self.is_stopping {
+            wanted.push(self.next_poll);
+            let waiting = self.sides_state.iter().filter(|state| !state.is_scanning);
+            wanted.extend(waiting.flat_map(|state| [state.next_scan, state.next_full_scan]));
+        } else {
+            wanted.extend(self.sides_state.iter().map(|state| state.next_scan));
+        }
+        let Some(next) = wanted.into_iter().filter(|time| *time > now).min() else {
+            return;
+        };
+        if self.timer.is_none_or(|timer| next < timer || timer <= now) {
+            self.timer = Some(next);
+            let clock = self.ports.clock;
+            self.push(async move {
+                clock.sleep_until(next).await;
+                Happening::Woken(next)
+            });
+        }
+    }
+
+    /// Tells whether nothing is left to do for this mode.
+    fn is_done(&self) -> bool {
+        let quiet = self.running == 0
+            && self.unstarted.is_empty()
+            && self.unwritten.is_empty()
+            && !self.is_appending;
+        if self.is_stopping {
+            return quiet;
+        }
+        let scanning = self.sides_state.iter().any(|state| state.is_scanning);
+        let halted = self.sides_state.iter().any(|state| state.is_halted);
+        self.mode == Mode::Once
+            && quiet
+            && !scanning
+            && (halted || self.engine.is_idle() && self.engine.hopeful_deadline().is_none())
+    }
+
+    fn take(&mut self, happening: Happening<'a>) -> Result<(), RunError> {
+        let now = self.now();
+        match happening {
+            Happening::Appended(result, records) => self.appended(result, &records)?,
+            Happening::Ended(id, result) => self.ended(id, result),
+            Happening::RootBefore(side, wanted, state) => self.root_before(side, wanted, state)?,
+            Happening::Claimed(side, wanted, result) => {
+                result.map_err(|error| RunError::Side { side, error })?;
+                self.check_root(side, wanted);
+            }
+            Happening::Scanned(side, whole, stream, batch) => {
+                self.scanned(side, whole, stream, batch)
+            }
+            Happening::RootAfter(side, complete, state) => self.root_after(side, complete, &state),
+            Happening::RootPolled(side, state) => self.root_polled(side, &state),
+            Happening::Hinted(side, stream, hints) => self.hinted(side, stream, hints),
+            Happening::Ordered(orders, order) => self.ordered(orders, order),
+            Happening::Woken(time) => {
+                if self.timer == Some(time) {
+                    self.timer = None;
+                }
+                self.engine.handle(Input::Tick, now);
+                self.poll_roots(now);
+            }
+            Happening::CheckpointSaved(result) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "the checkpoint was not saved; the next start replays");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn appended(&mut self, result: PortResult<()>, records: &[Record]) -> Result<(), RunError> {
+        result.map_err(RunError::Append)?;
+        self.is_appending = false;
+        if let Some(last) = records.last() {
+            self.durable = last.seq;
+        }
+        self.tail += u64::try_from(records.len()).unwrap_or(u64::MAX);
+        self.tally.count(records);
+        self.ports.observer.appended(records);
+        Ok(())
+    }
+
+    fn ended(&mut self, id: Seq, result: PortResult<Outcome>) {
+        self.running -= 1;
+        let input = match result {
+            Ok(outcome) => Input::Succeeded {
+                operation: id,
+                outcome,
+            },
+            Err(PortError {
+                class,
+                message,
+                retry_after_ms,
+            }) => {
+                tracing::info!(op = id.0, ?class, "{message}");
+                Input::Failed {
+                    operation: id,
+                    class,
+                    detail: message,
+                    retry_after_ms,
+                }
+            }
+        };
+        self.engine.handle(input, self.now());
+        self.tally
+            .fill(&mut self.progress, self.engine.outstanding());
+        self.ports.observer.progress(&self.progress);
+    }
+
+    fn root_before(
+        &mut self,
+        side: Side,
+        wanted: WantedScan,
+        state: PortResult<RootState>,
+    ) -> Result<(), RunError> {
+        let state = match state {
+            Ok(state) => state,
+            Err(error) if self.mode == Mode::Once => return Err(RunError::Side { side, error }),
+            Err(error) => {
+                tracing::warn!(%side, "{error}");
+                self.scan_later(side, ROOT_POLL_MS);
+                return Ok(());
+            }
+        };
+        match self
+            .engine
+            .root_found(side, &scan::finding(&state), self.now())
+        {
+            RootVerdict::Known => {
+                self.sides_state[place(side)].is_halted = false;
+                self.begin_scan(side, &wanted);
+            }
+            RootVerdict::Unmarked => self.claim(side, wanted),
+            RootVerdict::NeverSeen => return Err(RunError::RootNeverSeen { side }),
+            RootVerdict::Halted => {
+                self.sides_state[place(side)].is_halted = true;
+                self.scan_later(side, ROOT_POLL_MS);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a scan back and waits before the next try.
+    fn scan_later(&mut self, side: Side, wait_ms: i64) {
+        self.engine.want_everything(side);
+        let next = self.now().plus_millis(wait_ms);
+        let state = &mut self.sides_state[place(side)];
+        state.is_scanning = false;
+        state.next_scan = next;
+    }
+
+    fn claim(&mut self, side: Side, wanted: WantedScan) {
+        let (local, remote) = (self.ports.local, self.ports.remote);
+        let clock = self.ports.clock;
+        let marker = format!("{:016x}{:016x}", clock.random(), clock.random());
+        self.push(async move {
+            let result = match side {
+                Side::Local => local.claim_root(&marker).await,
+                Side::Remote => remote.claim_root(&marker).await,
+            };
+            Happening::Claimed(side, wanted, result)
+        });
+    }
+
+    fn begin_scan(&mut self, side: Side, wanted: &WantedScan) {
+        let input = Input::ScanStarted {
+            side,
+            whole: wanted.whole,
+        };
+        self.engine.handle(input, self.now());
+        let stream = scan::start(side, self.ports.local, self.ports.remote, wanted);
+        self.await_scan(side, wanted.whole, stream);
+    }
+
+    fn await_scan(&mut self, side: Side, whole: bool, mut stream: ScanStream<'a>) {
+        self.push(async move {
+            let batch = stream.next().await;
+            Happening::Scanned(side, whole, stream, batch)
+        });
+    }
+
+    fn scanned(
+        &mut self,
+        side: Side,
+        whole: bool,
+        stream: ScanStream<'a>,
+        batch: Option<PortResult<Vec<ScanItem>>>,
+    ) {
+        let complete = match batch {
+            Some(Ok(items)) => {
+                for item in items {
+                    if let ScanItem::Listing(listing) = &item {
+                        let count = u64::try_from(listing.entries.len()).unwrap_or(u64::MAX);
+                        self.progress.scanned += count;
+                    }
+                    let found = scan::found(item);
+                    self.engine
+                        .handle(Input::Scanned { side, found }, self.now());
+                }
+                self.ports.observer.progress(&self.progress);
+                return self.await_scan(side, whole, stream);
+            }
+            Some(Err(error)) => {
+                tracing::warn!(%side, "a scan did not end: {error}");
+                false
+            }
+            None => true,
+        };
+        drop(stream);
+        let (local, remote) = (self.ports.local, self.ports.remote);
+        self.push(async move {
+            Happening::RootAfter(side, complete, scan::root(side, local, remote).await)
+        });
+    }
+
+    /// A scan proves something only if the root is still the one it began with.
+    fn root_after(&mut self, side: Side, complete: bool, state: &PortResult<RootState>) {
+        let now = self.now();
+        let verdict = state
+            .as_ref()
+            .map(|state| self.engine.root_found(side, &scan::finding(state), now));
+        let is_right = verdict == Ok(RootVerdict::Known);
+        let complete = complete && is_right;
+        self.engine
+            .handle(Input::ScanFinished { side, complete }, now);
+        let wait = if complete {
+            SCAN_PAUSE_MS
+        } else {
+            SCAN_RETRY_MS
+        };
+        let state = &mut self.sides_state[place(side)];
+        state.is_scanning = false;
+        state.is_halted = verdict == Ok(RootVerdict::Halted);
+        state.next_scan = now.plus_millis(if self.mode == Mode::Once && complete {
+            0
+        } else {
+            wait
+        });
+        if !state.is_watched && complete {
+            state.next_full_scan = now.plus_millis(self.poll_interval_ms);
+        }
+    }
+
+    fn poll_roots(&mut self, now: Timestamp) {
+        if self.mode == Mode::Once || self.is_stopping || now < self.next_poll {
+            return;
+        }
+        self.next_poll = now.plus_millis(ROOT_POLL_MS);
+        let (local, remote) = (self.ports.local, self.ports.remote);
+        for side in Side::BOTH {
+            self.push(
+                async move { Happening::RootPolled(side, scan::root(side, local, remote).await) },
+            );
+        }
+    }
+
+    fn root_polled(&mut self, side: Side, state: &PortResult<RootState>) {
+        let Ok(state) = state else { return };
+        let was_halted = self.sides_state[place(side)].is_halted;
+        if self.engine.state().markers[place(side)].is_none() {
+            return;
+        }
+        let verdict = self
+            .engine
+            .root_found(side, &scan::finding(state), self.now());
+        let is_halted = verdict == RootVerdict::Halted;
+        self.sides_state[place(side)].is_halted = is_halted;
+        if was_halted && !is_halted {
+            self.sides_state[place(side)].next_scan = self.now();
+            self.engine.want_everything(side);
+        }
+    }
+
+    fn watch(&mut self) {
+        if self.mode == Mode::Once {
+            return;
+        }
+        self.await_hints(Side::Local, self.ports.local.watch());
+        if self.ports.remote.capabilities().watch {
+            self.await_hints(Side::Remote, self.ports.remote.watch());
+        }
+    }
+
+    fn await_hints(&mut self, side: Side, stream: PortResult<HintStream<'a>>) {
+        match stream {
+            Ok(mut stream) => {
+                self.sides_state[place(side)].is_watched = true;
+                self.push(async move {
+                    let hints = stream.next().await;
+                    Happening::Hinted(side, stream, hints)
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%side, "watching is not possible, so the folder is scanned at intervals: {error}");
+            }
+        }
+    }
+
+    fn hinted(&mut self, side: Side, stream: HintStream<'a>, hints: Option<Vec<Hint>>) {
+        let Some(hints) = hints else {
+            self.sides_state[place(side)].is_watched = false;
+            self.engine.want_everything(side);
+            return;
+        };
+        for hint in hints {
+            let (path, subtree) = match hint {
+                Hint::Path { path, subtree } => (Some(path), subtree),
+                Hint::Rescan => (None, true),
+            };
+            self.engine.handle(
+                Input::Hint {
+                    side,
+                    path,
+                    subtree,
+                },
+                self.now(),
+            );
+        }
+        self.await_hints(side, Ok(stream));
+    }
+
+    fn await_order(&mut self, mut orders: LocalBoxStream<'a, Control>) {
+        self.push(async move {
+            let order = orders.next().await;
+            Happening::Ordered(orders, order)
+        });
+    }
+
+    fn ordered(&mut self, orders: LocalBoxStream<'a, Control>, order: Option<Control>) {
+        let Some(order) = order else { return };
+        let now = self.now();
+        match order {
+            Control::Stop if self.is_stopping => self.is_stopped_at_once = true,
+            Control::Stop => {
+                self.is_stopping = true;
+                self.engine.drain();
+            }
+            Control::SyncNow => {
+                Side::BOTH
+                    .into_iter()
+                    .for_each(|side| self.engine.want_everything(side));
+            }
+            Control::Approve { by } => self.engine.handle(Input::Approve { by }, now),
+            Control::Resolve { path, keep, by } => {
+                self.engine.handle(Input::Resolve { path, keep, by }, now);
+            }
+        }
+        self.await_order(orders);
+    }
+
+    /// Writes the last records and, when it saves a later start much work, the
+    /// checkpoint.
+    async fn finish(&mut self) -> Result<Report, RunError> {
+        let report = self.report();
+        self.engine.handle(Input::Stopping, self.now());
+        let nodes = self.engine.state().tree.counts().baseline;
+        let worth_it = self.tail > CHECKPOINT_TAIL_MIN.max(nodes / 8);
+        if worth_it {
+            self.engine.stamp_digest(self.now());
+        }
+        let records = self.engine.take_records();
+        if !records.is_empty() {
+            let copy = records.clone();
+            self.ports
+                .store
+                .append(records)
+                .await
+                .map_err(RunError::Append)?;
+            self.ports.observer.appended(&copy);
+        }
+        if worth_it {
+            let state = self.engine.state();
+            let bytes = sync_core::checkpoint::encode(state);
+            let saved = self.ports.store.save_checkpoint(Checkpoint {
+                seq: state.seq,
+                bytes,
+            });
+            let saved = Happening::CheckpointSaved(saved.await);
+            self.take(saved)?;
+        }
+        Ok(Report {
+            seq: self.engine.state().seq,
+            ..report
+        })
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            standing: self.engine.standing(),
+            tally: self.tally.clone(),
+            problems: self.engine.problems(),
+            held: self.engine.held(),
+            seq: self.engine.state().seq,
+        }
+    }
+}
+
+/// Records in one append; more wait for the next.
+const BATCH_RECORDS_MAX: usize = 16_384;
+/// How often the roots are looked at, in ms.
+const ROOT_POLL_MS: i64 = 5_000;
+/// How often a watched side is scanned whole, in ms.
+const FULL_SCAN_MS: i64 = 600_000;
+/// The least time between two scans of a side, in ms, so that bursts of hints
+/// share one.
+const SCAN_PAUSE_MS: i64 = 50;
+/// How long to wait after a scan that did not end, in ms.
+const SCAN_RETRY_MS: i64 = 1_000;
+/// Records beyond the checkpoint below which a new one is not worth its writing.
+const CHECKPOINT_TAIL_MIN: u64 = 20_000;

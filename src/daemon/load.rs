@@ -1,0 +1,94 @@
+//! From the journal to a running engine.
+//!
+//! CRASH: reads only, apart from emptying the slots of operations in doubt.
+
+use super::{Job, Ports, RunError};
+use crate::executor::{Sides, put_away_leftovers};
+use journal_format::value::Side;
+use sync_core::checkpoint;
+use sync_core::engine::{Engine, Identity};
+
+/// The engine after checkpoint and replay, and how many records were replayed.
+pub(super) struct Loaded {
+    pub(super) engine: Engine,
+    pub(super) replayed: u64,
+}
+
+/// Reads checkpoint and journal.
+pub(super) async fn load(ports: Ports<'_>) -> Result<Loaded, RunError> {
+    let head = ports.store.head();
+    let cached = ports.store.checkpoint().await.map_err(RunError::Read)?;
+    let cached = cached.filter(|cached| cached.seq <= head);
+    let state = cached.and_then(|cached| match checkpoint::decode(&cached.bytes) {
+        Ok(state) if state.seq == cached.seq => Some(state),
+        Ok(_) => None,
+        Err(error) => {
+            tracing::info!(
+                ?error,
+                "the checkpoint is not usable; replaying the journal"
+            );
+            None
+        }
+    });
+    let mut engine = state.map_or_else(Engine::new, Engine::restore);
+    let mut next = engine.state().seq.next();
+    let mut replayed = 0;
+    while next <= head {
+        let records = ports
+            .store
+            .read(next, PAGE_RECORDS)
+            .await
+            .map_err(RunError::Read)?;
+        let Some(last) = records.last() else { break };
+        next = last.seq.next();
+        replayed += u64::try_from(records.len()).unwrap_or(u64::MAX);
+        records.iter().for_each(|record| engine.replay(record));
+    }
+    Ok(Loaded { engine, replayed })
+}
+
+/// Settles what an earlier process left and lets the engine write.
+pub(super) async fn begin(
+    ports: Ports<'_>,
+    job: &Job,
+    engine: &mut Engine,
+) -> Result<(), RunError> {
+    let capabilities = ports.remote.capabilities();
+    let known = engine.state().root.as_ref().map(|root| root.digest);
+    let digest = known.unwrap_or(capabilities.digest);
+    let sides = Sides {
+        local: ports.local,
+        remote: ports.remote,
+        digest,
+    };
+    let open = engine.state().open.iter();
+    let open = open
+        .map(|(id, open)| (*id, open.operation.clone()))
+        .collect();
+    put_away_leftovers(sides, &open)
+        .await
+        .map_err(|error| RunError::Side {
+            side: Side::Local,
+            error,
+        })?;
+    let identity = Identity {
+        job: job.id.clone(),
+        label: job.label.clone(),
+        digest,
+        fold_case: capabilities.fold_case || job.fold_case,
+        policy: job.policy,
+    };
+    engine.begin(
+        &job.release,
+        ports.clock.random(),
+        &identity,
+        ports.clock.now(),
+    );
+    if let Some(expected) = job.lost_history {
+        let lost = sync_core::input::Input::HistoryLost { expected };
+        engine.handle(lost, ports.clock.now());
+    }
+    Ok(())
+}
+
+const PAGE_RECORDS: usize = 8192;
