@@ -15,6 +15,9 @@ mod report;
 mod rows;
 mod trees;
 
+#[cfg(test)]
+mod tests;
+
 use lab::Lab;
 use std::error::Error;
 use std::fs;
@@ -79,6 +82,9 @@ fn measure(args: &Args) -> Result<()> {
         print!("{lines}");
         table.push_str(&lines);
     }
+    let closing = report::closing()?;
+    print!("{closing}");
+    table.push_str(&closing);
     if let Some(out) = &args.out {
         fs::write(out, table)?;
     }

@@ -201,7 +201,10 @@ impl Peer {
             Self::Bisync => {
                 let mut command = Command::new("rclone");
                 command.arg("bisync").arg(remote).arg(local);
-                command.arg("--workdir").arg(&pair.state).arg("--force");
+                command
+                    .arg("--workdir")
+                    .arg(&pair.state)
+                    .args(["--force", "--remove-empty-dirs"]);
                 command.env("RCLONE_CONFIG", pair.state.join("rclone.conf"));
                 command
             }

@@ -150,9 +150,7 @@ impl Daemon {
     /// Its peak resident memory so far.
     pub(super) fn peak_bytes(&self) -> Result<Option<u64>> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        Ok(kib.map(|kib| kib * 1024))
+        Ok(peak_in(&status))
     }
 
     fn pid(&self) -> Result<Pid> {
@@ -177,6 +175,15 @@ impl Drop for Daemon {
         }
         self.child.wait().ok();
     }
+}
+
+/// The peak resident memory that a process's status file tells.
+pub(super) fn peak_in(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// Whether there is something to read within `time`.

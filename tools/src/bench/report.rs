@@ -111,6 +111,16 @@ pub(super) fn opening(lab: &Lab) -> Result<String> {
     Ok(text)
 }
 
+/// What the figures cannot tell.
+pub(super) fn closing() -> Result<String> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let own = super::process::peak_in(&status).unwrap_or_default();
+    Ok(format!(
+        "\nPeak memory is not resolved below {:.1} MiB: a child starts with its parent's.\n",
+        mebi(own)
+    ))
+}
+
 /// One line a program.
 pub(super) fn lines(title: &str, outcomes: Vec<Outcome>) -> String {
     let mut text = String::new();

@@ -7,17 +7,18 @@
 
 use super::Result;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// Files in one folder.
 const FOLDER_FILES: u64 = 100;
 /// Seconds since 1970 of the oldest file.
 const FIRST_SECONDS: u64 = 1_600_000_000;
-/// Names that belong to a tool, not to the tree.
-const PRIVATE: [&str; 1] = [".pydio-sync"];
+/// The folder that belongs to the program, not to the tree.
+const PRIVATE: &str = ".pydio-sync";
 
 /// Makes `files` files of `bytes` bytes in folders of a hundred.
 pub(super) fn fill(root: &Path, seed: u64, files: u64, bytes: u64) -> Result<()> {
@@ -43,37 +44,45 @@ pub(super) fn write(path: &Path, seed: u64, age: u64, bytes: u64) -> Result<()> 
 }
 
 /// Fails with the first difference in names, kinds or sizes.
+///
+/// Both sides are walked in step: memory that this process once had would count as
+/// the peak of every program it starts.
 pub(super) fn same(one: &Path, other: &Path) -> Result<()> {
-    let (one_names, other_names) = (listing(one)?, listing(other)?);
-    if one_names == other_names {
-        return Ok(());
+    let mut open = vec![PathBuf::new()];
+    while let Some(folder) = open.pop() {
+        let (ones, others) = (listing(&one.join(&folder))?, listing(&other.join(&folder))?);
+        let differs = |(name, kind): &(&OsString, &Kind)| others.get(*name) != Some(*kind);
+        let first = ones.iter().find(differs).map(|(name, _)| name);
+        let extra = others.keys().find(|name| !ones.contains_key(*name));
+        if let Some(name) = first.or(extra) {
+            let path = folder.join(name);
+            return Err(format!("the sides differ at {}", path.display()).into());
+        }
+        let folders = ones.iter().filter(|(_, kind)| **kind == Kind::Folder);
+        open.extend(folders.map(|(name, _)| folder.join(name)));
     }
-    let differs = |(name, size): &(&String, &Option<u64>)| other_names.get(*name) != Some(*size);
-    let first = one_names.iter().find(differs).map(|(name, _)| name);
-    let extra = other_names
-        .keys()
-        .find(|name| !one_names.contains_key(*name));
-    let name = first.or(extra).map_or("", String::as_str);
-    Err(format!("the sides differ at {name:?}").into())
+    Ok(())
 }
 
-/// Every path with its size; folders have none.
-fn listing(root: &Path) -> Result<BTreeMap<String, Option<u64>>> {
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Folder,
+    File { bytes: u64 },
+}
+
+/// What one folder holds.
+fn listing(folder: &Path) -> Result<BTreeMap<OsString, Kind>> {
     let mut names = BTreeMap::new();
-    let mut open = vec![root.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if PRIVATE.iter().any(|name| entry.file_name() == *name) {
-                continue;
-            }
-            let path = entry.path();
-            let meta = entry.metadata()?;
-            let name = path.strip_prefix(root)?.to_string_lossy().into_owned();
-            names.insert(name, meta.is_file().then_some(meta.len()));
-            if meta.is_dir() {
-                open.push(path);
-            }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        let kind = if meta.is_dir() {
+            Kind::Folder
+        } else {
+            Kind::File { bytes: meta.len() }
+        };
+        if entry.file_name() != PRIVATE {
+            names.insert(entry.file_name(), kind);
         }
     }
     Ok(names)

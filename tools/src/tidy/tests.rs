@@ -139,7 +139,7 @@ const IMPORTS: &[(&str, &str, &str)] = &[
 fn rooms_may_use_what_their_row_lists() {
     for (path, text, expect) in IMPORTS {
         let found = places(imports::rooms_keep_to_their_row, &[MANIFEST, (path, text)]);
-        assert_eq!(found.join(" "), expect, "{path}: {text}");
+        assert_eq!(found.join(" "), *expect, "{path}: {text}");
     }
 }
 
