@@ -1,1 +1,34 @@
-fn main() {}
+//! Development tools, one binary with one file or folder a subcommand.
+//!
+//! In: the workspace, or a seed. Out: findings, tables, vectors; data on stdout,
+//! words on stderr, and an exit code. Invariant: nothing here ships to users and
+//! no other package depends on it. A crash leaves at most a scratch folder.
+//! The next one: a module with `Args` and `run`, one variant and one arm below.
+
+mod bench;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "tools", about = "Development tools of pydio-sync")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Checks the rules of the tree that the compiler cannot check.
+    Tidy(tidy::Args),
+    /// Measures the program beside its peers and prints a table.
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Tidy(args) => tidy::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    }
+}

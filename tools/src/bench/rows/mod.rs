@@ -1,0 +1,103 @@
+//! The rows of the table, in the order they are measured.
+//!
+//! In: a [`Lab`]. Out: outcomes, ours among them. Invariant: within a repetition
+//! every program has its turn before the next repetition begins; rows that remove
+//! many files come last. The next one: a file here, its name in [`NAMES`] and its
+//! line in [`ROWS`].
+
+mod deletes;
+mod first;
+mod idle;
+mod large;
+mod rename;
+mod steady;
+
+use super::Result;
+use super::lab::Lab;
+use super::process::Sample;
+use super::report::{Figure, Outcome};
+
+/// One thing that is measured.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) title: fn(&Lab) -> String,
+    pub(super) run: fn(&Lab) -> Result<Vec<Outcome>>,
+}
+
+/// The names of [`ROWS`], for the command line.
+pub(super) const NAMES: [&str; 8] = [
+    "first-sync",
+    "large-file",
+    "no-change",
+    "one-changed",
+    "rename",
+    "detection",
+    "idle",
+    "deletes",
+];
+
+/// Everything that is measured.
+pub(super) const ROWS: [Row; 8] = [
+    Row {
+        name: NAMES[0],
+        title: first::title,
+        run: first::run,
+    },
+    Row {
+        name: NAMES[1],
+        title: large::title,
+        run: large::run,
+    },
+    Row {
+        name: NAMES[2],
+        title: steady::no_change_title,
+        run: steady::no_change,
+    },
+    Row {
+        name: NAMES[3],
+        title: steady::one_changed_title,
+        run: steady::one_changed,
+    },
+    Row {
+        name: NAMES[4],
+        title: rename::title,
+        run: rename::run,
+    },
+    Row {
+        name: NAMES[5],
+        title: idle::detection_title,
+        run: idle::detection,
+    },
+    Row {
+        name: NAMES[6],
+        title: idle::load_title,
+        run: idle::load,
+    },
+    Row {
+        name: NAMES[7],
+        title: deletes::title,
+        run: deletes::run,
+    },
+];
+
+/// Runs each contender once in each repetition; one that fails is out from then on.
+fn interleave<C>(
+    lab: &Lab,
+    contenders: Vec<(String, C)>,
+    mut work: impl FnMut(&C, u32) -> Result<Sample>,
+) -> Vec<Outcome> {
+    let mut figures: Vec<_> = contenders.iter().map(|_| Ok(Vec::new())).collect();
+    for repetition in 0..lab.repeat {
+        for ((_, contender), figure) in contenders.iter().zip(&mut figures) {
+            let Ok(samples) = figure else { continue };
+            match work(contender, repetition) {
+                Ok(sample) => samples.push(sample),
+                Err(error) => *figure = Err(error.to_string()),
+            }
+        }
+    }
+    let outcome = |((who, _), figure): ((String, C), std::result::Result<_, _>)| {
+        Outcome::new(&who, figure.map_or_else(Figure::Failed, Figure::Runs))
+    };
+    contenders.into_iter().zip(figures).map(outcome).collect()
+}
