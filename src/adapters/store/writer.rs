@@ -1,0 +1,247 @@
+//! The only thread that writes to the journal.
+//!
+//! In: appends, from any number of callers. Out: replies, after the sync. What
+//! waits is taken together into one batch, so that one sync serves all of it.
+//! Invariants: sequence numbers are contiguous; a reply comes after the batch is
+//! durable, and the witness and the mark after that; after a first error nothing
+//! more is written. Deliberately absent: retries (reopen instead). A crash leaves
+//! whole batches, at most one of them without a reply.
+
+use super::engine::Engine;
+use super::witness::{Chain, Mark, Witness, chained};
+use super::codec::encode_record;
+use crate::ports::{PortError, PortResult};
+use futures::channel::oneshot;
+use journal_format::event::{FailureClass, Record};
+use journal_format::value::Seq;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// One caller's records.
+struct Append {
+    records: Vec<Record>,
+    reply: oneshot::Sender<PortResult<()>>,
+}
+
+/// Where the journal ends: the last durable record and the running hash there.
+#[derive(Debug)]
+pub(super) struct Tip {
+    head: AtomicU64,
+    chain: Mutex<(Seq, Chain)>,
+}
+
+impl Tip {
+    pub(super) fn new(head: Seq, chain: Chain) -> Self {
+        Self {
+            head: AtomicU64::new(head.0),
+            chain: Mutex::new((head, chain)),
+        }
+    }
+
+    pub(super) fn head(&self) -> Seq {
+        Seq(self.head.load(Ordering::Acquire))
+    }
+
+    pub(super) fn chain(&self) -> (Seq, Chain) {
+        *self.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn advance(&self, head: Seq, chain: Chain) {
+        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = (head, chain);
+        self.head.store(head.0, Ordering::Release);
+    }
+}
+
+/// What the thread owns.
+pub(super) struct Writer {
+    pub(super) engine: Engine,
+    pub(super) tip: Arc<Tip>,
+    pub(super) mark: Mark,
+    pub(super) witness_path: PathBuf,
+    /// The content of the witness file, or what it would be.
+    pub(super) witness: Witness,
+    /// The witness file says more than the journal holds, and keeps saying so
+    /// until a first record is appended.
+    pub(super) loss_untold: bool,
+    /// The hash of the last record; zeros for an empty journal.
+    pub(super) last: Chain,
+    /// Why nothing can be written any more.
+    pub(super) broken: Option<String>,
+}
+
+/// The calling side of the thread.
+#[derive(Debug)]
+pub(super) struct Handle {
+    appends: Sender<Append>,
+    thread: JoinHandle<Writer>,
+}
+
+impl Handle {
+    pub(super) fn start(writer: Writer) -> std::io::Result<Self> {
+        let (appends, queue) = channel();
+        let thread = std::thread::Builder::new()
+            .name("journal-writer".to_owned())
+            .spawn(move || writer.run(&queue))?;
+        Ok(Self { appends, thread })
+    }
+
+    /// Queues records. The receiver ends without a value if the thread is gone.
+    pub(super) fn append(&self, records: Vec<Record>) -> oneshot::Receiver<PortResult<()>> {
+        let (reply, receiver) = oneshot::channel();
+        self.appends.send(Append { records, reply }).ok();
+        receiver
+    }
+
+    /// Lets the queued appends finish, then ends the thread.
+    pub(super) fn finish(self) -> Option<Writer> {
+        drop(self.appends);
+        self.thread.join().ok()
+    }
+}
+
+impl Writer {
+    fn run(mut self, queue: &Receiver<Append>) -> Self {
+        let mut saved_at = Instant::now();
+        loop {
+            let stale = self.witness.head < self.tip.head() && self.broken.is_none();
+            let next = if stale {
+                queue.recv_timeout(WITNESS_EVERY)
+            } else {
+                queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match next {
+                Ok(first) => self.serve(first, queue),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self,
+            }
+            let behind = self.tip.head().0.saturating_sub(self.witness.head.0);
+            if behind >= WITNESS_EVENTS || behind > 0 && saved_at.elapsed() >= WITNESS_EVERY {
+                self.save_witness(false);
+                saved_at = Instant::now();
+            }
+        }
+    }
+
+    /// Appends what waits in one batch and replies.
+    fn serve(&mut self, first: Append, queue: &Receiver<Append>) {
+        let mut group = Vec::new();
+        let mut batch = Vec::new();
+        let (mut head, mut chain) = self.tip.chain();
+        let mut last = self.last;
+        let mut next = Some(first);
+        while let Some(append) = next {
+            if let Err(error) = self.check(head, &append.records) {
+                append.reply.send(Err(error)).ok();
+                break;
+            }
+            for record in &append.records {
+                let bytes = encode_record(record);
+                last = *blake3::hash(&bytes).as_bytes();
+                chain = chained(&chain, &bytes);
+                head = record.seq;
+                batch.push((record.seq, bytes));
+            }
+            group.push(append.reply);
+            next = (batch.len() < BATCH_RECORDS)
+                .then(|| queue.try_recv().ok())
+                .flatten();
+        }
+        let result = self.commit(batch, head, chain, last);
+        for reply in group {
+            reply.send(result.clone()).ok();
+        }
+    }
+
+    /// Refuses what does not follow, and everything after a first error.
+    fn check(&mut self, head: Seq, records: &[Record]) -> PortResult<()> {
+        let mut expected = head;
+        for record in records {
+            expected = expected.next();
+            if record.seq != expected && self.broken.is_none() {
+                self.broken = Some(format!(
+                    "append of record {}, expected {expected}",
+                    record.seq
+                ));
+            }
+        }
+        self.broken.as_ref().map_or(Ok(()), |why| Err(fatal(why)))
+    }
+
+    fn commit(
+        &mut self,
+        batch: Vec<(Seq, Vec<u8>)>,
+        head: Seq,
+        chain: Chain,
+        last: Chain,
+    ) -> PortResult<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if self.witness.clean && !self.loss_untold {
+            // From here on a death is an unclean stop.
+            self.witness.clean = false;
+            if let Err(error) = self.witness.save(&self.witness_path) {
+                return self.fail(format!("witness not written: {error}"));
+            }
+        }
+        if let Err(error) = self.engine.commit(batch) {
+            return self.fail(format!("journal not written: {error}"));
+        }
+        self.last = last;
+        self.tip.advance(head, chain);
+        let told = self.loss_untold || self.witness.lost > Seq::ZERO;
+        if told {
+            // The caller went on from the loss: what was lost is history now.
+            self.loss_untold = false;
+            self.witness.lost = Seq::ZERO;
+            self.save_witness(false);
+            self.write_mark(head);
+        }
+        self.write_mark(head);
+        Ok(())
+    }
+
+    fn fail(&mut self, why: String) -> PortResult<()> {
+        tracing::error!(%why, "journal stopped");
+        let error = fatal(&why);
+        self.broken = Some(why);
+        Err(error)
+    }
+
+    fn write_mark(&mut self, head: Seq) {
+        if let Err(error) = self.mark.write(head) {
+            tracing::warn!(%error, "mark beside the journal not written");
+        }
+    }
+
+    /// Writes the witness for the durable head. Without it a loss would be found
+    /// later or not at all, but nothing is lost by that: no error.
+    pub(super) fn save_witness(&mut self, clean: bool) {
+        let (head, chain) = self.tip.chain();
+        self.witness = Witness {
+            head,
+            chain,
+            last: self.last,
+            clean,
+            ..self.witness
+        };
+        if let Err(error) = self.witness.save(&self.witness_path) {
+            tracing::warn!(%error, "witness beside the journal not written");
+        }
+    }
+}
+
+fn fatal(why: &str) -> PortError {
+    PortError::new(FailureClass::Fatal, why)
+}
+
+/// The longest time that a running process leaves the witness behind the head.
+const WITNESS_EVERY: Duration = Duration::from_secs(5);
+/// The most records by which it is left behind.
+const WITNESS_EVENTS: u64 = 65_536;
+/// Where a batch stops taking in further appends.
+const BATCH_RECORDS: usize = 8192;
