@@ -1,0 +1,208 @@
+//! Session events to and from the wire.
+
+use super::{put, text};
+use crate::error::{EncodeError, ValueError};
+use crate::event::{Event, SessionEvent};
+use crate::value::Seq;
+use crate::wire::v1;
+
+#[expect(clippy::too_many_lines, reason = "one flat arm an event")]
+pub(super) fn append(event: &SessionEvent, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    match event {
+        SessionEvent::RootConfigured {
+            job,
+            label,
+            rules_version,
+            digest,
+            fold_case,
+            policy,
+        } => put(
+            &v1::RootConfigured {
+                job: text(job)?,
+                label: text(label)?,
+                rules_version: *rules_version,
+                digest: (*digest).into(),
+                fold_case: *fold_case,
+                policy: (*policy).into(),
+            },
+            out,
+        ),
+        SessionEvent::PolicyChanged { policy } => put(
+            &v1::PolicyChanged {
+                policy: (*policy).into(),
+            },
+            out,
+        ),
+        SessionEvent::RootIdentified { side, marker } => put(
+            &v1::RootIdentified {
+                side: (*side).into(),
+                marker: text(marker)?,
+            },
+            out,
+        ),
+        SessionEvent::SessionStarted {
+            release,
+            fold_version,
+            seed,
+        } => put(
+            &v1::SessionStarted {
+                release: text(release)?,
+                fold_version: *fold_version,
+                seed: *seed,
+            },
+            out,
+        ),
+        SessionEvent::SessionStopped => put(&v1::SessionStopped, out),
+        SessionEvent::DigestStamped {
+            digest,
+            fold_version,
+        } => put(
+            &v1::DigestStamped {
+                digest: *digest,
+                fold_version: *fold_version,
+            },
+            out,
+        ),
+        SessionEvent::HistoryLost { expected, found } => put(
+            &v1::HistoryLost {
+                expected: expected.0,
+                found: found.0,
+            },
+            out,
+        ),
+        SessionEvent::HaltRaised {
+            reason,
+            side,
+            count,
+            plan,
+        } => put(
+            &v1::HaltRaised {
+                reason: (*reason).into(),
+                side: (*side).into(),
+                count: *count,
+                plan: *plan,
+            },
+            out,
+        ),
+        SessionEvent::HaltApproved { halt, by } => put(
+            &v1::HaltApproved {
+                halt: halt.0,
+                by: text(by)?,
+            },
+            out,
+        ),
+        SessionEvent::HaltCleared { halt } => put(&v1::HaltCleared { halt: halt.0 }, out),
+    }
+}
+
+impl TryFrom<v1::RootConfigured<'_>> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::RootConfigured<'_>) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::RootConfigured {
+            job: text(wire.job)?.to_owned(),
+            label: text(wire.label)?.to_owned(),
+            rules_version: wire.rules_version,
+            digest: wire.digest.into(),
+            fold_case: wire.fold_case,
+            policy: wire.policy.into(),
+        }))
+    }
+}
+
+impl TryFrom<v1::PolicyChanged> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::PolicyChanged) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::PolicyChanged {
+            policy: wire.policy.into(),
+        }))
+    }
+}
+
+impl TryFrom<v1::RootIdentified<'_>> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::RootIdentified<'_>) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::RootIdentified {
+            side: wire.side.into(),
+            marker: text(wire.marker)?.to_owned(),
+        }))
+    }
+}
+
+impl TryFrom<v1::SessionStarted<'_>> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::SessionStarted<'_>) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::SessionStarted {
+            release: text(wire.release)?.to_owned(),
+            fold_version: wire.fold_version,
+            seed: wire.seed,
+        }))
+    }
+}
+
+impl TryFrom<v1::SessionStopped> for Event {
+    type Error = ValueError;
+
+    fn try_from(_: v1::SessionStopped) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::SessionStopped))
+    }
+}
+
+impl TryFrom<v1::DigestStamped> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::DigestStamped) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::DigestStamped {
+            digest: wire.digest,
+            fold_version: wire.fold_version,
+        }))
+    }
+}
+
+impl TryFrom<v1::HistoryLost> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::HistoryLost) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::HistoryLost {
+            expected: Seq(wire.expected),
+            found: Seq(wire.found),
+        }))
+    }
+}
+
+impl TryFrom<v1::HaltRaised> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::HaltRaised) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::HaltRaised {
+            reason: wire.reason.into(),
+            side: wire.side.into(),
+            count: wire.count,
+            plan: wire.plan,
+        }))
+    }
+}
+
+impl TryFrom<v1::HaltApproved<'_>> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::HaltApproved<'_>) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::HaltApproved {
+            halt: Seq(wire.halt),
+            by: text(wire.by)?.to_owned(),
+        }))
+    }
+}
+
+impl TryFrom<v1::HaltCleared> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::HaltCleared) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::HaltCleared {
+            halt: Seq(wire.halt),
+        }))
+    }
+}

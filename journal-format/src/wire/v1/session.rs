@@ -1,0 +1,77 @@
+//! Tags 1 to 10.
+
+use super::{DigestKind, Policy, Side};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RootConfigured<'a> {
+    pub(crate) job: &'a str,
+    pub(crate) label: &'a str,
+    pub(crate) rules_version: u32,
+    pub(crate) digest: DigestKind,
+    pub(crate) fold_case: bool,
+    pub(crate) policy: Policy,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PolicyChanged {
+    pub(crate) policy: Policy,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RootIdentified<'a> {
+    pub(crate) side: Side,
+    pub(crate) marker: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SessionStarted<'a> {
+    pub(crate) release: &'a str,
+    pub(crate) fold_version: u32,
+    pub(crate) seed: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SessionStopped;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct DigestStamped {
+    pub(crate) digest: [u8; 16],
+    pub(crate) fold_version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct HistoryLost {
+    pub(crate) expected: u64,
+    pub(crate) found: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct HaltRaised {
+    pub(crate) reason: HaltReason,
+    pub(crate) side: Side,
+    pub(crate) count: u64,
+    pub(crate) plan: [u8; 16],
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct HaltApproved<'a> {
+    pub(crate) halt: u64,
+    pub(crate) by: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct HaltCleared {
+    pub(crate) halt: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum HaltReason {
+    RootMissing,
+    RootReplaced,
+    RootEmptied,
+    TooManyDeletions,
+    EverythingChanged,
+    RolledBack,
+    HistoryLost,
+}
