@@ -9,9 +9,7 @@
 //! when the keyspace is made; changing them here affects new journals only.
 
 use super::{OpenError, files};
-use fjall::config::{
-    BlockSizePolicy, CompressionPolicy, FilterPolicy,
-};
+use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use journal_format::value::Seq;
 use std::os::unix::fs::MetadataExt;
@@ -105,7 +103,10 @@ impl Engine {
     /// Appends a batch; durable on return. After an error nothing can be
     /// appended before the store was closed and opened again.
     pub(super) fn commit(&self, batch: Vec<(Seq, Vec<u8>)>) -> Result<(), fjall::Error> {
-        let mut write = self.database.batch().durability(Some(PersistMode::SyncData));
+        let mut write = self
+            .database
+            .batch()
+            .durability(Some(PersistMode::SyncData));
         for (seq, bytes) in batch {
             write.insert(&self.records, seq.0.to_be_bytes(), bytes);
         }
@@ -138,7 +139,10 @@ impl Engine {
         }
         guarded(|| {
             let mut expected = from;
-            for item in self.records.range(from.0.to_be_bytes()..=to.0.to_be_bytes()) {
+            for item in self
+                .records
+                .range(from.0.to_be_bytes()..=to.0.to_be_bytes())
+            {
                 let (key, value) = item
                     .into_inner()
                     .map_err(|error| format!("record {expected} cannot be read: {error}"))?;

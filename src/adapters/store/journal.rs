@@ -81,7 +81,9 @@ impl Journal {
             if chain == expected {
                 Ok(Verified { head, chain })
             } else {
-                Err(format!("the running hash at record {head} is not the remembered one"))
+                Err(format!(
+                    "the running hash at record {head} is not the remembered one"
+                ))
             }
         })
     }

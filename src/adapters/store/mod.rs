@@ -18,7 +18,6 @@
 //! ```
 
 mod checkpoint;
-mod codec;
 mod engine;
 mod files;
 mod journal;

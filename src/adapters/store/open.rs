@@ -47,6 +47,9 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
     files::make_directory(&layout.root)?;
     let lock = LockFile::acquire(&layout.lock)?;
     let evidence = Evidence::gather(&layout)?;
+    if evidence.damaged.is_some() && options.accept_loss {
+        return without_witness(layout, lock);
+    }
     let recovered = match recover(&layout, &evidence) {
         Err(error) if options.accept_loss && error.can_be_accepted() => {
             tracing::warn!(%error, "journal given up and moved aside");
@@ -55,6 +58,28 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
         }
         other => other?,
     };
+    start(layout, lock, recovered)
+}
+
+/// Opens a journal whose witness cannot be read. Everything in the journal is
+/// kept; whether something is missing cannot be known, so a loss is told.
+fn without_witness(layout: Layout, lock: LockFile) -> Result<Opened, OpenError> {
+    let aside = files::next_aside(&layout.aside, "lost")?;
+    rename(&layout.witness, &aside.join("witness"))?;
+    let evidence = Evidence::gather(&layout)?;
+    let mut recovered = match recover(&layout, &evidence) {
+        Err(error) if error.can_be_accepted() => {
+            give_up(&layout)?;
+            create(&layout, evidence.expected.max(Seq(1)))?
+        }
+        other => other?,
+    };
+    if !matches!(recovered.health, Health::Shortened { .. }) {
+        recovered.health = Health::Shortened {
+            expected: evidence.expected.max(recovered.head),
+            found: recovered.head,
+        };
+    }
     start(layout, lock, recovered)
 }
 
@@ -83,8 +108,7 @@ impl Evidence {
                 });
             }
         };
-        let mark =
-            Mark::load(&layout.mark).map_err(|error| OpenError::io(&error, &layout.mark))?;
+        let mark = Mark::load(&layout.mark).map_err(|error| OpenError::io(&error, &layout.mark))?;
         let id = witness.as_ref().map(|witness| witness.id);
         // A mark of another journal says nothing about this one.
         let mark = mark.filter(|(_, owner)| id.is_none_or(|id| id == *owner));
@@ -182,7 +206,9 @@ fn reopen(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> 
     let head = match engine.ends().map_err(damaged)? {
         None => Seq::ZERO,
         Some((Seq(1), head)) => head,
-        Some((first, _)) => return Err(damaged(format!("the first record is {first}, expected 1"))),
+        Some((first, _)) => {
+            return Err(damaged(format!("the first record is {first}, expected 1")));
+        }
     };
     let expected = evidence.expected;
     if head == Seq::ZERO && expected > Seq::ZERO {
@@ -236,8 +262,8 @@ fn compare(engine: &Engine, witness: &Witness, head: Seq) -> Result<(Chain, Chai
 
 /// Returns the journal's identity, and writes it where it is missing.
 fn known_id(layout: &Layout, evidence: &Evidence) -> Result<JournalId, OpenError> {
-    let bytes = files::read_bounded(&layout.id, 16)
-        .map_err(|error| OpenError::io(&error, &layout.id))?;
+    let bytes =
+        files::read_bounded(&layout.id, 16).map_err(|error| OpenError::io(&error, &layout.id))?;
     let written = bytes
         .map(|bytes| {
             JournalId::try_from(&bytes[..])

@@ -5,9 +5,9 @@
 //! missing up to the head; otherwise the answer is an error with the place.
 //! Deliberately absent: caching. A crash leaves nothing behind.
 
-use super::codec::decode_record;
 use super::engine::Engine;
 use super::witness::{Chain, chained};
+use journal_format::decode_record;
 use journal_format::event::Record;
 use journal_format::value::Seq;
 

@@ -9,9 +9,9 @@
 
 use super::engine::Engine;
 use super::witness::{Chain, Mark, Witness, chained};
-use super::codec::encode_record;
 use crate::ports::{PortError, PortResult};
 use futures::channel::oneshot;
+use journal_format::encode_record;
 use journal_format::event::{FailureClass, Record};
 use journal_format::value::Seq;
 use std::path::PathBuf;
@@ -128,59 +128,46 @@ impl Writer {
 
     /// Appends what waits in one batch and replies.
     fn serve(&mut self, first: Append, queue: &Receiver<Append>) {
-        let mut group = Vec::new();
-        let mut batch = Vec::new();
-        let (mut head, mut chain) = self.tip.chain();
-        let mut last = self.last;
+        let (head, chain) = self.tip.chain();
+        let mut batch = Batch {
+            head,
+            chain,
+            last: self.last,
+            records: Vec::new(),
+        };
+        let mut waiting = Vec::new();
         let mut next = Some(first);
         while let Some(append) = next {
-            if let Err(error) = self.check(head, &append.records) {
-                append.reply.send(Err(error)).ok();
+            let added = match &self.broken {
+                Some(why) => Err(why.clone()),
+                None => batch.add(&append.records),
+            };
+            if let Err(why) = added {
+                append.reply.send(Err(fatal(&why))).ok();
+                self.broken.get_or_insert(why);
                 break;
             }
-            for record in &append.records {
-                let bytes = encode_record(record);
-                last = *blake3::hash(&bytes).as_bytes();
-                chain = chained(&chain, &bytes);
-                head = record.seq;
-                batch.push((record.seq, bytes));
-            }
-            group.push(append.reply);
-            next = (batch.len() < BATCH_RECORDS)
+            waiting.push(append.reply);
+            next = (batch.records.len() < BATCH_RECORDS)
                 .then(|| queue.try_recv().ok())
                 .flatten();
         }
-        let result = self.commit(batch, head, chain, last);
-        for reply in group {
+        let result = self.commit(batch);
+        for reply in waiting {
             reply.send(result.clone()).ok();
         }
     }
 
-    /// Refuses what does not follow, and everything after a first error.
-    fn check(&mut self, head: Seq, records: &[Record]) -> PortResult<()> {
-        let mut expected = head;
-        for record in records {
-            expected = expected.next();
-            if record.seq != expected && self.broken.is_none() {
-                self.broken = Some(format!(
-                    "append of record {}, expected {expected}",
-                    record.seq
-                ));
-            }
-        }
-        self.broken.as_ref().map_or(Ok(()), |why| Err(fatal(why)))
-    }
-
-    fn commit(
-        &mut self,
-        batch: Vec<(Seq, Vec<u8>)>,
-        head: Seq,
-        chain: Chain,
-        last: Chain,
-    ) -> PortResult<()> {
-        if batch.is_empty() {
+    fn commit(&mut self, batch: Batch) -> PortResult<()> {
+        if batch.records.is_empty() {
             return Ok(());
         }
+        let Batch {
+            head,
+            chain,
+            last,
+            records,
+        } = batch;
         if self.witness.clean && !self.loss_untold {
             // From here on a death is an unclean stop.
             self.witness.clean = false;
@@ -188,7 +175,7 @@ impl Writer {
                 return self.fail(format!("witness not written: {error}"));
             }
         }
-        if let Err(error) = self.engine.commit(batch) {
+        if let Err(error) = self.engine.commit(records) {
             return self.fail(format!("journal not written: {error}"));
         }
         self.last = last;
@@ -232,6 +219,45 @@ impl Writer {
         if let Err(error) = self.witness.save(&self.witness_path) {
             tracing::warn!(%error, "witness beside the journal not written");
         }
+    }
+}
+
+/// Encoded records that follow the head, and where they lead.
+struct Batch {
+    head: Seq,
+    chain: Chain,
+    last: Chain,
+    records: Vec<(Seq, Vec<u8>)>,
+}
+
+impl Batch {
+    /// Adds one caller's records, all or none.
+    fn add(&mut self, records: &[Record]) -> Result<(), String> {
+        let before = self.records.len();
+        let (mut head, mut chain, mut last) = (self.head, self.chain, self.last);
+        for record in records {
+            head = head.next();
+            let encoded = if record.seq == head {
+                encode_record(record).map_err(|error| format!("record {head}: {error}"))
+            } else {
+                Err(format!("append of record {}, expected {head}", record.seq))
+            };
+            match encoded {
+                Ok(bytes) => {
+                    chain = chained(&chain, &bytes);
+                    self.records.push((head, bytes));
+                }
+                Err(why) => {
+                    self.records.truncate(before);
+                    return Err(why);
+                }
+            }
+        }
+        if let Some((_, bytes)) = self.records[before..].last() {
+            last = *blake3::hash(bytes).as_bytes();
+        }
+        (self.head, self.chain, self.last) = (head, chain, last);
+        Ok(())
     }
 }
 
