@@ -124,11 +124,10 @@ fn a_second_process_is_told_who_has_the_journal() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut running = child("hold", folder.path(), None);
     let output = running.stdout.take().expect("stdout");
-    let ready = BufReader::new(output)
-        .lines()
-        .map_while(Result::ok)
-        .find(|line| line.contains("ready"));
-    ready.expect("the child opened it");
+    let mut heard = BufReader::new(output).lines().map_while(Result::ok);
+    heard
+        .find(|line| line.contains("ready"))
+        .expect("the child opened it");
     let error = open(folder.path()).expect_err("in use");
     let OpenError::Locked { holder } = &error else {
         panic!("{error}");
@@ -139,6 +138,7 @@ fn a_second_process_is_told_who_has_the_journal() {
     );
     drop(running.stdin.take());
     assert!(running.wait().expect("wait").success());
+    drop(heard);
     let (journal, health) = open(folder.path()).expect("released");
     assert_eq!(health, Health::Clean);
     open(folder.path()).expect_err("in use by this process");
