@@ -66,10 +66,10 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     }
     // The limit is part of a type, so only steps can follow the input's length.
     match bytes.len() {
-        0..0x0001_0000 => read::<T, 0x0010_0000>(bytes),
-        0..0x0010_0000 => read::<T, 0x0100_0000>(bytes),
-        0..0x0100_0000 => read::<T, 0x1000_0000>(bytes),
-        0..0x1000_0000 => read::<T, 0x1_0000_0000>(bytes),
+        0..=0xffff => read::<T, 0x0010_0000>(bytes),
+        0x1_0000..=0xf_ffff => read::<T, 0x0100_0000>(bytes),
+        0x10_0000..=0xff_ffff => read::<T, 0x1000_0000>(bytes),
+        0x100_0000..=0xfff_ffff => read::<T, 0x1_0000_0000>(bytes),
         _ => read::<T, 0x10_0000_0000>(bytes),
     }
 }
@@ -138,7 +138,7 @@ impl fmt::Display for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended => f.write_str("it ends before its last field does"),
-            Self::Trailing { count } => write!(f, "{count} bytes are left over after it"),
+            Self::Trailing { count } => write!(f, "bytes left over after the last field: {count}"),
             Self::TooLong => f.write_str("a length beyond the limit"),
             Self::WideInteger => f.write_str("an integer wider than its field"),
             Self::Utf8 => f.write_str("text that is not UTF-8"),

@@ -75,6 +75,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, DecodeError> {
 pub fn decode_prefix(bytes: &[u8]) -> Result<(Record, usize), DecodeError> {
     let header = Header::parse(bytes)?;
     let truncated = |expected| DecodeError::Truncated {
+        tag: Some(header.tag),
         expected,
         found: bytes.len(),
     };
@@ -110,6 +111,7 @@ impl Header {
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut input = bytes;
         let truncated = DecodeError::Truncated {
+            tag: None,
             expected: HEADER_BYTES.saturating_add(CHECKSUM_BYTES),
             found: bytes.len(),
         };

@@ -11,11 +11,13 @@ use crate::tag::Tag;
 use crate::value::{PathError, Seq, VersionError};
 use std::fmt;
 
-/// Why bytes are no record.
+/// Why bytes are no record. Offsets count from its first byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecodeError {
     /// The input ends inside a record: a torn tail, or a cut copy.
     Truncated {
+        /// Its tag, if the header is whole; not yet covered by the checksum.
+        tag: Option<u16>,
         /// How many bytes the record has, as far as can be told.
         expected: usize,
         /// How many there are.
@@ -149,10 +151,11 @@ impl DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Truncated { expected, found } => write!(
-                f,
-                "offset {found}: the input ends here, expected a record of at least {expected} bytes"
-            ),
+            Self::Truncated {
+                tag,
+                expected,
+                found,
+            } => explain_end(f, *tag, *expected, *found),
             Self::Magic { found } => write!(
                 f,
                 "offset 0: found {:02x?}, expected the magic {:02x?}",
@@ -179,7 +182,10 @@ impl fmt::Display for DecodeError {
                 "offset {offset}: tag {tag} has the checksum {found:08x}, expected {expected:08x}"
             ),
             Self::SeqZero { tag } => {
-                write!(f, "offset 8: tag {tag} has sequence number 0, expected 1 or more")
+                write!(
+                    f,
+                    "offset 8: tag {tag} has sequence number 0, expected 1 or more"
+                )
             }
             Self::UnknownTag { seq, tag, version } => write!(
                 f,
@@ -203,9 +209,22 @@ impl fmt::Display for DecodeError {
             ),
             Self::Trailing { offset, count } => write!(
                 f,
-                "offset {offset}: {count} bytes follow, expected the end of the input"
+                "offset {offset}: expected the end of the input, bytes that follow: {count}"
             ),
         }
+    }
+}
+
+fn explain_end(
+    f: &mut fmt::Formatter<'_>,
+    tag: Option<u16>,
+    expected: usize,
+    found: usize,
+) -> fmt::Result {
+    write!(f, "offset {found}: the input ends here, expected ")?;
+    match tag {
+        Some(tag) => write!(f, "tag {tag} with {expected} bytes"),
+        None => write!(f, "a record of at least {expected} bytes"),
     }
 }
 

@@ -29,6 +29,10 @@
         clippy::arithmetic_side_effects
     )
 )]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")
+)]
 
 pub mod codec;
 mod convert;

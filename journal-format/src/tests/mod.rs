@@ -1,1 +1,9 @@
-//! Tests of the whole.
+//! Tests of the format as a whole. Each rule of `FORMAT.md` has one here.
+
+mod conformance;
+mod envelope;
+mod round_trip;
+mod strategies;
+mod values;
+mod variant_order;
+mod vectors;

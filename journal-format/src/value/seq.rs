@@ -48,6 +48,10 @@ impl Timestamp {
     /// Uses the civil-from-days algorithm of H. Hinnant, "chrono-Compatible
     /// Low-Level Date Algorithms".
     #[must_use]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a day count of 38 bits and remainders of constants"
+    )]
     pub const fn date_utc(self) -> (i64, u32, u32) {
         let days = self.0.div_euclid(86_400_000).saturating_add(719_468);
         let era = days.div_euclid(146_097);
