@@ -10,7 +10,7 @@
 
 use super::{OpenError, files};
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice};
 use journal_format::value::Seq;
 use std::os::unix::fs::MetadataExt;
 use std::panic::AssertUnwindSafe;
@@ -73,6 +73,12 @@ pub(super) fn journal_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Whether fjall's journal files hold anything.
+pub(super) fn needs_replay(directory: &Path) -> bool {
+    // What cannot be listed is copied, and the copy tells the error.
+    journal_files(directory).map_or(true, |files| data_bytes(&files) > 0)
+}
+
 impl Engine {
     /// Opens the database, or makes one where there is none.
     pub(super) fn open(directory: &Path) -> Result<Self, OpenError> {
@@ -102,13 +108,13 @@ impl Engine {
 
     /// Appends a batch; durable on return. After an error nothing can be
     /// appended before the store was closed and opened again.
-    pub(super) fn commit(&self, batch: Vec<(Seq, Vec<u8>)>) -> Result<(), fjall::Error> {
+    pub(super) fn commit(&self, batch: &[(Seq, Slice)]) -> Result<(), fjall::Error> {
         let mut write = self
             .database
             .batch()
             .durability(Some(PersistMode::SyncData));
         for (seq, bytes) in batch {
-            write.insert(&self.records, seq.0.to_be_bytes(), bytes);
+            write.insert(&self.records, seq.0.to_be_bytes(), bytes.clone());
         }
         write.commit()
     }

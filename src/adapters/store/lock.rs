@@ -18,8 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// An OS lock on a file whose content says who has it.
 #[derive(Debug)]
 pub(super) struct LockFile {
-    /// Closing it releases the lock.
-    _file: File,
+    file: File,
 }
 
 impl LockFile {
@@ -44,7 +43,15 @@ impl LockFile {
         }
         file.set_len(0).map_err(io)?;
         file.write_all(own_text().as_bytes()).map_err(io)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a process that is being spawned at this
+        // moment holds a copy of the descriptor until it becomes its program.
+        self.file.unlock().ok();
     }
 }
 

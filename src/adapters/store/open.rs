@@ -193,14 +193,7 @@ fn create(layout: &Layout, lost: Seq) -> Result<Recovered, OpenError> {
 /// Opens a journal that looks whole and compares it with the evidence.
 fn reopen(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> {
     let id = known_id(layout, evidence)?;
-    let copied_aside = if evidence.clean {
-        None
-    } else {
-        let aside = files::next_aside(&layout.aside, "unclean")?;
-        engine::copy_journal_files(&layout.journal, &aside)?;
-        files::keep_newest(&layout.aside, "unclean", COPIES_KEPT)?;
-        Some(aside)
-    };
+    let copied_aside = copy_aside(layout, evidence.clean)?;
     let damaged = |why: String| OpenError::damaged(why, &layout.journal);
     let engine = Engine::open(&layout.journal)?;
     let head = match engine.ends().map_err(damaged)? {
@@ -230,10 +223,10 @@ fn reopen(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> 
             expected: witness.lost,
             found: head,
         }
+    } else if evidence.clean {
+        Health::Clean
     } else {
-        copied_aside.map_or(Health::Clean, |copied_aside| Health::UncleanStop {
-            copied_aside,
-        })
+        Health::UncleanStop { copied_aside }
     };
     Ok(Recovered {
         engine,
@@ -244,6 +237,23 @@ fn reopen(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> 
         chain,
         loss_untold,
     })
+}
+
+/// Copies fjall's journal files before the open that may cut them. After a clean
+/// close they are small or empty; the copy is for damage that came later.
+fn copy_aside(layout: &Layout, clean: bool) -> Result<PathBuf, OpenError> {
+    if clean && !engine::needs_replay(&layout.journal) {
+        return Ok(layout.aside.clone());
+    }
+    let (kind, keep) = if clean {
+        ("clean", 1)
+    } else {
+        ("unclean", COPIES_KEPT)
+    };
+    let aside = files::next_aside(&layout.aside, kind)?;
+    engine::copy_journal_files(&layout.journal, &aside)?;
+    files::keep_newest(&layout.aside, kind, keep)?;
+    Ok(aside)
 }
 
 /// Checks that the witnessed record is the one in the journal, reads what came

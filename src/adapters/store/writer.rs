@@ -10,6 +10,7 @@
 use super::engine::Engine;
 use super::witness::{Chain, Mark, Witness, chained};
 use crate::ports::{PortError, PortResult};
+use fjall::Slice;
 use futures::channel::oneshot;
 use journal_format::encode_record;
 use journal_format::event::{FailureClass, Record};
@@ -50,9 +51,12 @@ impl Tip {
         *self.chain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn advance(&self, head: Seq, chain: Chain) {
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = (head, chain);
+    fn advance(&self, head: Seq) {
         self.head.store(head.0, Ordering::Release);
+    }
+
+    fn chain_to(&self, head: Seq, chain: Chain) {
+        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = (head, chain);
     }
 }
 
@@ -126,13 +130,11 @@ impl Writer {
         }
     }
 
-    /// Appends what waits in one batch and replies.
+    /// Appends what waits in one batch and replies. The running hash follows after
+    /// the replies: callers do not wait for it.
     fn serve(&mut self, first: Append, queue: &Receiver<Append>) {
-        let (head, chain) = self.tip.chain();
         let mut batch = Batch {
-            head,
-            chain,
-            last: self.last,
+            head: self.tip.head(),
             records: Vec::new(),
         };
         let mut waiting = Vec::new();
@@ -152,22 +154,40 @@ impl Writer {
                 .then(|| queue.try_recv().ok())
                 .flatten();
         }
-        let result = self.commit(batch);
+        let result = self.commit(&batch);
+        let durable = result.is_ok() && !batch.records.is_empty();
         for reply in waiting {
             reply.send(result.clone()).ok();
         }
+        if durable {
+            self.follow(&batch);
+        }
     }
 
-    fn commit(&mut self, batch: Batch) -> PortResult<()> {
+    /// Brings the running hash to the head, and ends a loss that was told.
+    fn follow(&mut self, batch: &Batch) {
+        let (_, mut chain) = self.tip.chain();
+        for (_, bytes) in &batch.records {
+            chain = chained(&chain, bytes);
+        }
+        if let Some((head, bytes)) = batch.records.last() {
+            self.last = *blake3::hash(bytes).as_bytes();
+            self.tip.chain_to(*head, chain);
+        }
+        if self.loss_untold || self.witness.lost > Seq::ZERO {
+            // The caller went on from the loss: what was lost is history now. Both
+            // slots of the mark have to say so.
+            self.loss_untold = false;
+            self.witness.lost = Seq::ZERO;
+            self.save_witness(false);
+            self.write_mark(batch.head);
+        }
+    }
+
+    fn commit(&mut self, batch: &Batch) -> PortResult<()> {
         if batch.records.is_empty() {
             return Ok(());
         }
-        let Batch {
-            head,
-            chain,
-            last,
-            records,
-        } = batch;
         if self.witness.clean && !self.loss_untold {
             // From here on a death is an unclean stop.
             self.witness.clean = false;
@@ -175,20 +195,11 @@ impl Writer {
                 return self.fail(format!("witness not written: {error}"));
             }
         }
-        if let Err(error) = self.engine.commit(records) {
+        if let Err(error) = self.engine.commit(&batch.records) {
             return self.fail(format!("journal not written: {error}"));
         }
-        self.last = last;
-        self.tip.advance(head, chain);
-        let told = self.loss_untold || self.witness.lost > Seq::ZERO;
-        if told {
-            // The caller went on from the loss: what was lost is history now.
-            self.loss_untold = false;
-            self.witness.lost = Seq::ZERO;
-            self.save_witness(false);
-            self.write_mark(head);
-        }
-        self.write_mark(head);
+        self.tip.advance(batch.head);
+        self.write_mark(batch.head);
         Ok(())
     }
 
@@ -222,19 +233,17 @@ impl Writer {
     }
 }
 
-/// Encoded records that follow the head, and where they lead.
+/// Encoded records that follow the head, and the last one's number.
 struct Batch {
     head: Seq,
-    chain: Chain,
-    last: Chain,
-    records: Vec<(Seq, Vec<u8>)>,
+    records: Vec<(Seq, Slice)>,
 }
 
 impl Batch {
     /// Adds one caller's records, all or none.
     fn add(&mut self, records: &[Record]) -> Result<(), String> {
         let before = self.records.len();
-        let (mut head, mut chain, mut last) = (self.head, self.chain, self.last);
+        let mut head = self.head;
         for record in records {
             head = head.next();
             let encoded = if record.seq == head {
@@ -243,20 +252,14 @@ impl Batch {
                 Err(format!("append of record {}, expected {head}", record.seq))
             };
             match encoded {
-                Ok(bytes) => {
-                    chain = chained(&chain, &bytes);
-                    self.records.push((head, bytes));
-                }
+                Ok(bytes) => self.records.push((head, bytes.into())),
                 Err(why) => {
                     self.records.truncate(before);
                     return Err(why);
                 }
             }
         }
-        if let Some((_, bytes)) = self.records[before..].last() {
-            last = *blake3::hash(bytes).as_bytes();
-        }
-        (self.head, self.chain, self.last) = (head, chain, last);
+        self.head = head;
         Ok(())
     }
 }

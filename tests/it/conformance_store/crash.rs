@@ -160,7 +160,11 @@ fn a_full_disk_stops_the_store_and_reopening_goes_on() {
     let output = running.wait_with_output().expect("wait");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}");
-    let head = text.lines().filter_map(acked).last().expect("acknowledged");
+    let head = text
+        .lines()
+        .filter_map(acked)
+        .next_back()
+        .expect("acknowledged");
     let (journal, health) = open(folder.path()).expect("open");
     assert_eq!(health, Health::Clean);
     holds(&journal, head);
