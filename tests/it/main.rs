@@ -1,1 +1,3 @@
+//! Tests of real parts: folders, processes, sockets.
 
+mod conformance_store;

@@ -1,0 +1,211 @@
+//! The open journal: `ports::Store` over the writer and reader threads.
+//!
+//! In: calls from any async runtime. Out: their results. Invariant: no call blocks
+//! the caller's thread; dropping the journal closes it. Deliberately absent:
+//! opening (`open`), durability (`writer`). A crash leaves what the rooms below
+//! leave.
+
+use super::engine::Engine;
+use super::lock::LockFile;
+use super::witness::JournalId;
+use super::worker::Worker;
+use super::writer::{Handle, Tip};
+use super::{Layout, OpenError, Opened, Options, checkpoint, open, read};
+use crate::ports::{Checkpoint, PortError, PortResult, Store, Task};
+use futures::channel::oneshot;
+use journal_format::event::{FailureClass, Record};
+use journal_format::value::Seq;
+use std::path::Path;
+use std::sync::Arc;
+
+/// One job's journal, open and locked.
+///
+/// Dropping it closes it, which waits for queued appends and the disk.
+#[derive(Debug)]
+pub struct Journal {
+    pub(super) id: JournalId,
+    pub(super) layout: Layout,
+    pub(super) tip: Arc<Tip>,
+    pub(super) threads: Option<Threads>,
+    /// Released last.
+    pub(super) _lock: LockFile,
+}
+
+/// What has to end before the journal is closed.
+pub(super) struct Threads {
+    pub(super) reader: Worker,
+    pub(super) checkpoints: Worker,
+    pub(super) writer: Handle,
+    pub(super) engine: Engine,
+}
+
+/// The result of a full check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// The last record that was checked.
+    pub head: Seq,
+    /// The running hash: `h(n) = blake3(h(n-1) ‖ record n)`, `h(0)` is 32 zeros.
+    pub chain: [u8; 32],
+}
+
+impl Journal {
+    /// Opens a job's journal, or makes one where there never was one.
+    ///
+    /// Blocking; milliseconds after a clean close, up to about a second after an
+    /// unclean stop.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing is locked after one. `HistoryLost` and `Damaged`
+    /// can be overruled by [`Options::accept_loss`], which moves the old files to
+    /// `aside/` and begins a new journal.
+    pub fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
+        open::open(dir, options)
+    }
+
+    /// Returns the identity of this journal.
+    #[must_use]
+    pub const fn id(&self) -> JournalId {
+        self.id
+    }
+
+    /// Reads and checks every record up to the head of this moment, and the
+    /// running hash over them.
+    ///
+    /// # Errors
+    /// `Fatal` with the first place that is wrong.
+    pub fn verify(&self) -> Task<'_, Verified> {
+        let tip = Arc::clone(&self.tip);
+        self.read_with(move |engine| {
+            let (head, expected) = tip.chain();
+            let (_, chain) = read::walk(engine, Seq(1), head, ([0; 32], [0; 32]))?;
+            if chain == expected {
+                Ok(Verified { head, chain })
+            } else {
+                Err(format!(
+                    "the running hash at record {head} is not the remembered one"
+                ))
+            }
+        })
+    }
+
+    /// Closes the journal and tells whether the close was clean.
+    ///
+    /// # Errors
+    /// `Fatal` when an append had failed before; the next open recovers.
+    pub fn close(mut self) -> PortResult<()> {
+        self.shut()
+    }
+
+    fn shut(&mut self) -> PortResult<()> {
+        let Some(threads) = self.threads.take() else {
+            return Ok(());
+        };
+        drop(threads.reader);
+        drop(threads.checkpoints);
+        drop(threads.engine);
+        let mut writer = threads.writer.finish().ok_or_else(gone)?;
+        if let Some(why) = writer.broken {
+            return Err(PortError::new(FailureClass::Fatal, why));
+        }
+        let settled = writer.witness.clean && writer.witness.head == self.tip.head();
+        if !settled && !writer.loss_untold {
+            // After the flush, because a clean witness makes the next open trust
+            // fjall's files as they are.
+            writer.engine.clone().settle();
+            writer.save_witness(true);
+        }
+        Ok(())
+    }
+
+    /// Runs a read on the reader thread.
+    fn read_with<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Engine) -> Result<T, String> + Send + 'static,
+    ) -> Task<'_, T> {
+        let answer = self.threads.as_ref().map(|threads| {
+            let engine = threads.engine.clone();
+            threads.reader.run(move || call(&engine))
+        });
+        Box::pin(async move {
+            received(answer)
+                .await?
+                .map_err(|why| PortError::new(FailureClass::Fatal, format!("journal: {why}")))
+        })
+    }
+
+    /// Runs a call on the checkpoint thread.
+    fn cache_with<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> Task<'_, T> {
+        let answer = self
+            .threads
+            .as_ref()
+            .map(|threads| threads.checkpoints.run(call));
+        Box::pin(received(answer))
+    }
+}
+
+impl Store for Journal {
+    fn head(&self) -> Seq {
+        self.tip.head()
+    }
+
+    fn append(&self, records: Vec<Record>) -> Task<'_, ()> {
+        let answer = self
+            .threads
+            .as_ref()
+            .map(|threads| threads.writer.append(records));
+        Box::pin(async move { received(answer).await? })
+    }
+
+    fn read(&self, from: Seq, limit: usize) -> Task<'_, Vec<Record>> {
+        let head = self.head();
+        self.read_with(move |engine| read::page(engine, head, from, limit))
+    }
+
+    fn checkpoint(&self) -> Task<'_, Option<Checkpoint>> {
+        let (path, id, head) = (self.layout.checkpoint.clone(), self.id, self.head());
+        self.cache_with(move || {
+            let found = checkpoint::load(&path, Some(&id))?;
+            if found.seq > head {
+                // What it covers was lost; state from the future helps nobody.
+                tracing::warn!(seq = %found.seq, %head, "checkpoint beyond the journal passed over");
+                return None;
+            }
+            Some(found)
+        })
+    }
+
+    fn save_checkpoint(&self, checkpoint: Checkpoint) -> Task<'_, ()> {
+        let (path, id) = (self.layout.checkpoint.clone(), self.id);
+        let saved = self.cache_with(move || {
+            checkpoint::save(&path, &id, &checkpoint)
+                .map_err(|error| PortError::from_io(&error, path.display()))
+        });
+        Box::pin(async move { saved.await? })
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if let Err(error) = self.shut() {
+            tracing::warn!(%error, "journal not closed cleanly");
+        }
+    }
+}
+
+impl std::fmt::Debug for Threads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Threads").finish_non_exhaustive()
+    }
+}
+
+async fn received<T>(answer: Option<oneshot::Receiver<T>>) -> PortResult<T> {
+    let answer = answer.ok_or_else(gone)?;
+    answer.await.map_err(|_| gone())
+}
+
+fn gone() -> PortError {
+    PortError::new(FailureClass::Fatal, "the journal's thread is gone")
+}

@@ -1,0 +1,130 @@
+//! Locks that name their holder.
+//!
+//! In: a place in the state directory. Out: a guard that holds an OS lock for its
+//! life. Invariant: at most one process has a job, and one a local folder; the
+//! kernel lets go when the process dies, so there is no stale lock. Deliberately
+//! absent: lock files that mean something by existing, network file systems. A
+//! crash leaves the file with an old text, which nobody believes without the lock.
+
+use super::OpenError;
+use crate::ports::PortError;
+use journal_format::value::Timestamp;
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// An OS lock on a file whose content says who has it.
+#[derive(Debug)]
+pub(super) struct LockFile {
+    file: File,
+}
+
+impl LockFile {
+    /// Takes the lock or tells who has it.
+    pub(super) fn acquire(path: &Path) -> Result<Self, OpenError> {
+        let io = |error: std::io::Error| OpenError::io(&error, path);
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::Locked {
+                    holder: holder_text(&mut file),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+        file.set_len(0).map_err(io)?;
+        file.write_all(own_text().as_bytes()).map_err(io)?;
+        Ok(Self { file })
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a process that is being spawned at this
+        // moment holds a copy of the descriptor until it becomes its program.
+        self.file.unlock().ok();
+    }
+}
+
+/// Keeps other processes away from a local folder, whatever their jobs are.
+#[derive(Debug)]
+pub struct FolderLock {
+    _lock: LockFile,
+}
+
+impl FolderLock {
+    /// Locks the folder by its identity, so that every path to it is the same.
+    ///
+    /// Binds processes that share `state_dir` only.
+    ///
+    /// # Errors
+    /// `Locked` names the holder; `Io` when the folder or the state directory
+    /// cannot be used.
+    pub fn acquire(state_dir: &Path, root: &Path) -> Result<Self, OpenError> {
+        let seen = std::fs::metadata(root).map_err(|error| OpenError::io(&error, root))?;
+        let locks = state_dir.join("locks");
+        super::files::make_directory(&locks)?;
+        let name = format!("folder-{:x}-{:x}", seen.dev(), seen.ino());
+        Ok(Self {
+            _lock: LockFile::acquire(&locks.join(name))?,
+        })
+    }
+}
+
+/// Reads what the holder wrote, which is bounded and may be anything.
+fn holder_text(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    let read = file
+        .seek(SeekFrom::Start(0))
+        .and_then(|_| file.take(HOLDER_BYTES_MAX).read_to_end(&mut bytes));
+    let text: String = String::from_utf8_lossy(&bytes)
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
+    if read.is_err() || text.is_empty() {
+        // RACE: the holder has the lock and has not written its name yet.
+        return "a process that has not given its name".to_owned();
+    }
+    text
+}
+
+/// Names this process. The arguments are left out: they may hold a password.
+fn own_text() -> String {
+    let program = std::env::args_os()
+        .next()
+        .and_then(|path| Path::new(&path).file_name().map(std::ffi::OsStr::to_owned))
+        .map_or_else(
+            || "unknown".to_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        );
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let millis = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+    let (year, month, day) = Timestamp(millis).date_utc();
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!(
+        "process {} ({program}), since {year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z",
+        std::process::id()
+    )
+}
+
+impl From<OpenError> for PortError {
+    fn from(error: OpenError) -> Self {
+        Self::new(
+            journal_format::event::FailureClass::Fatal,
+            error.to_string(),
+        )
+    }
+}
+
+const HOLDER_BYTES_MAX: u64 = 512;

@@ -1,0 +1,368 @@
+//! Opening: lock, gather evidence, look, recover, compare, only then trust.
+//!
+//! In: a job's directory. Out: a journal and its health, or the reason why not.
+//! Invariants: a journal is begun only where nothing says that there was one; a
+//! head below the evidence is told; what a recovery may cut is copied first; what
+//! is given up is moved, never deleted. Watched by the damage table in
+//! `tests/it/conformance_store`. Deliberately absent: salvage. A crash during any
+//! step leaves evidence that makes the next open tell the same story.
+
+use super::engine::{self, Engine, Look};
+use super::journal::{Journal, Threads};
+use super::lock::LockFile;
+use super::witness::{Chain, Found, JournalId, Mark, Witness};
+use super::worker::Worker;
+use super::writer::{Handle, Tip, Writer};
+use super::{Health, Layout, OpenError, Opened, Options, checkpoint, files, read};
+use journal_format::value::Seq;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What lies beside the journal.
+struct Evidence {
+    witness: Option<Witness>,
+    /// What is wrong with the witness.
+    damaged: Option<&'static str>,
+    id: Option<JournalId>,
+    /// The highest head that was acknowledged for sure.
+    expected: Seq,
+    /// Whether the last process closed the journal.
+    clean: bool,
+}
+
+/// A journal that was opened and compared.
+struct Recovered {
+    engine: Engine,
+    witness: Witness,
+    health: Health,
+    head: Seq,
+    last: Chain,
+    chain: Chain,
+    loss_untold: bool,
+}
+
+pub(super) fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
+    let layout = Layout::new(dir);
+    files::make_directory(&layout.root)?;
+    let lock = LockFile::acquire(&layout.lock)?;
+    let evidence = Evidence::gather(&layout)?;
+    if evidence.damaged.is_some() && options.accept_loss {
+        return without_witness(layout, lock);
+    }
+    let recovered = match recover(&layout, &evidence) {
+        Err(error) if options.accept_loss && error.can_be_accepted() => {
+            tracing::warn!(%error, "journal given up and moved aside");
+            give_up(&layout)?;
+            create(&layout, evidence.expected.max(Seq(1)))?
+        }
+        other => other?,
+    };
+    start(layout, lock, recovered)
+}
+
+/// Opens a journal whose witness cannot be read. Everything in the journal is
+/// kept; whether something is missing cannot be known, so a loss is told.
+fn without_witness(layout: Layout, lock: LockFile) -> Result<Opened, OpenError> {
+    let aside = files::next_aside(&layout.aside, "lost")?;
+    rename(&layout.witness, &aside.join("witness"))?;
+    let evidence = Evidence::gather(&layout)?;
+    let mut recovered = match recover(&layout, &evidence) {
+        Err(error) if error.can_be_accepted() => {
+            give_up(&layout)?;
+            create(&layout, evidence.expected.max(Seq(1)))?
+        }
+        other => other?,
+    };
+    if !matches!(recovered.health, Health::Shortened { .. }) {
+        recovered.health = Health::Shortened {
+            expected: evidence.expected.max(recovered.head),
+            found: recovered.head,
+        };
+    }
+    start(layout, lock, recovered)
+}
+
+impl OpenError {
+    /// Whether it is about the journal's content, not about who may use it.
+    const fn can_be_accepted(&self) -> bool {
+        match self {
+            Self::HistoryLost { .. } | Self::Damaged { .. } => true,
+            Self::Locked { .. } | Self::Foreign { .. } | Self::Io { .. } => false,
+        }
+    }
+}
+
+impl Evidence {
+    fn gather(layout: &Layout) -> Result<Self, OpenError> {
+        let (witness, damaged) = match Witness::load(&layout.witness)
+            .map_err(|error| OpenError::io(&error, &layout.witness))?
+        {
+            Found::Good(witness) => (Some(witness), None),
+            Found::Missing => (None, None),
+            Found::Damaged(why) => (None, Some(why)),
+            Found::Newer(version) => {
+                return Err(OpenError::Foreign {
+                    detail: format!("version {version} was written by a newer release"),
+                    place: layout.witness.clone(),
+                });
+            }
+        };
+        let mark = Mark::load(&layout.mark).map_err(|error| OpenError::io(&error, &layout.mark))?;
+        let id = witness.as_ref().map(|witness| witness.id);
+        // A mark of another journal says nothing about this one.
+        let mark = mark.filter(|(_, owner)| id.is_none_or(|id| id == *owner));
+        let marked = mark.map_or(Seq::ZERO, |(head, _)| head);
+        let witnessed = witness.as_ref().map_or(Seq::ZERO, |witness| witness.head);
+        let cached = if witness.is_none() && mark.is_none() {
+            checkpoint::load(&layout.checkpoint, None).map_or(Seq::ZERO, |found| found.seq)
+        } else {
+            Seq::ZERO
+        };
+        Ok(Self {
+            clean: witness.as_ref().is_some_and(|witness| witness.clean) && marked <= witnessed,
+            id: id.or(mark.map(|(_, owner)| owner)),
+            expected: witnessed.max(marked).max(cached),
+            witness,
+            damaged,
+        })
+    }
+}
+
+/// Opens what is there, as far as it agrees with the evidence.
+fn recover(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> {
+    if let Some(why) = evidence.damaged {
+        return Err(OpenError::damaged(why, &layout.witness));
+    }
+    match engine::look(&layout.journal)? {
+        Look::Empty if evidence.expected > Seq::ZERO => Err(OpenError::HistoryLost {
+            expected: evidence.expected,
+            found: Seq::ZERO,
+        }),
+        Look::Empty => create(layout, lost_before(evidence)),
+        // The witness comes before the journal, so a journal that was not made to
+        // its end has a witness that says so.
+        Look::Partial(_) if evidence.expected == Seq::ZERO && evidence.witness.is_some() => {
+            let aside = files::next_aside(&layout.aside, "unfinished")?;
+            rename(&layout.journal, &aside.join("journal"))?;
+            create(layout, lost_before(evidence))
+        }
+        Look::Partial(why) => Err(OpenError::damaged(why, &layout.journal)),
+        Look::Whole => reopen(layout, evidence),
+    }
+}
+
+fn lost_before(evidence: &Evidence) -> Seq {
+    evidence
+        .witness
+        .as_ref()
+        .map_or(Seq::ZERO, |witness| witness.lost)
+}
+
+/// Begins a journal. `lost` is the head of one that was given up for it.
+fn create(layout: &Layout, lost: Seq) -> Result<Recovered, OpenError> {
+    let witness = Witness {
+        lost,
+        ..Witness::new(new_id()?)
+    };
+    witness
+        .save(&layout.witness)
+        .map_err(|error| OpenError::io(&error, &layout.witness))?;
+    files::make_directory(&layout.journal)?;
+    let engine = Engine::open(&layout.journal)?;
+    write_id(layout, &witness.id)?;
+    let health = if lost > Seq::ZERO {
+        Health::Shortened {
+            expected: lost,
+            found: Seq::ZERO,
+        }
+    } else {
+        Health::Created
+    };
+    Ok(Recovered {
+        engine,
+        witness,
+        health,
+        head: Seq::ZERO,
+        last: [0; 32],
+        chain: [0; 32],
+        loss_untold: false,
+    })
+}
+
+/// Opens a journal that looks whole and compares it with the evidence.
+fn reopen(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> {
+    let id = known_id(layout, evidence)?;
+    let copied_aside = copy_aside(layout, evidence.clean)?;
+    let damaged = |why: String| OpenError::damaged(why, &layout.journal);
+    let engine = Engine::open(&layout.journal)?;
+    let head = match engine.ends().map_err(damaged)? {
+        None => Seq::ZERO,
+        Some((Seq(1), head)) => head,
+        Some((first, _)) => {
+            return Err(damaged(format!("the first record is {first}, expected 1")));
+        }
+    };
+    let expected = evidence.expected;
+    if head == Seq::ZERO && expected > Seq::ZERO {
+        return Err(OpenError::HistoryLost {
+            expected,
+            found: head,
+        });
+    }
+    let witness = evidence.witness.clone().unwrap_or_else(|| Witness::new(id));
+    let (last, chain) = compare(&engine, &witness, head).map_err(damaged)?;
+    let loss_untold = head < expected;
+    let health = if loss_untold {
+        Health::Shortened {
+            expected,
+            found: head,
+        }
+    } else if head == Seq::ZERO && witness.lost > Seq::ZERO {
+        Health::Shortened {
+            expected: witness.lost,
+            found: head,
+        }
+    } else if evidence.clean {
+        Health::Clean
+    } else {
+        Health::UncleanStop { copied_aside }
+    };
+    Ok(Recovered {
+        engine,
+        witness,
+        health,
+        head,
+        last,
+        chain,
+        loss_untold,
+    })
+}
+
+/// Copies fjall's journal files before the open that may cut them. After a clean
+/// close they are small or empty; the copy is for damage that came later.
+fn copy_aside(layout: &Layout, clean: bool) -> Result<PathBuf, OpenError> {
+    if clean && !engine::needs_replay(&layout.journal) {
+        return Ok(layout.aside.clone());
+    }
+    let (kind, keep) = if clean {
+        ("clean", 1)
+    } else {
+        ("unclean", COPIES_KEPT)
+    };
+    let aside = files::next_aside(&layout.aside, kind)?;
+    engine::copy_journal_files(&layout.journal, &aside)?;
+    files::keep_newest(&layout.aside, kind, keep)?;
+    Ok(aside)
+}
+
+/// Checks that the witnessed record is the one in the journal, reads what came
+/// after it, and returns the last record's hash and the running hash. A journal
+/// below its witness is read whole.
+fn compare(engine: &Engine, witness: &Witness, head: Seq) -> Result<(Chain, Chain), String> {
+    let at = witness.head;
+    if at == Seq::ZERO || head < at {
+        return read::walk(engine, Seq(1), head, ([0; 32], [0; 32]));
+    }
+    if read::hash_of(engine, at)? != witness.last {
+        return Err(format!("record {at} is not the one that was acknowledged"));
+    }
+    read::walk(engine, at.next(), head, (witness.last, witness.chain))
+}
+
+/// Returns the journal's identity, and writes it where it is missing.
+fn known_id(layout: &Layout, evidence: &Evidence) -> Result<JournalId, OpenError> {
+    let bytes =
+        files::read_bounded(&layout.id, 16).map_err(|error| OpenError::io(&error, &layout.id))?;
+    let written = bytes
+        .map(|bytes| {
+            JournalId::try_from(&bytes[..])
+                .map_err(|_| OpenError::damaged("it does not have 16 bytes", &layout.id))
+        })
+        .transpose()?;
+    match (written, evidence.id) {
+        (Some(written), Some(witnessed)) if written != witnessed => Err(OpenError::Foreign {
+            detail: "another journal was put in the place of the one in the witness".to_owned(),
+            place: layout.journal.clone(),
+        }),
+        (Some(id), _) => Ok(id),
+        (None, known) => {
+            let id = known.map_or_else(new_id, Ok)?;
+            write_id(layout, &id)?;
+            Ok(id)
+        }
+    }
+}
+
+fn write_id(layout: &Layout, id: &JournalId) -> Result<(), OpenError> {
+    files::replace(&layout.id, &[id]).map_err(|error| OpenError::io(&error, &layout.id))
+}
+
+/// Moves everything of a journal aside. The witness goes last, so that a crash
+/// on the way leaves it to tell the loss again.
+fn give_up(layout: &Layout) -> Result<(), OpenError> {
+    let aside: PathBuf = files::next_aside(&layout.aside, "lost")?;
+    for path in [
+        &layout.journal,
+        &layout.checkpoint,
+        &layout.mark,
+        &layout.witness,
+    ] {
+        if let Some(name) = path.file_name().filter(|_| path.exists()) {
+            rename(path, &aside.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), OpenError> {
+    let sync = |path: &Path| path.parent().map_or(Ok(()), files::sync_directory);
+    std::fs::rename(from, to)
+        .and_then(|()| sync(to))
+        .and_then(|()| sync(from))
+        .map_err(|error| OpenError::io(&error, from))
+}
+
+fn new_id() -> Result<JournalId, OpenError> {
+    let source = Path::new("/dev/urandom");
+    let mut id = JournalId::default();
+    std::fs::File::open(source)
+        .and_then(|mut file| file.read_exact(&mut id))
+        .map_err(|error| OpenError::io(&error, source))?;
+    Ok(id)
+}
+
+/// Starts the threads of a journal that can be trusted.
+fn start(layout: Layout, lock: LockFile, recovered: Recovered) -> Result<Opened, OpenError> {
+    let io = |error: std::io::Error| OpenError::io(&error, &layout.root);
+    let id = recovered.witness.id;
+    let tip = Arc::new(Tip::new(recovered.head, recovered.chain));
+    let writer = Writer {
+        engine: recovered.engine.clone(),
+        tip: Arc::clone(&tip),
+        mark: Mark::open(&layout.mark, id).map_err(io)?,
+        witness_path: layout.witness.clone(),
+        witness: recovered.witness,
+        loss_untold: recovered.loss_untold,
+        last: recovered.last,
+        broken: None,
+    };
+    let threads = Threads {
+        reader: Worker::start("journal-reader").map_err(io)?,
+        checkpoints: Worker::start("journal-cache").map_err(io)?,
+        writer: Handle::start(writer).map_err(io)?,
+        engine: recovered.engine,
+    };
+    Ok(Opened {
+        journal: Journal {
+            id,
+            layout,
+            tip,
+            threads: Some(threads),
+            _lock: lock,
+        },
+        health: recovered.health,
+    })
+}
+
+const COPIES_KEPT: usize = 2;
