@@ -1,1 +1,4 @@
+//! Tests of the real parts: disks, processes, servers.
 
+mod conformance_local;
+mod folders;
