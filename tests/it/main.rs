@@ -1,3 +1,5 @@
-//! Tests of real parts: folders, processes, sockets.
+//! Tests of the real parts: folders, processes, sockets.
 
+mod conformance_local;
 mod conformance_store;
+mod folders;

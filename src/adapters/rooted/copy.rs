@@ -1,0 +1,179 @@
+//! Moves bytes into a slot and hashes them.
+//!
+//! In: an open file or pieces of content. Out: their hash and count. A disk that
+//! shares blocks copies nothing; otherwise large files are read and written
+//! here and hashed on a second thread, from the same buffers. Invariant: memory
+//! is bounded whatever the size; holes stay holes, in steps of a buffer.
+
+use crate::ports::Chunk;
+use rustix::fs::{ftruncate, ioctl_ficlone};
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc;
+
+/// Content up to this size is read, hashed and written at once.
+pub(crate) const SMALL_BYTES: u64 = 1024 * 1024;
+
+/// What was written.
+pub(crate) struct Content {
+    /// The hash of the written bytes.
+    pub(crate) hash: blake3::Hash,
+    /// How many they are.
+    pub(crate) bytes: u64,
+}
+
+/// Copies a file of a known size: nothing when it is shorter.
+pub(crate) fn copy_file(source: &File, slot: &File, size: u64) -> io::Result<Option<Content>> {
+    if size <= SMALL_BYTES {
+        return copy_small(source, slot, size);
+    }
+    let hash = match ioctl_ficlone(slot, source) {
+        // The copy is hashed, not the source, which may change meanwhile.
+        Ok(()) => pump(slot, None, size)?,
+        Err(_) => pump(source, Some(slot), size)?,
+    };
+    Ok(hash.map(|hash| Content { hash, bytes: size }))
+}
+
+/// Writes pieces that are all there.
+pub(crate) fn write_small(chunks: &[Chunk], slot: &File) -> io::Result<Content> {
+    let mut writer = Writer::new(slot);
+    chunks.iter().try_for_each(|chunk| writer.write(chunk))?;
+    writer.finish()
+}
+
+/// Writes pieces as they come.
+pub(crate) fn write_stream(mut chunks: mpsc::Receiver<Chunk>, slot: &File) -> io::Result<Content> {
+    let mut writer = Writer::new(slot);
+    while let Some(chunk) = chunks.blocking_recv() {
+        writer.write(&chunk)?;
+    }
+    writer.finish()
+}
+
+struct Writer<'a> {
+    slot: &'a File,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl<'a> Writer<'a> {
+    fn new(slot: &'a File) -> Self {
+        Self {
+            slot,
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+        }
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.slot.write_all_at(chunk, self.bytes)?;
+        self.hasher.update(chunk);
+        self.bytes += chunk.len() as u64;
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<Content> {
+        Ok(Content {
+            hash: self.hasher.finalize(),
+            bytes: self.bytes,
+        })
+    }
+}
+
+fn copy_small(source: &File, slot: &File, size: u64) -> io::Result<Option<Content>> {
+    let mut buffer = vec![0; usize::try_from(size).unwrap_or(0)];
+    if !read_at(source, &mut buffer, 0)? {
+        return Ok(None);
+    }
+    slot.write_all_at(&buffer, 0)?;
+    Ok(Some(Content {
+        hash: blake3::hash(&buffer),
+        bytes: size,
+    }))
+}
+
+/// Reads a file, hashing it on another thread and writing it where asked for.
+fn pump(source: &File, slot: Option<&File>, size: u64) -> io::Result<Option<blake3::Hash>> {
+    std::thread::scope(|scope| {
+        let (filled, to_hash) = channel::<(Arc<Vec<u8>>, usize)>();
+        let (hashed, free) = channel::<()>();
+        let hasher = scope.spawn(move || hash_all(&to_hash, &hashed));
+        let complete = read_all(source, slot, size, &filled, &free);
+        drop(filled);
+        let hash = hasher.join().map_err(|_| io::Error::other("hashing stopped"))?;
+        Ok(complete?.then_some(hash))
+    })
+}
+
+fn hash_all(to_hash: &Receiver<(Arc<Vec<u8>>, usize)>, hashed: &Sender<()>) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for (buffer, length) in to_hash {
+        hasher.update(&buffer[..length]);
+        drop(buffer);
+        // The reader is gone after an error; then nobody needs the buffer.
+        if hashed.send(()).is_err() {
+            break;
+        }
+    }
+    hasher.finalize()
+}
+
+/// Returns false when the file is shorter than its size.
+fn read_all(
+    source: &File,
+    slot: Option<&File>,
+    size: u64,
+    filled: &Sender<(Arc<Vec<u8>>, usize)>,
+    free: &Receiver<()>,
+) -> io::Result<bool> {
+    let mut ring: Vec<Arc<Vec<u8>>> = Vec::new();
+    let mut offset = 0;
+    let mut turn = 0;
+    while offset < size {
+        if ring.len() < BUFFERS {
+            ring.push(Arc::new(vec![0; BUFFER_BYTES]));
+        } else {
+            free.recv().map_err(|_| io::Error::other("hashing stopped"))?;
+        }
+        let buffer = &mut ring[turn % BUFFERS];
+        turn += 1;
+        let length = usize::try_from(size - offset).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+        let bytes = Arc::get_mut(buffer).expect("buffers are hashed in turn");
+        if !read_at(source, &mut bytes[..length], offset)? {
+            return Ok(false);
+        }
+        let handed = filled.send((Arc::clone(buffer), length));
+        handed.map_err(|_| io::Error::other("hashing stopped"))?;
+        if let Some(slot) = slot
+            && !is_hole(&buffer[..length])
+        {
+            slot.write_all_at(&buffer[..length], offset)?;
+        }
+        offset += length as u64;
+    }
+    if let Some(slot) = slot {
+        // Gives the last hole its length.
+        ftruncate(slot, size)?;
+    }
+    Ok(true)
+}
+
+fn is_hole(bytes: &[u8]) -> bool {
+    bytes.chunks(ZEROS.len()).all(|piece| piece == &ZEROS[..piece.len()])
+}
+
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
+    match file.read_exact_at(buffer, offset) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+static ZEROS: [u8; 4096] = [0; 4096];
+const BUFFERS: usize = 6;
+const BUFFER_BYTES: usize = 512 * 1024;

@@ -1,0 +1,199 @@
+//! A folder on a disk, opened once and looked at again before each use.
+//!
+//! In: the root's path. Out: an open root for one operation, and threads to do
+//! blocking work on. Invariant: once a root was seen, another directory at its
+//! path is not used before [`Folder::renew`] was asked for it, so that an
+//! unmounted disk never gets files written into its mount point. Deliberately
+//! absent: what is done below the root (the sibling modules). Leaves nothing
+//! behind.
+
+use super::fault::{fatal, fault};
+use super::filter::Filter;
+use super::flush::Pending;
+use super::look::{device_of, look_open};
+use super::writers::Writers;
+use crate::ports::{PortError, PortResult};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, fstatfs, open, stat};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
+
+/// What both kinds of folder can be told.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What is left out.
+    pub filter: Filter,
+}
+
+/// A folder with a control directory in it.
+pub(crate) struct Folder {
+    /// Where the root is, absolute.
+    pub(crate) path: PathBuf,
+    /// What is left out.
+    pub(crate) filter: Filter,
+    /// Who has files open for writing.
+    pub(crate) writers: Writers,
+    /// What is not durable yet.
+    pub(crate) pending: Mutex<Pending>,
+    /// Staged slots of this process; true when a flush failed since.
+    pub(crate) staged: Mutex<HashMap<String, bool>>,
+    base: Mutex<Option<Arc<Base>>>,
+    short_work: Semaphore,
+    long_work: Semaphore,
+}
+
+/// An open root.
+pub(crate) struct Base {
+    fd: OwnedFd,
+    /// The root's device.
+    pub(crate) device: u64,
+    inode: u64,
+    /// The root's path as the kernel spells it.
+    pub(crate) canonical: PathBuf,
+    quick_stats: bool,
+}
+
+impl AsFd for Base {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Folder {
+    /// Makes a folder; the root need not be there yet.
+    ///
+    /// # Errors
+    /// The path is relative and the working directory is gone.
+    pub(crate) fn new(path: &Path, options: Options) -> PortResult<Arc<Self>> {
+        let path = std::path::absolute(path).map_err(|error| fault(error, path.display()))?;
+        Ok(Arc::new(Self {
+            path,
+            filter: options.filter,
+            writers: Writers::default(),
+            pending: Mutex::default(),
+            staged: Mutex::default(),
+            base: Mutex::default(),
+            short_work: Semaphore::new(SHORT_WORK_MAX),
+            long_work: Semaphore::new(LONG_WORK_MAX),
+        }))
+    }
+
+    /// Returns the open root.
+    ///
+    /// # Errors
+    /// `Precondition` when it is missing or another directory stands there.
+    pub(crate) fn base(&self) -> PortResult<Arc<Base>> {
+        let cached = self.opened_before();
+        match cached {
+            None => self.renew(),
+            Some(base) if self.stands_for(&base)? => Ok(base),
+            Some(_) => Err(PortError::precondition(format!(
+                "{}: another directory stands where the root was",
+                self.path.display()
+            ))),
+        }
+    }
+
+    /// Returns the open root, the one that stands there now.
+    ///
+    /// # Errors
+    /// `Precondition` when it is missing; else as it cannot be opened.
+    pub(crate) fn renew(&self) -> PortResult<Arc<Base>> {
+        if let Some(base) = self.opened_before()
+            && self.stands_for(&base)?
+        {
+            return Ok(base);
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = open(&self.path, flags, Mode::empty()).map_err(|error| self.fault(error))?;
+        let stat = look_open(&fd).map_err(|error| self.fault(error))?;
+        let link = format!("/proc/self/fd/{}", rustix::fd::AsRawFd::as_raw_fd(&fd));
+        let base = Arc::new(Base {
+            device: device_of(&stat),
+            inode: stat.stx_ino,
+            canonical: std::fs::read_link(link).unwrap_or_else(|_| self.path.clone()),
+            quick_stats: fstatfs(&fd).is_ok_and(|fs| ON_DISK.contains(&i64::from(fs.f_type))),
+            fd,
+        });
+        *locked(&self.base) = Some(Arc::clone(&base));
+        Ok(base)
+    }
+
+    /// Returns the root as it was opened last, wherever that directory is now.
+    pub(crate) fn opened_before(&self) -> Option<Arc<Base>> {
+        locked(&self.base).clone()
+    }
+
+    fn stands_for(&self, base: &Base) -> PortResult<bool> {
+        let stat = stat(&self.path).map_err(|error| self.fault(error))?;
+        Ok(stat.st_dev == base.device && stat.st_ino == base.inode)
+    }
+
+    fn fault(&self, error: rustix::io::Errno) -> PortError {
+        fault(error, self.path.display())
+    }
+
+    /// Does blocking work on a thread of the pool, few at a time.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
+    ) -> PortResult<T> {
+        self.on_thread(&self.short_work, work).await
+    }
+
+    /// As [`Folder::run`], for work that reads or writes much content: it must
+    /// not keep the short work waiting.
+    pub(crate) async fn run_long<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
+    ) -> PortResult<T> {
+        self.on_thread(&self.long_work, work).await
+    }
+
+    /// Does work that is a few stats of files in use: at once on a disk of this
+    /// machine, on a thread where a stat can hang.
+    pub(crate) async fn run_stats<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
+    ) -> PortResult<T> {
+        if self.opened_before().is_some_and(|base| base.quick_stats) {
+            work(self)
+        } else {
+            self.run(work).await
+        }
+    }
+
+    /// As [`Folder::run`], for work that waits for a peer most of the time.
+    pub(crate) async fn run_waiting<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
+    ) -> PortResult<T> {
+        let folder = Arc::clone(self);
+        let result = tokio::task::spawn_blocking(move || work(&folder)).await;
+        result.map_err(|error| fatal(format!("work on a folder stopped: {error}")))?
+    }
+
+    async fn on_thread<T: Send + 'static>(
+        self: &Arc<Self>,
+        limit: &Semaphore,
+        work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
+    ) -> PortResult<T> {
+        let permit = limit.acquire().await.map_err(|error| fatal(error.to_string()))?;
+        let result = self.run_waiting(work).await;
+        drop(permit);
+        result
+    }
+}
+
+/// Locks, also after a panic elsewhere: what is locked here is always whole.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const SHORT_WORK_MAX: usize = 8;
+const LONG_WORK_MAX: usize = 3;
+
+/// The magic numbers of ext4, xfs, btrfs, f2fs, tmpfs and overlayfs.
+const ON_DISK: [i64; 6] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630];

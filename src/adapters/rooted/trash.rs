@@ -1,0 +1,135 @@
+//! The trash: what lies there long enough, or beyond a size, is deleted.
+//!
+//! In: a point in time and a size. Out: how many entries went. Invariant: only
+//! what lies in the trash is deleted, link by link and directory by directory,
+//! never through a link. An entry's age is the time of its last rename, which is
+//! when it came here. CRASH: a half-deleted entry stays and goes the next time.
+
+use super::beneath::{LISTED, Place, TRASH};
+use super::fault::fault;
+use super::folder::{Base, Folder};
+use super::look::{MASK, ctime_ns};
+use super::slots::{control_place, names_in};
+use crate::ports::PortResult;
+use journal_format::value::Timestamp;
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Statx, openat, statx, unlinkat};
+use rustix::io::{Errno, Result};
+use std::ffi::{CStr, CString};
+
+struct Entry {
+    since_ns: i64,
+    bytes: u64,
+    name: String,
+}
+
+impl Folder {
+    /// Deletes what came into the trash before a time, and the oldest beyond a
+    /// size. Entries that cannot be deleted stay and are logged.
+    pub(crate) fn expire_trash(&self, before: Timestamp, bytes_max: u64) -> PortResult<u64> {
+        let base = self.base()?;
+        let before_ns = before.0.saturating_mul(1_000_000);
+        let mut entries = entries(&base)?;
+        entries.sort_unstable_by(|a, b| (a.since_ns, &a.name).cmp(&(b.since_ns, &b.name)));
+        let mut bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        let mut gone = 0;
+        for entry in &entries {
+            if entry.since_ns >= before_ns && bytes <= bytes_max {
+                break;
+            }
+            let place = control_place(&base, TRASH, &entry.name)?;
+            match remove_tree(&place) {
+                Ok(()) => {
+                    bytes = bytes.saturating_sub(entry.bytes);
+                    gone += 1;
+                }
+                Err(error) => tracing::warn!(path = entry.name, %error, "not deleted from the trash"),
+            }
+        }
+        if gone > 0 {
+            self.changed_directory(TRASH);
+        }
+        Ok(gone)
+    }
+}
+
+fn entries(base: &Base) -> PortResult<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for name in names_in(base, TRASH)? {
+        let place = control_place(base, TRASH, &name)?;
+        let Ok(stat) = stat(place.as_fd(), &name) else {
+            continue;
+        };
+        let mut bytes = 0;
+        let text = CString::new(name.as_str()).map_err(|error| fault(error, TRASH))?;
+        let measured = walk(place.as_fd(), &text, DEPTH_MAX, &mut |_, _, stat| {
+            bytes += stat.stx_size;
+            Ok(())
+        });
+        if let Err(error) = measured {
+            tracing::debug!(path = name, %error, "a size in the trash is not known");
+        }
+        entries.push(Entry {
+            since_ns: ctime_ns(&stat),
+            bytes,
+            name,
+        });
+    }
+    Ok(entries)
+}
+
+fn remove_tree(place: &Place<'_>) -> Result<()> {
+    let name = CString::new(place.name).map_err(|_| Errno::INVAL)?;
+    walk(place.as_fd(), &name, DEPTH_MAX, &mut |directory, name, stat| {
+        let flags = if is_directory(stat) {
+            AtFlags::REMOVEDIR
+        } else {
+            AtFlags::empty()
+        };
+        unlinkat(directory, name, flags)
+    })
+}
+
+/// Visits everything below a name, children first, then the name itself.
+fn walk(
+    at: BorrowedFd<'_>,
+    name: &CStr,
+    depth: usize,
+    visit: &mut dyn FnMut(BorrowedFd<'_>, &CStr, &Statx) -> Result<()>,
+) -> Result<()> {
+    let stat = stat(at, name)?;
+    if is_directory(&stat) {
+        let depth = depth.checked_sub(1).ok_or(Errno::NAMETOOLONG)?;
+        // One name at a time without following links: nothing leads out.
+        let flags = LISTED | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = openat(at, name, flags, Mode::empty())?;
+        for child in children(directory.as_fd())? {
+            walk(directory.as_fd(), &child, depth, visit)?;
+        }
+    }
+    visit(at, name, &stat)
+}
+
+fn children(directory: BorrowedFd<'_>) -> Result<Vec<CString>> {
+    let mut buffer = Vec::with_capacity(8 * 1024);
+    let mut raw = RawDir::new(directory, buffer.spare_capacity_mut());
+    let mut names = Vec::new();
+    while let Some(entry) = raw.next() {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            names.push(entry.file_name().to_owned());
+        }
+    }
+    Ok(names)
+}
+
+fn stat(at: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Result<Statx> {
+    statx(at, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, MASK)
+}
+
+fn is_directory(stat: &Statx) -> bool {
+    FileType::from_raw_mode(stat.stx_mode.into()).is_dir()
+}
+
+/// Directories within one another; each costs a descriptor and some stack.
+const DEPTH_MAX: usize = 400;
