@@ -1,0 +1,79 @@
+//! What happened lately, for the reader of a failure.
+//!
+//! In: lines. Out: the last of them. Invariant: bounded. Deliberately absent:
+//! levels and filters. Crash: the trace belongs to the world and goes on.
+
+use super::State;
+use super::disk::{Body, Disk};
+use journal_format::value::Side;
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+/// The last lines.
+#[derive(Debug, Default)]
+pub struct Trace {
+    lines: VecDeque<String>,
+}
+
+impl Trace {
+    /// Adds a line.
+    pub fn note(&mut self, step: u64, line: String) {
+        if self.lines.len() >= LINES_MAX {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(format!("{step:>6} {line}"));
+    }
+
+    /// Adds a step of a call.
+    pub fn step(&mut self, call: u64, label: &str) {
+        if self.lines.len() >= LINES_MAX {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(format!("       . #{call} {label}"));
+    }
+}
+
+impl State {
+    /// Writes down the last steps, both trees and the last events.
+    #[must_use]
+    pub fn story(&self) -> String {
+        let mut text = String::from("last steps:\n");
+        for line in &self.trace.lines {
+            writeln!(text, "{line}").ok();
+        }
+        for side in Side::BOTH {
+            writeln!(text, "{side} ({:?}):", self.disk(side).mount).ok();
+            tree(&mut text, self.disk(side));
+        }
+        let records = &self.journal.records;
+        let from = records.len().saturating_sub(EVENTS_MAX);
+        writeln!(text, "last events of {}:", records.len()).ok();
+        for record in &records[from..] {
+            writeln!(text, "  {} {:?}", record.seq, record.event).ok();
+        }
+        text
+    }
+}
+
+fn tree(text: &mut String, disk: &Disk) {
+    for (path, id) in disk.live.walk() {
+        let Some(node) = disk.live.nodes.get(&id) else {
+            continue;
+        };
+        let what = match &node.body {
+            Body::File(data) => format!("{:?}", String::from_utf8_lossy(data)),
+            Body::Directory(_) => "/".to_owned(),
+            Body::Link(target) => format!("-> {target}"),
+            Body::Pipe => "a pipe".to_owned(),
+        };
+        writeln!(
+            text,
+            "  {path:?} ino={} mtime={} {what}",
+            node.ino, node.mtime_ns
+        )
+        .ok();
+    }
+}
+
+const LINES_MAX: usize = 400;
+const EVENTS_MAX: usize = 60;
