@@ -125,10 +125,7 @@ impl Run<'_> {
 
     /// Second phase: nothing goes wrong any more, nobody is there.
     fn settle(&mut self) -> Verdict {
-        self.world.with(|state| {
-            state.faults.on = false;
-            state.users_finish();
-        });
+        self.world.with(|state| state.clear_up());
         self.judge()?;
         if self.world.options().continuous {
             self.until_in_sync()?;

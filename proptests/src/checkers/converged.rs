@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Shown {
     Directory,
-    Content(Vec<u8>),
+    Content(String),
     Link(String),
 }
 
@@ -57,7 +57,7 @@ fn shown(state: &State, side: Side, out: &BTreeSet<String>) -> BTreeMap<String, 
         .filter_map(|(name, id)| {
             let shown = match &nodes.get(&id)?.body {
                 Body::Directory(_) => Shown::Directory,
-                Body::File(data) => Shown::Content(data.clone()),
+                Body::File(data) => Shown::Content(String::from_utf8_lossy(data).into_owned()),
                 Body::Link(target) => Shown::Link(target.clone()),
                 Body::Pipe => return None,
             };

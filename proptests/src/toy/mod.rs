@@ -13,7 +13,7 @@ use crate::system::{Mode, Process, System};
 use crate::world::World;
 use futures::future::{Either, select};
 use futures::{StreamExt, pin_mut, stream};
-use journal_format::event::{Event, OperationEvent, Record, SessionEvent};
+use journal_format::event::{Event, FailureClass, OperationEvent, Record, SessionEvent};
 use journal_format::value::{Seq, Side};
 use pydio_sync::ports::{
     Clock, Hint, HintStream, LocalFs, Observer, PortError, PortResult, Remote, RootState, Slot,
@@ -31,7 +31,6 @@ pub(crate) struct Flaws {
     pub(crate) is_restless: bool,
     pub(crate) skips_a_record: bool,
     pub(crate) names_own_folder: bool,
-    pub(crate) stops_at_an_error: bool,
 }
 
 /// The program.
@@ -74,7 +73,7 @@ impl ToyRun<'_> {
         for tries in 0.. {
             let result = self.whole_cycle().await;
             if let Err(error) = &result
-                && self.flaws.stops_at_an_error
+                && error.class == FailureClass::Fatal
             {
                 return Err(error.clone());
             }
@@ -175,7 +174,9 @@ impl ToyRun<'_> {
         if self.flaws.publishes_early {
             self.world.observer.appended(&records);
         }
-        self.world.store.append(records.clone()).await?;
+        let appended = self.world.store.append(records.clone()).await;
+        // A store that failed once is opened again by the next process.
+        appended.map_err(|error| PortError::new(FailureClass::Fatal, error.message))?;
         let skip = self.flaws.skips_a_record && seq.0 % 7 == 0;
         if !self.flaws.publishes_early && !skip {
             self.world.observer.appended(&records);

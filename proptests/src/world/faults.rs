@@ -191,7 +191,7 @@ impl State {
     }
 
     /// Ends all faults that can be ended at once; an absent root comes back
-    /// when the program has looked at it.
+    /// when the program has looked at it, and then people finish what they began.
     pub fn clear_up(&mut self) {
         self.faults.on = false;
         self.faults.denied.clear();
@@ -200,6 +200,7 @@ impl State {
                 self.bring_root_back(side);
             }
         }
+        self.users_finish();
     }
 
     fn bring_root_back(&mut self, side: Side) {

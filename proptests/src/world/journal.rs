@@ -181,7 +181,11 @@ impl State {
                 let head = self.journal.head();
                 self.violation(format!("stream_gapless: {} appended at {head}", record.seq));
             }
-            let line = format!("  journal {} {:?}", record.seq, record.event);
+            let line = format!(
+                "  journal {} {}",
+                record.seq,
+                super::trace::brief(&record.event)
+            );
             self.note(line);
             self.journal.records.push(record);
             self.journal.unsynced += 1;

@@ -5,6 +5,7 @@
 
 use super::State;
 use super::disk::{Body, Disk};
+use journal_format::event::{Action, Event, ObservationEvent, OperationEvent};
 use journal_format::value::Side;
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -49,9 +50,42 @@ impl State {
         let from = records.len().saturating_sub(EVENTS_MAX);
         writeln!(text, "last events of {}:", records.len()).ok();
         for record in &records[from..] {
-            writeln!(text, "  {} {:?}", record.seq, record.event).ok();
+            writeln!(text, "  {} {}", record.seq, brief(&record.event)).ok();
         }
         text
+    }
+}
+
+/// Writes an event on one line, without what a reader rarely needs.
+#[must_use]
+pub fn brief(event: &Event) -> String {
+    match event {
+        Event::Operation(OperationEvent::Started { operation }) => {
+            let (case, action) = (operation.case.letter(), &operation.action);
+            let what = match action {
+                Action::Transfer {
+                    source,
+                    target,
+                    replaces,
+                    displaced,
+                    ..
+                } => format!("transfer {source} to {target}, {replaces:?}, {displaced:?}"),
+                Action::MakeDirectory { path, .. } => format!("make directory {path}"),
+                Action::Move { from, to, .. } => format!("move {from} to {to}"),
+                Action::Remove { path, rescue, .. } => format!("remove {path}, rescue {rescue}"),
+                Action::Hash { path, .. } => format!("hash {path}"),
+            };
+            format!("started {case} on {}: {what}", action.side())
+        }
+        Event::Observation(ObservationEvent::Observed { side, path, entry }) => {
+            let print = &entry.fingerprint;
+            let ino = print.identity.map(|identity| identity.object);
+            let (kind, size, mtime_ns) = (print.kind, print.size, print.mtime_ns);
+            format!("observed {side} {path}: {kind:?} {size} bytes, ino {ino:?}, {mtime_ns}")
+        }
+        Event::Session(_) | Event::Observation(_) | Event::Operation(_) | Event::Conflict(_) => {
+            format!("{event:?}")
+        }
     }
 }
 

@@ -121,31 +121,32 @@ struct Person<'a> {
 }
 
 impl Person<'_> {
-    fn does(&mut self, habit: Habit) {
+    /// Does it, if what is there allows it; tells whether it did.
+    fn does(&mut self, habit: Habit) -> Option<bool> {
         match habit {
-            Habit::Create => drop(self.create()),
-            Habit::CreateTheSame => drop(self.create_the_same()),
-            Habit::Copy => drop(self.copy()),
-            Habit::Edit => drop(self.edit(false)),
-            Habit::EditSameSize => drop(self.edit(true)),
-            Habit::SlowSave => drop(self.slow_save()),
-            Habit::AtomicSave => drop(self.atomic_save()),
-            Habit::Touch => drop(self.touch()),
-            Habit::Delete => drop(self.delete()),
-            Habit::Undelete => drop(self.undelete()),
-            Habit::Move => drop(self.move_to(Onto::Free)),
-            Habit::MoveOver => drop(self.move_to(Onto::Anything)),
-            Habit::Swap => drop(self.swap()),
-            Habit::Invert => drop(self.invert()),
-            Habit::Respell => drop(self.respell()),
-            Habit::MakeDirectory => drop(self.make(Body::Directory(BTreeMap::new()))),
+            Habit::Create => self.create(),
+            Habit::CreateTheSame => self.create_the_same(),
+            Habit::Copy => self.copy(),
+            Habit::Edit => self.edit(false),
+            Habit::EditSameSize => self.edit(true),
+            Habit::SlowSave => self.slow_save(),
+            Habit::AtomicSave => self.atomic_save(),
+            Habit::Touch => self.touch(),
+            Habit::Delete => self.delete(),
+            Habit::Undelete => self.undelete(),
+            Habit::Move => self.move_to(Onto::Free),
+            Habit::MoveOver => self.move_to(Onto::Anything),
+            Habit::Swap => self.swap(),
+            Habit::Invert => self.invert(),
+            Habit::Respell => self.respell(),
+            Habit::MakeDirectory => self.make(Body::Directory(BTreeMap::new())),
             Habit::MakeLink => {
                 let target = self.state.ledger.invent(self.side, 0);
                 let target = String::from_utf8_lossy(&target).into_owned();
-                drop(self.make(Body::Link(target)));
+                self.make(Body::Link(target))
             }
-            Habit::MakePipe => drop(self.make(Body::Pipe)),
-            Habit::ReplaceByOtherKind => drop(self.replace_by_other_kind()),
+            Habit::MakePipe => self.make(Body::Pipe),
+            Habit::ReplaceByOtherKind => self.replace_by_other_kind(),
         }
     }
 
