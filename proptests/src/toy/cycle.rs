@@ -9,7 +9,7 @@ use crate::world::calls::is_same;
 use crate::world::disk::{Folding, composed, key};
 use futures::StreamExt;
 use journal_format::event::{
-    Action, Case, Displaced, Event, Expected, Operation, OperationEvent, Outcome,
+    Action, Case, Displaced, Event, Expected, FailureClass, Operation, OperationEvent, Outcome,
 };
 use journal_format::value::{DigestKind, Entry, Kind, RelPath, Seq, Side};
 use pydio_sync::ports::{
@@ -38,17 +38,19 @@ impl ToyRun<'_> {
             {
                 continue;
             }
-            let Ok([here, there]) = [&local, &remote]
-                .map(|found| single(found, name))
-                .into_iter()
-                .collect::<Result<Vec<_>, _>>()
-                .map(|both| [both[0].clone(), both[1].clone()])
-            else {
+            let (Ok(here), Ok(there)) = (single(&local, name), single(&remote, name)) else {
                 skipped.push(name);
                 continue;
             };
-            match self.settle(here, there).await {
+            // Directories may be spelled differently on the two sides.
+            let place = match (&here, &there) {
+                (Some((path, _)), None) => self.place(path, &remote)?,
+                (None, Some((path, _))) => self.place(path, &local)?,
+                _ => RelPath::root(),
+            };
+            match self.settle(here, there, &place).await {
                 Ok(did) => changed |= did,
+                Err(error) if error.class == FailureClass::Fatal => return Err(error),
                 Err(error) => failed = Some(error),
             }
         }
@@ -69,10 +71,7 @@ impl ToyRun<'_> {
             Side::Local => self.world.local.scan(request),
             Side::Remote => self.world.remote.scan(request),
         };
-        let folding = Folding {
-            case: self.world.remote.capabilities().fold_case,
-            norm: true,
-        };
+        let folding = self.folding();
         let mut found = Found::new();
         while let Some(items) = stream.next().await {
             for item in items? {
@@ -99,11 +98,12 @@ impl ToyRun<'_> {
         &self,
         here: Option<(RelPath, Entry)>,
         there: Option<(RelPath, Entry)>,
+        place: &RelPath,
     ) -> PortResult<bool> {
         match (here, there) {
             (None, None) => Ok(false),
-            (Some((path, entry)), None) => self.only_here(&path, &entry).await,
-            (None, Some((path, entry))) => self.only_there(&path, &entry).await,
+            (Some((path, entry)), None) => self.only_here(&path, &entry, place).await,
+            (None, Some((path, entry))) => self.only_there(&path, &entry, place).await,
             (Some((here, a)), Some((there, b))) => {
                 if composed(here.as_str()) != composed(there.as_str()) {
                     let to = respelled(&here, &there)?;
@@ -119,7 +119,7 @@ impl ToyRun<'_> {
         }
     }
 
-    async fn only_here(&self, path: &RelPath, entry: &Entry) -> PortResult<bool> {
+    async fn only_here(&self, path: &RelPath, entry: &Entry, place: &RelPath) -> PortResult<bool> {
         if self.flaws.deletes_on_absence && entry.kind() != Kind::Directory {
             let id = self.begin(path).await?;
             self.world.local.take(id, path, &entry.fingerprint).await?;
@@ -129,16 +129,16 @@ impl ToyRun<'_> {
         }
         let id = self.begin(path).await?;
         if entry.kind() == Kind::Directory {
-            self.world.remote.make_dir(path).await?;
+            self.world.remote.make_dir(place).await?;
         } else {
-            self.upload(id, path, entry, path).await?;
+            self.upload(id, path, entry, place).await?;
         }
         self.world.remote.sync().await?;
         self.end(id).await?;
         Ok(true)
     }
 
-    async fn only_there(&self, path: &RelPath, entry: &Entry) -> PortResult<bool> {
+    async fn only_there(&self, path: &RelPath, entry: &Entry, place: &RelPath) -> PortResult<bool> {
         if self.flaws.never_downloads {
             return Ok(false);
         }
@@ -149,10 +149,10 @@ impl ToyRun<'_> {
             local.make_dir(&own).await?;
         }
         if entry.kind() == Kind::Directory {
-            local.make_dir(path).await?;
+            local.make_dir(place).await?;
         } else {
             self.fetch(id, path, entry).await?;
-            local.commit_new(id, path).await?;
+            local.commit_new(id, place).await?;
         }
         if !self.flaws.skips_sync {
             local.sync().await?;
@@ -187,7 +187,8 @@ impl ToyRun<'_> {
             self.end(id).await?;
             return Ok(true);
         }
-        self.upload(id, here, a, &beside).await?;
+        self.upload(id, here, a, &self.conflict_name(there, id)?)
+            .await?;
         remote.sync().await?;
         self.fetch(id, there, b).await?;
         let exchanged = local.exchange(id, here, &a.fingerprint).await?;
@@ -201,6 +202,23 @@ impl ToyRun<'_> {
         local.sync().await?;
         self.end(id).await?;
         Ok(true)
+    }
+
+    fn folding(&self) -> Folding {
+        Folding {
+            case: self.world.remote.capabilities().fold_case,
+            norm: true,
+        }
+    }
+
+    /// Returns where a path belongs on the other side.
+    fn place(&self, path: &RelPath, other: &Found) -> PortResult<RelPath> {
+        let parent = path.parent().unwrap_or_default();
+        let there = single(other, &key(parent.as_str(), self.folding()));
+        let there = there.ok().flatten().map_or(parent, |(there, _)| there);
+        there
+            .join(path.name().unwrap_or_default())
+            .map_err(|_| PortError::precondition("no name"))
     }
 
     async fn upload(

@@ -5,7 +5,7 @@ use crate::run::{check_seed, run};
 
 #[test]
 fn a_correct_program_breaks_no_promise() {
-    for seed in 0..150 {
+    for seed in 0..3000 {
         check_seed(seed, &Toy::default());
     }
 }

@@ -332,31 +332,11 @@ impl State {
     /// Cuts a side's power. A person's data that was never durable there is that
     /// person's loss; the program's is the program's.
     fn power_goes(&mut self, side: Side) {
-        let before = self.visible_contents(side);
-        let disk = self.disk(side);
-        let durable: BTreeSet<&[u8]> = disk
-            .durable
-            .nodes
-            .values()
-            .filter_map(disk::Node::content)
-            .collect();
-        let fragile: Vec<Vec<u8>> = disk
-            .live
-            .nodes
-            .values()
-            .filter(|node| node.author == disk::Author::User)
-            .filter_map(disk::Node::content)
-            .filter(|content| !durable.contains(content))
-            .map(<[u8]>::to_owned)
-            .collect();
+        let fragile = self.fragile_contents(side);
         let mut rng = self.rng.fork();
         self.disk_mut(side).lose_power(&mut rng);
         let after = self.visible_contents(side);
-        for content in &fragile {
-            if before.contains(content) && !after.contains(content) {
-                self.ledger.release(content);
-            }
-        }
+        self.ledger.released(&fragile, &after);
         let disk = &self.disks[side as usize];
         let left = disk
             .live
@@ -374,6 +354,29 @@ impl State {
     #[must_use]
     pub const fn remote_options(&self) -> &options::RemoteOptions {
         &self.remote
+    }
+
+    /// Returns what people see on a side only in files that they wrote and whose
+    /// data is not durable.
+    fn fragile_contents(&self, side: Side) -> BTreeSet<Vec<u8>> {
+        let disk = self.disk(side);
+        let mut fragile = BTreeSet::new();
+        let mut firm = BTreeSet::new();
+        for (_, id) in self.visible_paths(side) {
+            let Some(node) = disk.live.nodes.get(&id) else {
+                continue;
+            };
+            let Some(content) = node.content() else {
+                continue;
+            };
+            let durable = disk.durable.nodes.get(&id).and_then(disk::Node::content);
+            if node.author == disk::Author::User && durable != Some(content) {
+                fragile.insert(content.to_owned());
+            } else {
+                firm.insert(content.to_owned());
+            }
+        }
+        fragile.difference(&firm).cloned().collect()
     }
 
     /// Tells whether a side's root is where it belongs.

@@ -5,8 +5,9 @@
 
 use super::State;
 use super::disk::{Body, Disk};
+use super::local::own;
 use journal_format::event::{Action, Event, ObservationEvent, OperationEvent};
-use journal_format::value::Side;
+use journal_format::value::{RelPath, Side};
 use std::collections::VecDeque;
 use std::fmt::Write;
 
@@ -90,13 +91,18 @@ pub fn brief(event: &Event) -> String {
 }
 
 fn tree(text: &mut String, disk: &Disk) {
+    let trashed = own("trash");
+    let shown = |path: &RelPath| *path == trashed || !path.is_within(&trashed);
     for (path, id) in disk.live.walk() {
+        if !shown(&path) {
+            continue;
+        }
         let Some(node) = disk.live.nodes.get(&id) else {
             continue;
         };
         let what = match &node.body {
             Body::File(data) => format!("{:?}", String::from_utf8_lossy(data)),
-            Body::Directory(_) => "/".to_owned(),
+            Body::Directory(names) => format!("/ of {}", names.len()),
             Body::Link(target) => format!("-> {target}"),
             Body::Pipe => "a pipe".to_owned(),
         };
