@@ -1,1 +1,13 @@
-//! x
+//! Rings 1 and 2 of the tests: planner properties and the simulated world.
+//!
+//! In: seeds. Out: failures that a seed replays. Invariant: the same seed gives
+//! the same run. Deliberately absent: real disks, networks, clocks and async
+//! runtimes. `world` is what the engine runs in, `checkers` what must hold there,
+//! `run` brings both together with a [`system::System`].
+
+pub mod checkers;
+pub mod run;
+pub mod system;
+#[cfg(test)]
+mod toy;
+pub mod world;

@@ -1,0 +1,115 @@
+//! When all is quiet, both sides show the same.
+//!
+//! In: a quiet world. Out: the first path that differs. Names are compared after
+//! normalisation, since each side keeps its own bytes. Left out, with all below
+//! them, are the documented problems: excluded names, pipes, links where the remote
+//! holds none, names that are one name on a side or after normalisation; and then
+//! directories that live on only because of such an entry in them. Times and inode
+//! numbers are not compared.
+
+use super::Verdict;
+use crate::world::State;
+use crate::world::disk::{Body, Folding, Node, composed, is_excluded, key};
+use journal_format::value::{RelPath, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is shown under a normalised path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shown {
+    Directory,
+    Content(String),
+    Link(String),
+}
+
+/// Judges a quiet world.
+///
+/// # Errors
+/// Names the first difference.
+pub fn check(state: &State) -> Verdict {
+    let mut out: BTreeSet<String> = BTreeSet::new();
+    for side in Side::BOTH {
+        out.extend(left_out(state, side));
+    }
+    let [local, remote] = Side::BOTH.map(|side| shown(state, side, &out));
+    let names: BTreeSet<&String> = local.keys().chain(remote.keys()).collect();
+    for name in names {
+        let (here, there) = (local.get(name), remote.get(name));
+        let holder = matches!(
+            (here, there),
+            (Some(Shown::Directory), None) | (None, Some(Shown::Directory))
+        );
+        let excused = holder && out.iter().any(|path| path.starts_with(&format!("{name}/")));
+        if here != there && !excused {
+            return Err(format!(
+                "converged: {name:?} is {here:?} locally and {there:?} remotely"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn shown(state: &State, side: Side, out: &BTreeSet<String>) -> BTreeMap<String, Shown> {
+    let nodes = &state.disk(side).live.nodes;
+    let paths = state.visible_paths(side).into_iter();
+    paths
+        .map(|(path, id)| (composed(path.as_str()), id))
+        .filter(|(name, _)| !is_left_out(name, out, state))
+        .filter_map(|(name, id)| {
+            let shown = match &nodes.get(&id)?.body {
+                Body::Directory(_) => Shown::Directory,
+                Body::File(data) => Shown::Content(String::from_utf8_lossy(data).into_owned()),
+                Body::Link(target) => Shown::Link(target.clone()),
+                Body::Pipe => return None,
+            };
+            Some((name, shown))
+        })
+        .collect()
+}
+
+fn is_left_out(name: &str, out: &BTreeSet<String>, state: &State) -> bool {
+    let folding = folding(state);
+    let mut at = String::new();
+    name.split('/').any(|part| {
+        if !at.is_empty() {
+            at.push('/');
+        }
+        at.push_str(part);
+        let wanted = key(&at, folding);
+        out.iter().any(|path| key(path, folding) == wanted)
+    })
+}
+
+/// Returns the normalised paths of a side's documented problems.
+fn left_out(state: &State, side: Side) -> Vec<String> {
+    let nodes = &state.disk(side).live.nodes;
+    let paths = state.visible_paths(side);
+    let mut spelled: BTreeMap<String, usize> = BTreeMap::new();
+    for (path, _) in &paths {
+        *spelled
+            .entry(key(path.as_str(), folding(state)))
+            .or_default() += 1;
+    }
+    let is_problem = |path: &RelPath, node: &Node| {
+        let twins = spelled.get(&key(path.as_str(), folding(state))).copied();
+        let odd = match node.body {
+            Body::Pipe => true,
+            Body::Link(_) => !state.remote_options().symlinks,
+            Body::File(_) | Body::Directory(_) => false,
+        };
+        odd || twins > Some(1) || path.name().is_some_and(is_excluded)
+    };
+    paths
+        .iter()
+        .filter(|(path, id)| nodes.get(id).is_some_and(|node| is_problem(path, node)))
+        .map(|(path, _)| composed(path.as_str()))
+        .collect()
+}
+
+/// Returns when two names are one for the pair: always after normalisation, and
+/// in case where the remote cannot hold both.
+fn folding(state: &State) -> Folding {
+    Folding {
+        case: state.disk(Side::Remote).options.fold_case,
+        norm: true,
+    }
+}

@@ -1,0 +1,56 @@
+//! Once in sync, a further full cycle does nothing.
+//!
+//! In: what the world looked like before the cycle, and the world after it. Out:
+//! any change of a disk by the program and any event that is not about the process
+//! itself.
+
+use super::Verdict;
+use crate::world::State;
+use journal_format::event::{Event, Record, SessionEvent};
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    changes: u64,
+    records: usize,
+}
+
+/// Remembers a world before the cycle.
+#[must_use]
+pub fn before(state: &State) -> Before {
+    Before {
+        changes: state.engine_changes,
+        records: state.journal.records.len(),
+    }
+}
+
+/// Judges the cycle.
+///
+/// # Errors
+/// Names the first event, or counts the changes.
+pub fn check(state: &State, before: Before) -> Verdict {
+    let new = state
+        .journal
+        .records
+        .get(before.records..)
+        .unwrap_or_default();
+    if let Some(record) = new.iter().find(|record| !is_about_the_process(record)) {
+        return Err(format!("second_run_idle: appended {record:?}"));
+    }
+    let changes = state.engine_changes - before.changes;
+    if changes > 0 {
+        return Err(format!("second_run_idle: {changes} changes"));
+    }
+    Ok(())
+}
+
+const fn is_about_the_process(record: &Record) -> bool {
+    matches!(
+        record.event,
+        Event::Session(
+            SessionEvent::SessionStarted { .. }
+                | SessionEvent::SessionStopped
+                | SessionEvent::DigestStamped { .. }
+        )
+    )
+}
