@@ -2,6 +2,8 @@
 
 #[cfg(feature = "adapters")]
 pub mod adapters;
+#[cfg(feature = "adapters")]
+pub mod cli;
 pub mod daemon;
 pub mod executor;
 pub mod ports;

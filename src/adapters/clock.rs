@@ -25,7 +25,10 @@ impl Clock for SystemClock {
     }
 
     fn sleep_until(&self, deadline: Timestamp) -> LocalBoxFuture<'_, ()> {
-        let wait = deadline.0.saturating_sub(self.now().0).clamp(0, LONGEST_SLEEP_MS);
+        let wait = deadline
+            .0
+            .saturating_sub(self.now().0)
+            .clamp(0, LONGEST_SLEEP_MS);
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
         Box::pin(tokio::time::sleep(wait))
     }

@@ -1,0 +1,131 @@
+//! Exit codes and the errors that lead to them.
+
+use crate::adapters::store::OpenError;
+use crate::daemon::{Report, RunError};
+use std::process::ExitCode;
+
+/// How the program ends (section 2 of the contract).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    InSync = 0,
+    Internal = 1,
+    Usage = 2,
+    ConflictsWait = 3,
+    ItemsFailed = 4,
+    Halted = 5,
+    Unreachable = 6,
+    JournalDamaged = 7,
+    InUse = 8,
+}
+
+/// Why the program could not do its work, in words.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) exit: Exit,
+    /// What happened, to what.
+    pub(super) message: String,
+    /// What to do next.
+    pub(super) hint: Option<String>,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// What a finished run amounts to.
+    pub(super) fn of(report: &Report) -> Self {
+        let standing = &report.standing;
+        if standing.halt.is_some() {
+            Self::Halted
+        } else if standing.problems > 0 {
+            Self::ItemsFailed
+        } else if standing.conflicts > 0 {
+            Self::ConflictsWait
+        } else {
+            Self::InSync
+        }
+    }
+
+    /// The state's name in summaries.
+    pub(super) const fn state(self) -> &'static str {
+        match self {
+            Self::InSync => "synced",
+            Self::ConflictsWait => "conflicts",
+            Self::ItemsFailed => "problems",
+            Self::Halted => "halted",
+            Self::Internal
+            | Self::Usage
+            | Self::Unreachable
+            | Self::JournalDamaged
+            | Self::InUse => "error",
+        }
+    }
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Usage,
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let exit = match &error {
+            RunError::RootNeverSeen { .. } => Exit::Usage,
+            RunError::Side { .. } => Exit::Unreachable,
+            RunError::Append(_) => Exit::Internal,
+            RunError::Read(_) => Exit::JournalDamaged,
+        };
+        let failure = Self::new(exit, error.to_string());
+        match error {
+            RunError::RootNeverSeen { .. } => failure.hint("check the path, or create the folder"),
+            RunError::Append(_) => {
+                failure.hint("free some space or mend the disk; the next start resumes by itself")
+            }
+            RunError::Side { .. } | RunError::Read(_) => failure,
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let (exit, hint) = match &error {
+            OpenError::Locked { .. } => (
+                Exit::InUse,
+                "stop that process, or wait until it has finished",
+            ),
+            OpenError::HistoryLost { .. }
+            | OpenError::Damaged { .. }
+            | OpenError::Foreign { .. } => (
+                Exit::JournalDamaged,
+                "nothing was changed; put the journal's files back from a backup if you have one",
+            ),
+            OpenError::Io { .. } => (Exit::Internal, "check the state folder and its disk"),
+        };
+        let message = match &error {
+            OpenError::Locked { .. } => format!("this job or folder is {error}"),
+            _ => error.to_string(),
+        };
+        Self::new(exit, message).hint(hint)
+    }
+}
