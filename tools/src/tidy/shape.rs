@@ -16,6 +16,8 @@ const HEADER_LINES_MIN: usize = 3;
 const TINY_LINES: usize = 40;
 /// Bytes a header says at least; less is a placeholder.
 const HEADER_BYTES_MIN: usize = 20;
+/// How far above a sleep its reason may begin.
+const REASON_LINES: usize = 8;
 
 /// Files hold one idea.
 pub(super) fn files_are_short(tree: &Tree) -> Vec<Finding> {
@@ -118,8 +120,10 @@ pub(super) fn sleeping_is_for_adapters(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Whether the line or the one above it holds a comment.
+/// Whether the line or one shortly above it holds a comment.
 fn commented(file: &File, line: usize) -> bool {
-    let lines = file.text.lines().skip(line.saturating_sub(2));
-    lines.take(2.min(line)).any(|line| line.contains("//"))
+    let lines = file.text.lines().take(line);
+    lines
+        .skip(line.saturating_sub(REASON_LINES))
+        .any(|line| line.contains("//"))
 }

@@ -186,6 +186,19 @@ pub(super) const ROOMS: &[Room] = &[
             NO_DISK, NO_SOCKET, NO_THREADS, NO_CLOCK, NO_CHANCE, NO_ASYNC, NO_JSON,
         ],
     ),
+    // Behind features: what tools and the command line ask of the format.
+    room(
+        "journal-format/src/json",
+        &["journal_format", "serde_json"],
+        &[
+            NO_DISK, NO_SOCKET, NO_THREADS, NO_CLOCK, NO_CHANCE, NO_ASYNC,
+        ],
+    ),
+    room(
+        "journal-format/src/vectors",
+        &["journal_format", "serde", "serde_json", "crc32fast"],
+        &[NO_SOCKET, NO_THREADS, NO_CLOCK, NO_CHANCE, NO_ASYNC],
+    ),
     Room {
         place: "src/core",
         uses: &[
@@ -235,7 +248,11 @@ pub(super) const ROOMS: &[Room] = &[
     room("src/adapters/mod", &["pydio_sync::adapters"], ADAPTER),
     room(
         "src/adapters/remote/mod",
-        &["pydio_sync::adapters::remote", "pydio_sync::ports"],
+        &[
+            "pydio_sync::adapters::rooted",
+            "pydio_sync::adapters::remote",
+            "pydio_sync::ports",
+        ],
         ADAPTER,
     ),
     room(
@@ -253,6 +270,8 @@ pub(super) const ROOMS: &[Room] = &[
     room(
         "src/adapters/rooted",
         &[
+            "notify",
+            "sync_core",
             "journal_format",
             "pydio_sync::ports",
             "blake3",
@@ -288,6 +307,8 @@ pub(super) const ROOMS: &[Room] = &[
     room(
         "src/adapters/remote/folder",
         &[
+            "serde",
+            "serde_json",
             "journal_format",
             "sync_core",
             "pydio_sync::ports",
