@@ -341,6 +341,9 @@ impl<'a> Driver<'a> {
             self.durable = last.seq;
         }
         self.tail += u64::try_from(records.len()).unwrap_or(u64::MAX);
+        for record in records {
+            tracing::debug!(seq = record.seq.0, event = ?record.event);
+        }
         self.tally.count(records);
         self.ports.observer.appended(records);
         Ok(())
