@@ -4,6 +4,7 @@
 
 use super::{Job, Ports, RunError};
 use crate::executor::{Sides, put_away_leftovers};
+use crate::ports::RootState;
 use journal_format::value::Side;
 use sync_core::checkpoint;
 use sync_core::engine::{Engine, Identity};
@@ -89,6 +90,14 @@ pub(super) async fn begin(
         engine.handle(lost, ports.clock.now());
     }
     Ok(())
+}
+
+/// A root that is gone is told of by its first scan; what lies in its slots waits.
+async fn roots_are_there(ports: Ports<'_>) -> bool {
+    let states = [ports.local.root().await, ports.remote.root().await];
+    states
+        .iter()
+        .all(|state| matches!(state, Ok(RootState::Present { .. })))
 }
 
 const PAGE_RECORDS: usize = 8192;
