@@ -66,12 +66,13 @@ pub(super) async fn begin(
     let open = open
         .map(|(id, open)| (*id, open.operation.clone()))
         .collect();
-    put_away_leftovers(sides, &open)
-        .await
-        .map_err(|error| RunError::Side {
+    if roots_are_there(ports).await {
+        let put_away = put_away_leftovers(sides, &open).await;
+        put_away.map_err(|error| RunError::Side {
             side: Side::Local,
             error,
         })?;
+    }
     let identity = Identity {
         job: job.id.clone(),
         label: job.label.clone(),
