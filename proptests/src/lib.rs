@@ -5,6 +5,8 @@
 //! runtimes. `world` is what the engine runs in, `checkers` what must hold there,
 //! `run` brings both together with a [`system::System`].
 
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests"))]
+
 pub mod checkers;
 pub mod run;
 pub mod system;

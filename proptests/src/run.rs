@@ -17,6 +17,7 @@ use crate::world::options::Options;
 use crate::world::prng::{Ratio, Rng};
 use journal_format::event::Record;
 use journal_format::value::Side;
+use std::collections::BTreeMap;
 
 /// What became of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Report {
     pub broken: Option<String>,
     /// The journal.
     pub records: Vec<Record>,
+    /// How often each fault was drawn.
+    pub faults: BTreeMap<&'static str, u64>,
     /// Polls and steps together.
     pub turns: u64,
     /// The last steps, both trees, the last events.
@@ -80,6 +83,7 @@ fn run_in(seed: u64, world: World, system: &dyn System) -> Report {
         seed,
         broken: verdict.err(),
         records: state.journal.records.clone(),
+        faults: state.faults.counts.clone(),
         turns,
         story: format!("{:#?}\n{}", world.options(), state.story()),
     })
@@ -257,14 +261,14 @@ impl Run<'_> {
 
     fn disturb(&mut self, options: &Options) {
         let faults = &options.faults;
-        let mut rng = self.world.with(|state| state.rng.fork());
-        if rng.chance(faults.power) {
+        let draws = |rate, fault| self.world.with(|state| state.draws(rate, fault));
+        if draws(faults.power, "power") {
             self.process = None;
             self.world.lose_power();
-        } else if rng.chance(faults.kill) {
+        } else if draws(faults.kill, "kill") {
             self.process = None;
             self.world.crash();
-        } else if rng.chance(faults.restart) {
+        } else if draws(faults.restart, "restart") {
             self.world.ask_to_stop(true);
         }
     }

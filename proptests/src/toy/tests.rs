@@ -5,7 +5,7 @@ use crate::run::{check_seed, run};
 
 #[test]
 fn a_correct_program_breaks_no_promise() {
-    for seed in 0..3000 {
+    for seed in 0..60 {
         check_seed(seed, &Toy::default());
     }
 }
@@ -13,7 +13,7 @@ fn a_correct_program_breaks_no_promise() {
 #[test]
 fn each_flaw_is_caught_by_its_checker() {
     let none = Flaws::default();
-    let rows: [(&str, Flaws); 7] = [
+    let rows: [(&str, Flaws); 8] = [
         (
             "nothing_lost",
             Flaws {
@@ -57,6 +57,13 @@ fn each_flaw_is_caught_by_its_checker() {
             },
         ),
         (
+            "second_run_idle",
+            Flaws {
+                is_restless: true,
+                ..none
+            },
+        ),
+        (
             "converged",
             Flaws {
                 never_downloads: true,
@@ -73,3 +80,40 @@ fn each_flaw_is_caught_by_its_checker() {
         assert!(caught.is_some(), "{checker} does not see {flaws:?}");
     }
 }
+
+#[test]
+fn every_fault_occurs_within_a_few_seeds() {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..100 {
+        seen.extend(run(seed, &Toy::default()).faults.into_keys());
+    }
+    let missing: Vec<&str> = FAULTS
+        .into_iter()
+        .filter(|fault| !seen.contains(fault))
+        .collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+const FAULTS: [&str; 21] = [
+    "answer_lost",
+    "auth",
+    "clock_jump",
+    "denied",
+    "full",
+    "ghost",
+    "hint_lost",
+    "hint_rescan",
+    "hint_shuffled",
+    "kill",
+    "outage",
+    "power",
+    "read_broken",
+    "restart",
+    "scan_broken",
+    "stale_listing",
+    "store",
+    "torn_listing",
+    "transient",
+    "unlisted",
+    "watch_ends",
+];

@@ -31,12 +31,15 @@ impl Inner {
             None => format!("{} {}", call.side, call.name),
         };
         self.check_inside(call);
+        if let Some(path) = &call.path {
+            self.state.borrow_mut().users.sees_busy(path);
+        }
         let ghost = Rc::clone(self);
         let traced = Rc::clone(self);
         let name = label.clone();
         Box::pin(self.tasks.spawn(
             label,
-            move || ghost.fails(ghost.options.faults.ghost),
+            move || ghost.fails(ghost.options.faults.ghost, "ghost"),
             async move {
                 let result = future.await;
                 if let Err(error) = &result {
@@ -51,6 +54,19 @@ impl Inner {
     pub(super) async fn before(&self, call: &CallOf) -> PortResult<()> {
         Turn::default().await;
         self.fault_before(call)
+    }
+
+    /// The point between a look and an effect: a person may see the chance.
+    pub(super) async fn worst_moment(&self, side: Side, path: &RelPath) {
+        let tempting = (side, path.clone());
+        self.state
+            .borrow_mut()
+            .users
+            .tempting
+            .push(tempting.clone());
+        Turn::default().await;
+        let mut state = self.state.borrow_mut();
+        state.users.tempting.retain(|other| *other != tempting);
     }
 
     /// A point after an effect, where the answer may get lost.
@@ -220,7 +236,7 @@ impl Inner {
             inner.before(&call).await?;
             inner.state.borrow().expected(&call, &from, &expect)?;
             if !inner.is_atomic(side) {
-                Turn::default().await;
+                inner.worst_moment(side, &from).await;
             }
             let entry = inner.engine_does(&call, |state| {
                 state.disk_mut(side).rename(&from, &to, Onto::Free)?;

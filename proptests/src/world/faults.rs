@@ -15,6 +15,7 @@ use super::{Inner, State};
 use journal_format::event::FailureClass;
 use journal_format::value::{RelPath, Side};
 use pydio_sync::ports::{PortError, PortResult};
+use std::collections::BTreeMap;
 
 /// Faults that last.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Faults {
     auth: u64,
     /// Per side: the program looked at the root since it went away.
     seen_away: [bool; 2],
+    /// How often each fault was drawn.
+    pub counts: BTreeMap<&'static str, u64>,
 }
 
 /// A port call, as traces and faults know it.
@@ -77,9 +80,9 @@ impl CallOf {
 
 impl Inner {
     /// Draws a fault, if faults are on.
-    pub(super) fn fails(&self, rate: Ratio) -> bool {
+    pub(super) fn fails(&self, rate: Ratio, fault: &'static str) -> bool {
         let mut state = self.state.borrow_mut();
-        state.faults.on && state.rng.chance(rate)
+        state.faults.on && state.draws(rate, fault)
     }
 
     /// What may go wrong before a call has an effect.
@@ -112,7 +115,7 @@ impl Inner {
             }
         }
         drop(state);
-        if self.fails(self.options.faults.transient) {
+        if self.fails(self.options.faults.transient, "transient") {
             let mut error = PortError::new(FailureClass::Retry, what);
             let mut state = self.state.borrow_mut();
             if side == Side::Remote && state.rng.chance(Ratio::one_in(2)) {
@@ -125,7 +128,10 @@ impl Inner {
 
     /// What may go wrong after the effect: the answer of a remote gets lost.
     pub(super) fn fault_after(&self, call: &CallOf) -> PortResult<()> {
-        if call.side == Side::Remote && call.writes && self.fails(self.options.faults.answer_lost) {
+        if call.side == Side::Remote
+            && call.writes
+            && self.fails(self.options.faults.answer_lost, "answer_lost")
+        {
             return Err(PortError::new(
                 FailureClass::InDoubt,
                 format!("{} {:?}: the answer was lost", call.name, call.path),
@@ -151,6 +157,15 @@ impl State {
         }
     }
 
+    /// Draws a fault and counts it.
+    pub fn draws(&mut self, rate: Ratio, fault: &'static str) -> bool {
+        let happens = self.rng.chance(rate);
+        if happens {
+            *self.faults.counts.entry(fault).or_default() += 1;
+        }
+        happens
+    }
+
     /// Begins and ends faults that last; once a step.
     pub fn weather(&mut self, rates: &super::options::FaultOptions) {
         for side in Side::BOTH {
@@ -161,16 +176,19 @@ impl State {
             if !self.faults.on {
                 continue;
             }
-            if !away && self.rng.chance(rates.outage) {
+            if !away && self.draws(rates.outage, "outage") {
                 let mount = *self.rng.pick(&[Mount::Missing, Mount::Foreign]);
                 self.note(format!("{side} root becomes {mount:?}"));
                 self.faults.seen_away[side as usize] = false;
                 self.disk_mut(side).remount(mount);
+                if self.rng.chance(Ratio::one_in(2)) {
+                    self.watchers[side as usize].give_up();
+                }
             }
-            if self.rng.chance(rates.full) {
+            if self.draws(rates.full, "full") {
                 self.faults.full[side as usize] = self.steps + 1 + self.rng.bits() % 60;
             }
-            if self.rng.chance(rates.denied) {
+            if self.draws(rates.denied, "denied") {
                 let paths = self.disk(side).live.walk();
                 if !paths.is_empty() {
                     let path = self.rng.pick(&paths).0.clone();
@@ -180,10 +198,10 @@ impl State {
                 }
             }
         }
-        if self.faults.on && self.rng.chance(rates.auth) {
+        if self.faults.on && self.draws(rates.auth, "auth") {
             self.faults.auth = self.steps + 1 + self.rng.bits() % 60;
         }
-        if self.faults.on && self.rng.chance(rates.clock_jump) {
+        if self.faults.on && self.draws(rates.clock_jump, "clock_jump") {
             let seconds = i64::try_from(self.rng.below(2 * 86_400)).unwrap_or(0) - 86_400;
             self.note(format!("the clock jumps by {seconds} s"));
             self.time.jump(seconds * 1_000_000_000);
@@ -206,9 +224,6 @@ impl State {
     fn bring_root_back(&mut self, side: Side) {
         self.note(format!("{side} root is back"));
         self.disk_mut(side).remount(Mount::There);
-        self.disk_mut(side)
-            .touched
-            .push_back((RelPath::root(), true));
     }
 }
 

@@ -51,7 +51,7 @@ impl Store for WorldStore {
                     "the store failed before",
                 ));
             }
-            if inner.fails(inner.options.faults.store) {
+            if inner.fails(inner.options.faults.store, "store") {
                 let mut state = inner.state.borrow_mut();
                 state.journal.broken = true;
                 if state.rng.chance(Ratio::one_in(2)) {

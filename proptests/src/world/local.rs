@@ -92,7 +92,7 @@ impl LocalFs for WorldLocal {
         self.0.start(&call.clone(), async move {
             inner.before(&call).await?;
             inner.state.borrow().expected(&call, &path, &expect)?;
-            Turn::default().await;
+            inner.worst_moment(SIDE, &path).await;
             let slot = slot_path(id);
             let (now, out) = inner.engine_does(&call, |state| {
                 state.disk_mut(SIDE).rename(&slot, &path, Onto::Exchange)?;
@@ -114,7 +114,7 @@ impl LocalFs for WorldLocal {
         self.0.start(&call.clone(), async move {
             inner.before(&call).await?;
             inner.state.borrow().expected(&call, &path, &expect)?;
-            Turn::default().await;
+            inner.worst_moment(SIDE, &path).await;
             let slot = slot_path(id);
             let out = inner.engine_does(&call, |state| {
                 state.disk_mut(SIDE).rename(&path, &slot, Onto::Free)?;
@@ -176,7 +176,7 @@ impl LocalFs for WorldLocal {
             if found.kind() != Kind::Directory {
                 return Err(PortError::precondition("no directory"));
             }
-            Turn::default().await;
+            inner.worst_moment(SIDE, &path).await;
             inner.engine_does(&call, |state| {
                 // The system call takes directories only, and only empty ones.
                 match state.node_seen(SIDE, &path).map(|node| &node.body) {

@@ -322,6 +322,7 @@ impl State {
         let forget = self.rng.chance(Ratio::one_in(2));
         self.journal.reopen(power_lost, keep, forget);
         self.staged.clear();
+        self.users.process_ended();
         self.stop = (false, None);
         for watcher in &mut self.watchers {
             watcher.stop();

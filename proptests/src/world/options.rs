@@ -104,6 +104,10 @@ pub struct UserOptions {
     pub odd_names: bool,
     /// Files are written in several steps.
     pub slow_saves: bool,
+    /// Users pick paths that the program is busy with, this often.
+    pub stalking: Ratio,
+    /// Per step: a user acts upon a path between the look and the effect of a call.
+    pub temptation: Ratio,
     /// Users wait until what they did is durable, this often.
     pub syncs: Ratio,
     /// Changes before the first start.
@@ -213,18 +217,18 @@ impl FaultOptions {
 
     fn draw(rng: &mut Rng) -> Self {
         let mut some = |choices: &[u32]| {
-            if rng.chance(Ratio::one_in(2)) {
+            if rng.chance(Ratio::one_in(3)) {
                 Ratio::one_in(*rng.pick(choices))
             } else {
                 Ratio::NEVER
             }
         };
         Self {
-            transient: some(&[10, 50, 200]),
+            transient: some(&[30, 100, 400]),
             answer_lost: some(&[5, 20, 50]),
             read_broken: some(&[20, 50]),
-            scan_broken: some(&[10, 50]),
-            unlisted: some(&[10, 50]),
+            scan_broken: some(&[50, 200]),
+            unlisted: some(&[20, 100]),
             stale_listing: some(&[10, 50]),
             torn_listing: some(&[10, 50]),
             hint_lost: some(&[3, 10]),
@@ -233,14 +237,14 @@ impl FaultOptions {
             watch_ends: some(&[50, 200]),
             store: some(&[100, 300]),
             ghost: some(&[2, 10]),
-            kill: some(&[50, 200, 600]),
-            power: some(&[100, 300, 800]),
-            restart: some(&[200, 800]),
-            outage: some(&[200, 800]),
-            full: some(&[200, 800]),
-            denied: some(&[100, 300]),
-            auth: some(&[400]),
-            clock_jump: some(&[100, 400]),
+            kill: some(&[100, 500, 2000]),
+            power: some(&[200, 800, 2000]),
+            restart: some(&[500, 2000]),
+            outage: some(&[1000, 3000]),
+            full: some(&[500, 2000]),
+            denied: some(&[300, 1000]),
+            auth: some(&[1000]),
+            clock_jump: some(&[300, 1000]),
             power_is_shared: rng.chance(Ratio::one_in(2)),
         }
     }
@@ -253,18 +257,22 @@ impl UserOptions {
         odd_kinds: false,
         odd_names: false,
         slow_saves: false,
+        stalking: Ratio::NEVER,
+        temptation: Ratio::NEVER,
         syncs: Ratio::ALWAYS,
         prelude: 0,
         entries_max: 40,
     };
 
     fn draw(rng: &mut Rng) -> Self {
-        let mut rate = || Ratio::one_in(*rng.pick(&[4, 12, 12, 40, 150]));
+        let mut rate = || Ratio::one_in(*rng.pick(&[5, 30, 100, 100, 300]));
         Self {
             rate: [rate(), rate()],
             odd_kinds: rng.chance(Ratio::one_in(2)),
             odd_names: rng.chance(Ratio::one_in(2)),
             slow_saves: rng.chance(Ratio::one_in(2)),
+            stalking: *rng.pick(&[Ratio::NEVER, Ratio::one_in(2), Ratio::ALWAYS]),
+            temptation: *rng.pick(&[Ratio::NEVER, Ratio::one_in(30), Ratio::one_in(4)]),
             syncs: *rng.pick(&[Ratio::ALWAYS, Ratio::one_in(2), Ratio::NEVER]),
             prelude: *rng.pick(&[0, 5, 20, 60]),
             entries_max: *rng.pick(&[8, 20, 60]),
@@ -297,9 +305,9 @@ impl Options {
             faults: FaultOptions::draw(rng),
             users: UserOptions::draw(rng),
             continuous: rng.chance(Ratio { hits: 2, of: 3 }),
-            steps: *rng.pick(&[200, 600, 1500]),
+            steps: *rng.pick(&[500, 1500, 4000]),
             chunk_bytes: *rng.pick(&[7, 16, 64]),
-            slow_process: *rng.pick(&[Ratio::NEVER, Ratio::one_in(2), Ratio { hits: 9, of: 10 }]),
+            slow_process: *rng.pick(&[Ratio::NEVER, Ratio::one_in(2), Ratio { hits: 4, of: 5 }]),
         }
     }
 }

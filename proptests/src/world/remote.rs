@@ -118,7 +118,7 @@ impl Remote for WorldRemote {
                 inner.engine_does(&call, |state| state.disk_mut(SIDE).remove(&path, false))?;
                 return inner.after(&call).await;
             }
-            Turn::default().await;
+            inner.worst_moment(SIDE, &path).await;
             take_away(&inner, &call, id, &path, &expect)?;
             Turn::default().await;
             settle(&inner, &call, id)?;
@@ -176,7 +176,7 @@ async fn put(
         return Err(error);
     }
     if !inner.is_atomic(SIDE) {
-        Turn::default().await;
+        inner.worst_moment(SIDE, &job.path).await;
     }
     if let Err(error) = name_incoming(inner, call, &job) {
         drop_incoming(inner, call, job.id)?;

@@ -68,11 +68,11 @@ impl Walk {
         let (inner, mounts) = (Rc::clone(&self.inner), self.mounts);
         let batch = self.inner.start(&call.clone(), async move {
             inner.before(&call).await?;
-            if inner.fails(inner.options.faults.scan_broken) {
+            if inner.fails(inner.options.faults.scan_broken, "scan_broken") {
                 return Err(PortError::new(FailureClass::Retry, "the scan broke off"));
             }
             let names = inner.names_before(&call, &open.target.path);
-            if inner.fails(inner.options.faults.torn_listing) {
+            if inner.fails(inner.options.faults.torn_listing, "torn_listing") {
                 Turn::default().await;
                 inner.list(&call, &open, mounts, names)
             } else {
@@ -135,8 +135,9 @@ impl Inner {
         mounts: u64,
         names: Option<BTreeSet<String>>,
     ) -> PortResult<Vec<ScanItem>> {
-        let stale = call.side == Side::Remote && self.fails(self.options.faults.stale_listing);
-        let unlisted = self.fails(self.options.faults.unlisted);
+        let stale = call.side == Side::Remote
+            && self.fails(self.options.faults.stale_listing, "stale_listing");
+        let unlisted = self.fails(self.options.faults.unlisted, "unlisted");
         let target = &open.target;
         let mut state = self.state.borrow_mut();
         if state.disk(call.side).mounts != mounts {

@@ -100,7 +100,7 @@ impl Source for WorldSource {
                     }
                 }
             };
-            if inner.fails(inner.options.faults.read_broken) {
+            if inner.fails(inner.options.faults.read_broken, "read_broken") {
                 return Err(PortError::new(FailureClass::Retry, "reading broke off"));
             }
             if chunk.is_none() {

@@ -37,8 +37,11 @@ impl Inner {
         let mut me = None;
         let hints = stream::poll_fn(move |context| {
             let mut state = inner.state.borrow_mut();
+            let me = *me.get_or_insert_with(|| {
+                state.disk_mut(side).touched.clear();
+                state.watchers[side as usize].start()
+            });
             let watcher = &mut state.watchers[side as usize];
-            let me = *me.get_or_insert_with(|| watcher.start());
             if watcher.started != me || (watcher.ended && watcher.ready.is_empty()) {
                 return Poll::Ready(None);
             }
@@ -61,6 +64,14 @@ impl Watcher {
             ..Self::default()
         };
         made
+    }
+
+    /// Gives up, as watchers do when their root goes away.
+    pub fn give_up(&mut self) {
+        self.ended = true;
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
     }
 
     /// Forgets the listener, as a crash does.
@@ -97,7 +108,7 @@ impl State {
             if self.faults.on {
                 self.spoil(&mut hints, rates);
             }
-            let ends = self.faults.on && self.rng.chance(rates.watch_ends);
+            let ends = self.faults.on && self.draws(rates.watch_ends, "watch_ends");
             let watcher = &mut self.watchers[side as usize];
             watcher.ready.extend(hints);
             watcher.ended = ends;
@@ -110,13 +121,13 @@ impl State {
     }
 
     fn spoil(&mut self, hints: &mut Vec<Hint>, rates: &FaultOptions) {
-        if !hints.is_empty() && self.rng.chance(rates.hint_rescan) {
+        if !hints.is_empty() && self.draws(rates.hint_rescan, "hint_rescan") {
             *hints = vec![Hint::Rescan];
         }
-        if self.rng.chance(rates.hint_lost) {
+        if self.draws(rates.hint_lost, "hint_lost") {
             hints.pop();
         }
-        if self.rng.chance(rates.hint_shuffled) {
+        if self.draws(rates.hint_shuffled, "hint_shuffled") {
             hints.reverse();
             if self.rng.chance(Ratio::one_in(2)) {
                 let again = hints.first().cloned();

@@ -11,7 +11,7 @@ use super::super::options::UserOptions;
 use super::super::prng::Ratio;
 use super::Step;
 use journal_format::value::{RelPath, Side};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Habit {
@@ -101,7 +101,14 @@ pub(super) fn act(state: &mut State, side: Side, options: &UserOptions) {
         Habit::SlowSave if !options.slow_saves => Habit::AtomicSave,
         habit => habit,
     };
+    let stalks = state.rng.chance(options.stalking);
+    let busy = if stalks {
+        state.users.busy.clone()
+    } else {
+        VecDeque::new()
+    };
     let mut person = Person {
+        busy: busy.into(),
         state,
         side,
         paths,
@@ -113,10 +120,35 @@ pub(super) fn act(state: &mut State, side: Side, options: &UserOptions) {
     }
 }
 
+/// Does something to exactly this path, whatever it is.
+pub(super) fn act_upon(state: &mut State, side: Side, path: &RelPath, options: &UserOptions) {
+    let habits = [
+        Habit::Edit,
+        Habit::EditSameSize,
+        Habit::AtomicSave,
+        Habit::Delete,
+        Habit::Move,
+        Habit::Create,
+        Habit::ReplaceByOtherKind,
+    ];
+    let habit = *state.rng.pick(&habits);
+    let paths = state.visible_paths(side);
+    let mut person = Person {
+        state,
+        side,
+        paths,
+        busy: vec![path.clone()],
+        odd_names: options.odd_names,
+    };
+    person.does(habit);
+}
+
 struct Person<'a> {
     state: &'a mut State,
     side: Side,
     paths: Vec<(RelPath, NodeId)>,
+    /// What the person would rather act upon.
+    busy: Vec<RelPath>,
     odd_names: bool,
 }
 
@@ -158,10 +190,7 @@ impl Person<'_> {
     }
 
     fn any(&mut self) -> Option<RelPath> {
-        if self.paths.is_empty() {
-            return None;
-        }
-        Some(self.state.rng.pick(&self.paths).0.clone())
+        self.any_where(|_| true).map(|(path, _)| path)
     }
 
     fn any_where(&mut self, wanted: impl Fn(&Body) -> bool) -> Option<(RelPath, NodeId)> {
@@ -171,10 +200,16 @@ impl Person<'_> {
             .iter()
             .filter(|(_, id)| nodes.get(id).is_some_and(|node| wanted(&node.body)))
             .collect();
-        if fitting.is_empty() {
+        let busy: Vec<&(RelPath, NodeId)> = fitting
+            .iter()
+            .copied()
+            .filter(|(path, _)| self.busy.contains(path))
+            .collect();
+        let choices = if busy.is_empty() { &fitting } else { &busy };
+        if choices.is_empty() {
             return None;
         }
-        Some((*self.state.rng.pick(&fitting)).clone())
+        Some((*self.state.rng.pick(choices)).clone())
     }
 
     fn any_file(&mut self) -> Option<(RelPath, NodeId)> {
@@ -190,6 +225,15 @@ impl Person<'_> {
     }
 
     fn new_path(&mut self) -> Option<RelPath> {
+        let disk = self.state.disk(self.side);
+        let free: Vec<&RelPath> = self
+            .busy
+            .iter()
+            .filter(|path| disk.find(path).is_none())
+            .collect();
+        if !free.is_empty() {
+            return Some((*self.state.rng.pick(&free)).clone());
+        }
         let parent = if self.state.rng.chance(Ratio::one_in(2)) {
             self.any_where(|body| matches!(body, Body::Directory(_)))
                 .map(|(path, _)| path)

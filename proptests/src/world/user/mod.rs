@@ -22,6 +22,10 @@ use std::collections::VecDeque;
 pub struct Users {
     scripts: [VecDeque<Step>; 2],
     deleted: Vec<(RelPath, Vec<u8>)>,
+    /// Paths that the program asked for lately, newest last.
+    busy: VecDeque<RelPath>,
+    /// Paths that a call has looked at and will act upon next.
+    pub(super) tempting: Vec<(Side, RelPath)>,
     /// Actions so far.
     pub actions: u64,
 }
@@ -38,6 +42,19 @@ enum Step {
 }
 
 impl Users {
+    /// Notes a path that the program is busy with.
+    pub fn sees_busy(&mut self, path: &RelPath) {
+        if self.busy.len() >= BUSY_MAX {
+            self.busy.pop_front();
+        }
+        self.busy.push_back(path.clone());
+    }
+
+    /// The process ended, and its calls with it.
+    pub fn process_ended(&mut self) {
+        self.tempting.clear();
+    }
+
     /// Forgets what was going on on a side: its machine lost power.
     pub fn power_went(&mut self, side: Side) {
         self.scripts[side as usize].clear();
@@ -51,6 +68,12 @@ impl State {
             if self.is_mounted(side) && self.rng.chance(options.rate[side as usize]) {
                 self.user_acts(side, options);
             }
+        }
+        let Some((side, path)) = self.users.tempting.last().cloned() else {
+            return;
+        };
+        if self.is_mounted(side) && self.rng.chance(options.temptation) {
+            habits::act_upon(self, side, &path, options);
         }
     }
 
@@ -190,3 +213,5 @@ impl State {
         paths
     }
 }
+
+const BUSY_MAX: usize = 3;
