@@ -19,30 +19,21 @@ impl Round {
     ) {
         self.confirm(ledger, directory, path);
         let twins = twins(ledger, self, directory, &entries);
-        let mut seen = Vec::with_capacity(entries.len());
+        let tree = &ledger.state.tree;
+        let children: Vec<Option<NodeId>> = entries
+            .iter()
+            .map(|(name, _)| tree.child(self.side, directory, name))
+            .collect();
+        // Before anything is compared: what a streaming scan adds is not lost.
+        let lost = self.lost(ledger, directory, names, &children);
         for (place, (name, sight)) in entries.into_iter().enumerate() {
-            let child = ledger.state.tree.child(self.side, directory, &name);
-            seen.extend(child);
             let sight = if twins.contains(&place) {
                 Sight::Unknown(UnknownReason::NameTwin)
             } else {
                 sight
             };
-            self.compare_one(ledger, busy, (path, &name), child, sight);
+            self.compare_one(ledger, busy, (path, &name), children[place], sight);
         }
-        seen.sort_unstable();
-        let lost: Vec<NodeId> = match names {
-            None => {
-                let known = ledger.state.tree.children(self.side, directory);
-                known.filter(|id| seen.binary_search(id).is_err()).collect()
-            }
-            Some(names) => {
-                let known = names
-                    .iter()
-                    .filter_map(|name| ledger.state.tree.child(self.side, directory, name));
-                known.filter(|id| seen.binary_search(id).is_err()).collect()
-            }
-        };
         for id in lost {
             let Some(path) = ledger.state.tree.path(self.side, id) else {
                 continue;
@@ -52,6 +43,30 @@ impl Round {
             } else if !self.fresh.contains_key(&path) {
                 self.miss(ledger, id);
             }
+        }
+    }
+
+    /// Finds the known children that a listing looked for and did not find.
+    fn lost(
+        &self,
+        ledger: &Ledger,
+        directory: NodeId,
+        names: Option<&[String]>,
+        found: &[Option<NodeId>],
+    ) -> Vec<NodeId> {
+        let tree = &ledger.state.tree;
+        let found: BTreeSet<NodeId> = found.iter().flatten().copied().collect();
+        let is_lost = |id: &NodeId| !found.contains(id);
+        match names {
+            None => tree
+                .children(self.side, directory)
+                .filter(is_lost)
+                .collect(),
+            Some(names) => names
+                .iter()
+                .filter_map(|name| tree.child(self.side, directory, name))
+                .filter(is_lost)
+                .collect(),
         }
     }
 

@@ -150,11 +150,11 @@ impl Tree {
     /// Returns a node's directories on a side from the nearest up, without the
     /// root.
     pub(crate) fn ancestors(&self, side: Side, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        std::iter::successors(Some(id), move |id| {
-            Some(self.facet(*id, side).location.parent)
-        })
-        .skip(1)
-        .take_while(|id| *id != NodeId::ROOT && *id != NodeId::NONE)
+        let above = move |id: NodeId| {
+            let parent = self.get(id)?.facets[index(side)].location.parent;
+            (parent != NodeId::ROOT && parent != NodeId::NONE).then_some(parent)
+        };
+        std::iter::successors(above(id), move |id| above(*id))
     }
 
     /// Returns the best name of a node for people: where it is, or last was.
