@@ -380,8 +380,19 @@ impl Engine {
     /// is durable.
     pub fn start_operations(&mut self, now: Timestamp) -> Vec<(Seq, Operation)> {
         self.ledger.now = now;
-        self.replan();
         let mut started = Vec::new();
+        loop {
+            self.replan();
+            // What was adopted may free the way for more.
+            if !self.start_ready(&mut started) {
+                return started;
+            }
+        }
+    }
+
+    /// Starts what may start. Tells whether anything was adopted meanwhile.
+    fn start_ready(&mut self, started: &mut Vec<(Seq, Operation)>) -> bool {
+        let mut adopted = false;
         loop {
             let (state, busy) = (&self.ledger.state, &self.busy);
             let next = self.schedule.next(|step| {
@@ -389,11 +400,14 @@ impl Engine {
                     || plan::operation(state, step)
                         .is_none_or(|operation| schedule::is_unhindered(&operation, busy))
             });
-            let Some((place, step)) = next else { break };
+            let Some((place, step)) = next else {
+                return adopted;
+            };
             if schedule::is_adoption(&step) {
                 self.adopt(&step);
                 self.schedule.conclude(place, true);
                 self.absorb_changes();
+                adopted = true;
                 continue;
             }
             let Some(operation) = plan::operation(&self.ledger.state, &step) else {
@@ -408,7 +422,6 @@ impl Engine {
             self.schedule.started(place, id, &operation);
             started.push((id, operation));
         }
-        started
     }
 
     fn adopt(&mut self, step: &plan::Step) {

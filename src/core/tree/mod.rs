@@ -6,6 +6,7 @@
 //! each node once; watched by `check` in the properties. Deliberately absent: what
 //! changes mean (`plan`). A crash leaves nothing behind. A new fact goes to `node`.
 
+mod check;
 mod names;
 mod node;
 mod paths;
