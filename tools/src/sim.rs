@@ -30,8 +30,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
     let mut failed = Vec::new();
     for seed in args.from..args.from.saturating_add(args.count) {
-        let report = run_seed(seed, &Program);
-        if let Some(broken) = report.broken {
+        let broken = std::panic::catch_unwind(|| run_seed(seed, &Program).broken);
+        if let Some(broken) = broken.unwrap_or_else(|_| Some("a panic".to_owned())) {
             println!("seed {seed}: {broken}");
             failed.push(seed);
         }
