@@ -1,8 +1,9 @@
 //! Exit codes and the errors that lead to them.
 
 use crate::adapters::store::OpenError;
-use crate::daemon::{Report, RunError};
+use crate::daemon::RunError;
 use std::process::ExitCode;
+use sync_core::engine::Standing;
 
 /// How the program ends (section 2 of the contract).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +37,7 @@ impl From<Exit> for ExitCode {
 
 impl Exit {
     /// What a finished run amounts to.
-    pub(super) fn of(report: &Report) -> Self {
-        let standing = &report.standing;
+    pub(super) const fn of(standing: &Standing) -> Self {
         if standing.halt.is_some() {
             Self::Halted
         } else if standing.problems > 0 {
@@ -65,6 +65,24 @@ impl Exit {
     }
 }
 
+/// What several jobs amount to: what nobody expected, then what one of them could
+/// not even begin with, then what is left to do.
+pub(super) fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
+    let order = [
+        Exit::Internal,
+        Exit::JournalDamaged,
+        Exit::InUse,
+        Exit::Usage,
+        Exit::Unreachable,
+        Exit::Halted,
+        Exit::ItemsFailed,
+        Exit::ConflictsWait,
+        Exit::InSync,
+    ];
+    let rank = |exit: &Exit| order.iter().position(|other| other == exit);
+    exits.into_iter().min_by_key(rank).unwrap_or(Exit::InSync)
+}
+
 impl Failure {
     pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
@@ -82,6 +100,12 @@ impl Failure {
         }
     }
 
+    /// Names the job among several.
+    pub(super) fn of(mut self, label: &str) -> Self {
+        self.message = format!("{label}: {}", self.message);
+        self
+    }
+
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -94,7 +118,7 @@ impl From<RunError> for Failure {
             RunError::RootNeverSeen { .. } => Exit::Usage,
             RunError::Side { .. } => Exit::Unreachable,
             RunError::Append(_) => Exit::Internal,
-            RunError::Read(_) => Exit::JournalDamaged,
+            RunError::Read(_) | RunError::HistoryLost { .. } => Exit::JournalDamaged,
         };
         let failure = Self::new(exit, error.to_string());
         match error {
@@ -102,6 +126,8 @@ impl From<RunError> for Failure {
             RunError::Append(_) => {
                 failure.hint("free some space or mend the disk; the next start resumes by itself")
             }
+            RunError::HistoryLost { .. } => failure
+                .hint("run the job once: it looks at both sides again and deletes nothing unasked"),
             RunError::Side { .. } | RunError::Read(_) => failure,
         }
     }
@@ -127,5 +153,18 @@ impl From<OpenError> for Failure {
             _ => error.to_string(),
         };
         Self::new(exit, message).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_of_several_jobs_counts() {
+        use Exit::{Halted, InSync, InUse, ItemsFailed, Usage};
+        assert_eq!(worst([]), InSync);
+        assert_eq!(worst([InSync, ItemsFailed, Halted]), Halted);
+        assert_eq!(worst([Usage, InUse, Halted]), InUse);
     }
 }
