@@ -124,6 +124,7 @@ impl Round {
             identity.is_some_and(|identity| seen.contains(&identity))
         };
         let lost = |id: &NodeId| {
+            tree.get(*id)?;
             let path = tree.path(self.side, *id)?;
             let is_replaced = self.fresh.contains_key(&path);
             let mut subtree = tree.subtree(self.side, *id).into_iter();

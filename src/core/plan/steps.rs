@@ -191,6 +191,8 @@ fn case_of(state: &State, id: NodeId, goal: &Goal, act: &Act) -> Case {
 fn may_run_at(state: &State, id: NodeId, act: &Act, now: Timestamp) -> Option<Timestamp> {
     let after_failure = match state.failures.get(&id) {
         None => Timestamp(i64::MIN),
+        // The clock went back: the wait cannot be told any more.
+        Some(failure) if now < failure.at => Timestamp(i64::MIN),
         Some(failure) => failure.retry_at?,
     };
     let reads = match act {
