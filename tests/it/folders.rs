@@ -33,7 +33,10 @@ pub(crate) fn target(text: &str, subtree: bool) -> ScanTarget {
 
 pub(crate) fn request(targets: &[(&str, bool)]) -> ScanRequest {
     ScanRequest {
-        targets: targets.iter().map(|(text, subtree)| target(text, *subtree)).collect(),
+        targets: targets
+            .iter()
+            .map(|(text, subtree)| target(text, *subtree))
+            .collect(),
     }
 }
 

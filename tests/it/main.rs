@@ -1,4 +1,5 @@
 //! Tests of the real parts: disks, processes, servers.
 
 mod conformance_local;
+mod conformance_remote;
 mod folders;

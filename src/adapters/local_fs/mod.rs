@@ -82,7 +82,10 @@ impl LocalFs for LocalFolder {
 
     fn commit_new<'a>(&'a self, id: Seq, path: &'a RelPath) -> Task<'a, Entry> {
         let path = path.clone();
-        Box::pin(self.0.run(move |folder| folder.commit_new(&slot_name(id), &path)))
+        Box::pin(
+            self.0
+                .run(move |folder| folder.commit_new(&slot_name(id), &path)),
+        )
     }
 
     fn exchange<'a>(
@@ -92,17 +95,26 @@ impl LocalFs for LocalFolder {
         expect: &'a Fingerprint,
     ) -> Task<'a, Exchanged> {
         let (path, expect) = (path.clone(), expect.clone());
-        Box::pin(self.0.run(move |folder| folder.exchange(&slot_name(id), &path, &expect)))
+        Box::pin(
+            self.0
+                .run(move |folder| folder.exchange(&slot_name(id), &path, &expect)),
+        )
     }
 
     fn take<'a>(&'a self, id: Seq, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, Entry> {
         let (path, expect) = (path.clone(), expect.clone());
-        Box::pin(self.0.run(move |folder| folder.take(&slot_name(id), &path, &expect)))
+        Box::pin(
+            self.0
+                .run(move |folder| folder.take(&slot_name(id), &path, &expect)),
+        )
     }
 
     fn release<'a>(&'a self, id: Seq, to: &'a Slot) -> Task<'a, Entry> {
         let to = to.clone();
-        Box::pin(self.0.run(move |folder| folder.release(&slot_name(id), &to)))
+        Box::pin(
+            self.0
+                .run(move |folder| folder.release(&slot_name(id), &to)),
+        )
     }
 
     fn discard(&self, id: Seq) -> Task<'_, ()> {
@@ -134,6 +146,9 @@ impl LocalFs for LocalFolder {
     }
 
     fn expire_trash(&self, before: Timestamp, bytes_max: u64) -> Task<'_, u64> {
-        Box::pin(self.0.run_long(move |folder| folder.expire_trash(before, bytes_max)))
+        Box::pin(
+            self.0
+                .run_long(move |folder| folder.expire_trash(before, bytes_max)),
+        )
     }
 }

@@ -92,10 +92,12 @@ pub(crate) fn open_beneath(
     if !STEP_BY_STEP.load(Ordering::Relaxed) {
         match open_at_once(root, path, flags, mode) {
             // Old kernels, and sandboxes that know no such call.
-            Err(Errno::NOSYS | Errno::PERM) => match open_at_once(root, ".", PLACE, Mode::empty()) {
-                Err(Errno::NOSYS | Errno::PERM) => STEP_BY_STEP.store(true, Ordering::Relaxed),
-                _ => return Err(Errno::PERM),
-            },
+            Err(Errno::NOSYS | Errno::PERM) => {
+                match open_at_once(root, ".", PLACE, Mode::empty()) {
+                    Err(Errno::NOSYS | Errno::PERM) => STEP_BY_STEP.store(true, Ordering::Relaxed),
+                    _ => return Err(Errno::PERM),
+                }
+            }
             result => return result,
         }
     }

@@ -104,7 +104,9 @@ fn pump(source: &File, slot: Option<&File>, size: u64) -> io::Result<Option<blak
         let hasher = scope.spawn(move || hash_all(&to_hash, &hashed));
         let complete = read_all(source, slot, size, &filled, &free);
         drop(filled);
-        let hash = hasher.join().map_err(|_| io::Error::other("hashing stopped"))?;
+        let hash = hasher
+            .join()
+            .map_err(|_| io::Error::other("hashing stopped"))?;
         Ok(complete?.then_some(hash))
     })
 }
@@ -137,11 +139,14 @@ fn read_all(
         if ring.len() < BUFFERS {
             ring.push(Arc::new(vec![0; BUFFER_BYTES]));
         } else {
-            free.recv().map_err(|_| io::Error::other("hashing stopped"))?;
+            free.recv()
+                .map_err(|_| io::Error::other("hashing stopped"))?;
         }
         let buffer = &mut ring[turn % BUFFERS];
         turn += 1;
-        let length = usize::try_from(size - offset).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+        let length = usize::try_from(size - offset)
+            .unwrap_or(usize::MAX)
+            .min(BUFFER_BYTES);
         let bytes = Arc::get_mut(buffer).expect("buffers are hashed in turn");
         if !read_at(source, &mut bytes[..length], offset)? {
             return Ok(false);
@@ -163,7 +168,9 @@ fn read_all(
 }
 
 fn is_hole(bytes: &[u8]) -> bool {
-    bytes.chunks(ZEROS.len()).all(|piece| piece == &ZEROS[..piece.len()])
+    bytes
+        .chunks(ZEROS.len())
+        .all(|piece| piece == &ZEROS[..piece.len()])
 }
 
 fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<bool> {

@@ -13,7 +13,9 @@ use std::io;
 pub(crate) fn fault(error: impl Into<io::Error>, what: impl Display) -> PortError {
     let error = error.into();
     match Errno::from_io_error(&error) {
-        Some(Errno::LOOP) => PortError::precondition(format!("{what}: a symbolic link is in the way")),
+        Some(Errno::LOOP) => {
+            PortError::precondition(format!("{what}: a symbolic link is in the way"))
+        }
         Some(Errno::XDEV) => PortError::new(
             FailureClass::Unsupported,
             format!("{what}: another file system is mounted there"),

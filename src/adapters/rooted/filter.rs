@@ -185,7 +185,9 @@ mod tests {
     #[test]
     fn patterns_leave_out_what_they_say() {
         let filter = Filter::new(&FilterRules {
-            excludes: ["build", "*/.cache", "/top/deep/*.o", "/only-top"].map(str::to_owned).into(),
+            excludes: ["build", "*/.cache", "/top/deep/*.o", "/only-top"]
+                .map(str::to_owned)
+                .into(),
             ..FilterRules::default()
         })
         .expect("patterns");
@@ -212,7 +214,11 @@ mod tests {
             ("", ".hidden", false),
         ];
         for (directory, name, left_out) in table {
-            assert_eq!(filter.excludes(directory, name, false), left_out, "{directory}/{name}");
+            assert_eq!(
+                filter.excludes(directory, name, false),
+                left_out,
+                "{directory}/{name}"
+            );
         }
         assert!(filter.excludes_path("a/build/x/y"));
         assert!(!filter.excludes_path("a/builds/x/y"));

@@ -71,7 +71,9 @@ impl Folder {
         if start {
             // Not awaited: the waiter may be dropped, the others must not hang.
             let folder = Arc::clone(self);
-            drop(tokio::task::spawn_blocking(move || folder.flush_until_idle()));
+            drop(tokio::task::spawn_blocking(move || {
+                folder.flush_until_idle()
+            }));
         }
         receiver.await.map_err(|_| fatal("a flush stopped"))?
     }
@@ -91,7 +93,9 @@ impl Folder {
             let result = self.flush(&changes);
             if result.is_err() {
                 locked(&self.pending).changes.become_many();
-                locked(&self.staged).values_mut().for_each(|suspect| *suspect = true);
+                locked(&self.staged)
+                    .values_mut()
+                    .for_each(|suspect| *suspect = true);
             }
             for waiter in waiters {
                 // A waiter that was dropped does not want the answer.

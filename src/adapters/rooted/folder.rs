@@ -180,7 +180,10 @@ impl Folder {
         limit: &Semaphore,
         work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
     ) -> PortResult<T> {
-        let permit = limit.acquire().await.map_err(|error| fatal(error.to_string()))?;
+        let permit = limit
+            .acquire()
+            .await
+            .map_err(|error| fatal(error.to_string()))?;
         let result = self.run_waiting(work).await;
         drop(permit);
         result
@@ -196,4 +199,11 @@ const SHORT_WORK_MAX: usize = 8;
 const LONG_WORK_MAX: usize = 3;
 
 /// The magic numbers of ext4, xfs, btrfs, f2fs, tmpfs and overlayfs.
-const ON_DISK: [i64; 6] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630];
+const ON_DISK: [i64; 6] = [
+    0xEF53,
+    0x5846_5342,
+    0x9123_683E,
+    0xF2F5_2010,
+    0x0102_1994,
+    0x794C_7630,
+];

@@ -47,7 +47,9 @@ pub(crate) fn read_ignores(
         return Ok(above.clone());
     }
     let mut bytes = Vec::new();
-    File::from(file).take(IGNORE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    File::from(file)
+        .take(IGNORE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > IGNORE_BYTES_MAX {
         return Err(io::Error::from(io::ErrorKind::FileTooLarge));
     }
@@ -75,12 +77,16 @@ pub(crate) fn is_ignored(
 ) -> bool {
     let mut next = ignores.as_ref();
     while let Some(rules) = next {
-        let below = directory.strip_prefix(rules.directory.as_str()).unwrap_or(directory);
+        let below = directory
+            .strip_prefix(rules.directory.as_str())
+            .unwrap_or(directory);
         let below = below.trim_start_matches('/');
         let matched = if below.is_empty() {
             rules.matcher.matched(name, is_directory)
         } else {
-            rules.matcher.matched(format!("{below}/{name}"), is_directory)
+            rules
+                .matcher
+                .matched(format!("{below}/{name}"), is_directory)
         };
         match matched {
             Match::Ignore(_) => return true,

@@ -142,7 +142,9 @@ impl<'a> Lister<'a> {
     }
 
     fn has_name(&self, wanted: &str) -> bool {
-        self.names.split(|byte| *byte == 0).any(|name| name == wanted.as_bytes())
+        self.names
+            .split(|byte| *byte == 0)
+            .any(|name| name == wanted.as_bytes())
     }
 
     fn look_at_names(
@@ -218,7 +220,8 @@ impl<'a> Lister<'a> {
             Err(_) => Some(Seen::Unknown(UnknownReason::Unreadable)),
         };
         Ok(seen.map(|seen| {
-            let is_directory = matches!(&seen, Seen::Entry(entry) if entry.kind() == Kind::Directory);
+            let is_directory =
+                matches!(&seen, Seen::Entry(entry) if entry.kind() == Kind::Directory);
             if kind == FileType::Unknown
                 && is_left_out(self.filter, ignores, path, text, is_directory)
             {

@@ -43,7 +43,9 @@ impl Folder {
     /// Creates the control directories and writes the marker, durably.
     pub(crate) fn claim(&self, marker: &str) -> PortResult<()> {
         if !is_marker(marker) {
-            return Err(unsupported("a root's marker is 1 to 256 visible ASCII characters"));
+            return Err(unsupported(
+                "a root's marker is 1 to 256 visible ASCII characters",
+            ));
         }
         let base = self.renew()?;
         for path in [CONTROL, STAGING, TRASH] {

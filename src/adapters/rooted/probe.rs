@@ -69,9 +69,8 @@ fn try_all(base: &Base) -> Result<Probes> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
         open_beneath(place, name, flags, Mode::RUSR | Mode::WUSR)
     };
-    let there = |name: &str| {
-        statx(place, name, AtFlags::SYMLINK_NOFOLLOW, super::look::MASK).is_ok()
-    };
+    let there =
+        |name: &str| statx(place, name, AtFlags::SYMLINK_NOFOLLOW, super::look::MASK).is_ok();
     clear()?;
     let file = make(LOWER)?;
     make(COMPOSED)?;

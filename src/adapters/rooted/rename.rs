@@ -29,9 +29,7 @@ pub(crate) fn rename_new(from: &Place<'_>, to: &Place<'_>) -> Result<()> {
 /// cannot do it at once.
 pub(crate) fn exchange(slot: &Place<'_>, path: &Place<'_>, aside: &str) -> Result<()> {
     match renameat_with(slot, slot.name, path, path.name, RenameFlags::EXCHANGE) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            exchange_plainly(slot, path, aside)
-        }
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => exchange_plainly(slot, path, aside),
         result => result,
     }
 }

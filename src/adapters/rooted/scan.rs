@@ -57,7 +57,9 @@ impl Drop for Running {
 /// Lists what a request asks for, beginning at the first poll.
 pub(crate) fn scan(folder: Arc<Folder>, request: ScanRequest) -> ScanStream<'static> {
     let start = stream::once(async move { start(&folder, request.targets) });
-    start.flat_map(|running| stream::unfold(Some(running), next)).boxed_local()
+    start
+        .flat_map(|running| stream::unfold(Some(running), next))
+        .boxed_local()
 }
 
 async fn next(running: Option<Running>) -> Option<(PortResult<Batch>, Option<Running>)> {
@@ -90,7 +92,9 @@ fn start(folder: &Arc<Folder>, targets: Vec<ScanTarget>) -> Running {
     for _ in 0..workers {
         let (folder, shared) = (Arc::clone(folder), Arc::clone(&shared));
         let (sender, targets) = (sender.clone(), targets.take());
-        drop(tokio::task::spawn_blocking(move || work(&folder, &shared, &sender, targets)));
+        drop(tokio::task::spawn_blocking(move || {
+            work(&folder, &shared, &sender, targets)
+        }));
     }
     Running {
         shared,
@@ -200,13 +204,17 @@ impl Worker<'_> {
             return Ok(());
         }
         let batch = std::mem::take(&mut self.batch);
-        self.sender.blocking_send(Message::Batch(Ok(batch))).map_err(|_| Stopped)
+        self.sender
+            .blocking_send(Message::Batch(Ok(batch)))
+            .map_err(|_| Stopped)
     }
 
     /// Gives the older half away: those have the most below them.
     fn give(&mut self) {
         let half = self.jobs.len().div_ceil(2);
-        locked(&self.shared.queue).jobs.extend(self.jobs.drain(..half));
+        locked(&self.shared.queue)
+            .jobs
+            .extend(self.jobs.drain(..half));
         self.shared.changed.notify_all();
     }
 

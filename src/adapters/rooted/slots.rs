@@ -265,7 +265,9 @@ pub(crate) fn parent_of(path: &RelPath) -> &str {
 
 fn parse_slot(name: &str) -> Option<Seq> {
     let digits = name.len() == 16
-        && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     let number = u64::from_str_radix(name, 16).ok().filter(|_| digits)?;
     Some(Seq(number))
 }

@@ -101,7 +101,11 @@ impl Folder {
                         format!("{path}: another program is writing it"),
                     ));
                 }
-                Ok(Opened::File(file, opened, u32::from(stat.stx_mode) & MODE_BITS))
+                Ok(Opened::File(
+                    file,
+                    opened,
+                    u32::from(stat.stx_mode) & MODE_BITS,
+                ))
             }
         }
     }
@@ -150,12 +154,7 @@ impl Folder {
     }
 
     /// Reads a file or link to learn its digest.
-    fn hash(
-        &self,
-        path: &RelPath,
-        expect: &Fingerprint,
-        kind: DigestKind,
-    ) -> PortResult<Entry> {
+    fn hash(&self, path: &RelPath, expect: &Fingerprint, kind: DigestKind) -> PortResult<Entry> {
         check_digest(kind)?;
         let (file, mut entry, digest) = match self.open(path, expect)? {
             Opened::Link(text, entry) => (None, entry, blake3::hash(&text)),
@@ -180,7 +179,11 @@ impl Folder {
         if let Some(file) = file {
             let base = self.base()?;
             let stat = look_open(file).map_err(|error| fault(error, path))?;
-            compare(path, expect, &entry_of(seen(&stat, base.device), path)?.fingerprint)?;
+            compare(
+                path,
+                expect,
+                &entry_of(seen(&stat, base.device), path)?.fingerprint,
+            )?;
         }
         self.expect(path, expect).map(drop)
     }
@@ -254,7 +257,9 @@ impl Source for FolderSource {
 pub(crate) fn check_path(path: &RelPath) -> PortResult<()> {
     match path.names().next() {
         None => Err(unsupported("the root itself cannot be changed or read")),
-        Some(first) if is_control(first) => Err(unsupported(format!("{path} belongs to pydio-sync"))),
+        Some(first) if is_control(first) => {
+            Err(unsupported(format!("{path} belongs to pydio-sync")))
+        }
         Some(_) => Ok(()),
     }
 }
@@ -275,11 +280,7 @@ pub(crate) fn check_digest(kind: DigestKind) -> PortResult<()> {
 }
 
 /// Compares what is at a path with what was expected.
-pub(crate) fn compare(
-    path: &RelPath,
-    expect: &Fingerprint,
-    found: &Fingerprint,
-) -> PortResult<()> {
+pub(crate) fn compare(path: &RelPath, expect: &Fingerprint, found: &Fingerprint) -> PortResult<()> {
     if is_expected(expect, found) {
         Ok(())
     } else {
@@ -289,7 +290,8 @@ pub(crate) fn compare(
 
 /// Looks at a path below an open root.
 pub(crate) fn entry_at(base: &Base, path: &RelPath) -> PortResult<Option<Entry>> {
-    let found = Place::of(base.as_fd(), path).and_then(|place| look(&place, place.name, base.device));
+    let found =
+        Place::of(base.as_fd(), path).and_then(|place| look(&place, place.name, base.device));
     match found.map_err(|error| fault(error, path))? {
         None => Ok(None),
         Some(seen) => entry_of(seen, path).map(Some),
@@ -324,7 +326,9 @@ fn hash_file(file: &File, size: u64) -> std::io::Result<Option<blake3::Hash>> {
     let mut buffer = vec![0; usize::try_from(size.min(CHUNK_BYTES)).unwrap_or(0)];
     let mut offset = 0;
     while offset < size {
-        let length = usize::try_from(size - offset).unwrap_or(usize::MAX).min(buffer.len());
+        let length = usize::try_from(size - offset)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         match file.read_exact_at(&mut buffer[..length], offset) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),

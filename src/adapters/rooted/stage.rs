@@ -16,8 +16,7 @@ use crate::ports::{Chunk, PortError, PortResult, Source, Staged};
 use journal_format::value::{Digest, DigestKind, Kind};
 use rustix::fd::AsFd;
 use rustix::fs::{
-    AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens, symlinkat,
-    utimensat,
+    AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens, symlinkat, utimensat,
 };
 use std::fs::File;
 use std::sync::Arc;
@@ -81,13 +80,16 @@ impl Folder {
             (Kind::Directory, _) => return Err(unsupported("a directory has no content")),
             (Kind::Symlink, _) => {
                 let text = read_text(source).await?;
-                self.run(move |folder| folder.fill_link(&wanted, &text)).await?
+                self.run(move |folder| folder.fill_link(&wanted, &text))
+                    .await?
             }
             (Kind::File, Some(file)) => {
                 let content = if size <= SMALL_BYTES {
-                    self.run(move |folder| folder.fill_from_file(&wanted, &file)).await?
+                    self.run(move |folder| folder.fill_from_file(&wanted, &file))
+                        .await?
                 } else {
-                    self.run_long(move |folder| folder.fill_from_file(&wanted, &file)).await?
+                    self.run_long(move |folder| folder.fill_from_file(&wanted, &file))
+                        .await?
                 };
                 source.verify().await?;
                 content
@@ -108,8 +110,7 @@ impl Folder {
         let slot = self.create_slot(wanted)?;
         let copied = copy_file(source, &slot, wanted.size);
         let content = copied.map_err(|error| fault(error, &wanted.slot))?;
-        let content =
-            content.ok_or_else(|| PortError::precondition("the file became shorter"))?;
+        let content = content.ok_or_else(|| PortError::precondition("the file became shorter"))?;
         self.finish_slot(wanted, &slot)?;
         Ok(content)
     }
@@ -213,7 +214,9 @@ impl Folder {
             }
             result => result,
         };
-        let file = Arc::new(File::from(file.map_err(|error| fault(error, &wanted.slot))?));
+        let file = Arc::new(File::from(
+            file.map_err(|error| fault(error, &wanted.slot))?,
+        ));
         self.own_slot(wanted);
         Ok(file)
     }
@@ -249,7 +252,9 @@ fn check_length(bytes: u64, size: u64) -> PortResult<()> {
     if bytes <= size {
         Ok(())
     } else {
-        Err(PortError::precondition(format!("more than the {size} bytes announced")))
+        Err(PortError::precondition(format!(
+            "more than the {size} bytes announced"
+        )))
     }
 }
 

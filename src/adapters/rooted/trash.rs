@@ -43,7 +43,9 @@ impl Folder {
                     bytes = bytes.saturating_sub(entry.bytes);
                     gone += 1;
                 }
-                Err(error) => tracing::warn!(path = entry.name, %error, "not deleted from the trash"),
+                Err(error) => {
+                    tracing::warn!(path = entry.name, %error, "not deleted from the trash")
+                }
             }
         }
         if gone > 0 {
@@ -80,14 +82,19 @@ fn entries(base: &Base) -> PortResult<Vec<Entry>> {
 
 fn remove_tree(place: &Place<'_>) -> Result<()> {
     let name = CString::new(place.name).map_err(|_| Errno::INVAL)?;
-    walk(place.as_fd(), &name, DEPTH_MAX, &mut |directory, name, stat| {
-        let flags = if is_directory(stat) {
-            AtFlags::REMOVEDIR
-        } else {
-            AtFlags::empty()
-        };
-        unlinkat(directory, name, flags)
-    })
+    walk(
+        place.as_fd(),
+        &name,
+        DEPTH_MAX,
+        &mut |directory, name, stat| {
+            let flags = if is_directory(stat) {
+                AtFlags::REMOVEDIR
+            } else {
+                AtFlags::empty()
+            };
+            unlinkat(directory, name, flags)
+        },
+    )
 }
 
 /// Visits everything below a name, children first, then the name itself.
@@ -124,7 +131,12 @@ fn children(directory: BorrowedFd<'_>) -> Result<Vec<CString>> {
 }
 
 fn stat(at: BorrowedFd<'_>, name: impl rustix::path::Arg) -> Result<Statx> {
-    statx(at, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, MASK)
+    statx(
+        at,
+        name,
+        AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT,
+        MASK,
+    )
 }
 
 fn is_directory(stat: &Statx) -> bool {

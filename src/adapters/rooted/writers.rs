@@ -29,7 +29,9 @@ impl Writers {
             return false;
         };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+        let now = now.map_or(0, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        });
         if now.saturating_sub(stat.stx_mtime.tv_sec) > YOUNG_S {
             return false;
         }
@@ -55,14 +57,18 @@ fn look_around(root: &Path) -> HashSet<(u64, u64)> {
     let mut found = HashSet::new();
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let name = process.file_name();
-        let is_process = name.to_str().is_some_and(|name| {
-            name != own && name.bytes().all(|byte| byte.is_ascii_digit())
-        });
+        let is_process = name
+            .to_str()
+            .is_some_and(|name| name != own && name.bytes().all(|byte| byte.is_ascii_digit()));
         if !is_process {
             continue;
         }
         let directory = process.path();
-        for open in fs::read_dir(directory.join("fd")).into_iter().flatten().flatten() {
+        for open in fs::read_dir(directory.join("fd"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let link = open.path();
             // The text is compared first: a stat of a file elsewhere can hang.
             if !fs::read_link(&link).is_ok_and(|target| target.starts_with(root)) {

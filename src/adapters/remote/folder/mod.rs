@@ -129,7 +129,10 @@ impl Remote for FolderRemote {
         expect: &'a Fingerprint,
     ) -> Task<'a, Entry> {
         let (from, to, expect) = (from.clone(), to.clone(), expect.clone());
-        Box::pin(self.folder.run(move |folder| folder.rename(&from, &to, &expect)))
+        Box::pin(
+            self.folder
+                .run(move |folder| folder.rename(&from, &to, &expect)),
+        )
     }
 
     fn remove<'a>(&'a self, id: Seq, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, ()> {
@@ -140,7 +143,10 @@ impl Remote for FolderRemote {
 
     fn tidy_up(&self) -> Task<'_, ()> {
         let client = self.client.clone();
-        Box::pin(self.folder.run(move |folder| tidy::tidy_up(folder, &client)))
+        Box::pin(
+            self.folder
+                .run(move |folder| tidy::tidy_up(folder, &client)),
+        )
     }
 }
 

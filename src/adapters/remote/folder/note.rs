@@ -61,9 +61,8 @@ impl Note {
 
     /// Tells whether what lies in the slot exists elsewhere as well.
     pub(super) fn is_spare(&self, found: &Entry) -> bool {
-        let same = |known: &Fingerprint| {
-            crate::adapters::rooted::is_expected(known, &found.fingerprint)
-        };
+        let same =
+            |known: &Fingerprint| crate::adapters::rooted::is_expected(known, &found.fingerprint);
         self.ours.as_ref().is_some_and(same) || same(&self.expect)
     }
 }

@@ -22,7 +22,9 @@ pub(super) async fn put(
     request: PutRequest<'_>,
 ) -> PortResult<Put> {
     let id = request.id;
-    let staged = folder.stage(slot.clone(), request.source, request.digest).await?;
+    let staged = folder
+        .stage(slot.clone(), request.source, request.digest)
+        .await?;
     // Durable before it has a name: power loss never shows half a file.
     let durable = folder.sync().await;
     let (path, replaces) = (request.path.clone(), request.replaces.clone());
@@ -130,7 +132,9 @@ pub(super) fn remove(
     }
     put_back(folder, id, slot, path)?;
     erase(&base, slot)?;
-    Err(PortError::precondition(format!("{path} is not what was expected")))
+    Err(PortError::precondition(format!(
+        "{path} is not what was expected"
+    )))
 }
 
 /// Puts a slot back to its path, or beside it when that is taken.
@@ -169,12 +173,20 @@ fn kept_path(path: &RelPath, id: Seq, attempt: u32) -> PortResult<RelPath> {
         Some(at) if at > 0 && name.len() - at <= EXTENSION_BYTES_MAX => name.split_at(at),
         _ => (name, ""),
     };
-    let again = if attempt > 1 { format!(" {attempt}") } else { String::new() };
+    let again = if attempt > 1 {
+        format!(" {attempt}")
+    } else {
+        String::new()
+    };
     let tag = format!(" (kept {:x}{again})", id.0);
     let room = NAME_BYTES_MAX.saturating_sub(tag.len() + extension.len());
     let stem = &stem[..stem.floor_char_boundary(room)];
     let name = format!("{stem}{tag}{extension}");
-    let full = if parent.is_empty() { name } else { format!("{parent}/{name}") };
+    let full = if parent.is_empty() {
+        name
+    } else {
+        format!("{parent}/{name}")
+    };
     RelPath::new(full).map_err(|error| fault(std::io::Error::other(error), path))
 }
 

@@ -38,8 +38,9 @@ fn settle(folder: &Folder, base: &Base, id: Seq, slot: &str, noted: bool) -> Por
     match Note::read(base, slot)? {
         Some(note) if note.is_spare(&found) => folder.discard(slot)?,
         Some(note) if note.path.is_root() => keep_at_root(folder, id, slot)?,
-        Some(note) => put_back(folder, id, slot, &note.path)
-            .or_else(|_| keep_at_root(folder, id, slot))?,
+        Some(note) => {
+            put_back(folder, id, slot, &note.path).or_else(|_| keep_at_root(folder, id, slot))?
+        }
         None => keep_at_root(folder, id, slot)?,
     }
     erase(base, slot)

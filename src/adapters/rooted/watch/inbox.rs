@@ -126,7 +126,10 @@ impl Inbox {
             if !state.directories.is_empty() {
                 return Some(ToArm::Some(std::mem::take(&mut state.directories)));
             }
-            state = self.to_arm.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .to_arm
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

@@ -132,20 +132,16 @@ fn change_of(kind: &EventKind) -> Option<Change> {
         EventKind::Create(_) => Some(Change::Came),
         EventKind::Modify(ModifyKind::Name(notify::event::RenameMode::From)) => Some(Change::Left),
         EventKind::Modify(ModifyKind::Name(_)) => Some(Change::Came),
-        EventKind::Remove(RemoveKind::File | RemoveKind::Folder | RemoveKind::Other | RemoveKind::Any) => {
-            Some(Change::Left)
-        }
+        EventKind::Remove(
+            RemoveKind::File | RemoveKind::Folder | RemoveKind::Other | RemoveKind::Any,
+        ) => Some(Change::Left),
         _ => Some(Change::Other),
     }
 }
 
 /// Nothing for what is ours or left out. What is no valid path is hinted at by
 /// its directory.
-fn relative(
-    root: &Path,
-    path: &Path,
-    folder: &Folder,
-) -> Option<journal_format::value::RelPath> {
+fn relative(root: &Path, path: &Path, folder: &Folder) -> Option<journal_format::value::RelPath> {
     let mut path = path.strip_prefix(root).ok()?;
     let parsed = loop {
         match path.to_str().map(journal_format::value::RelPath::new) {
