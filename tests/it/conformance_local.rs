@@ -249,7 +249,8 @@ fn a_target_proves_absence_only_where_its_directory_was_opened() {
     world.write("skip.tmp/inner", "");
     world.write("i/.pydiosyncignore", "gone\n");
     symlink("../outside", world.at("link")).expect("link");
-    let table: [(&[(&str, bool)], &[&str]); 10] = [
+    type Case<'a> = (&'a [(&'a str, bool)], &'a [&'a str]);
+    let table: [Case<'_>; 10] = [
         (&[("a/b/c", false)], &["a/b/ names c", "a/b/c File"]),
         (&[("a/b/x", false)], &["a/b/ names x"]),
         (&[("a/x/y/z", true)], &["a/ names x"]),

@@ -1,4 +1,4 @@
-//! What every remote promises, as one suite; each remote is a line in `remotes`.
+//! What every remote promises, as one suite; each remote is a line in `REMOTES`.
 //!
 //! A remote brings a `Bench`: a fresh, empty, claimed root, and a hand that
 //! changes it behind the remote's back.
@@ -29,10 +29,10 @@ trait Hand {
     fn again(&self) -> Box<dyn Remote>;
 }
 
+type Make = fn() -> Bench;
+
 /// Every remote there is.
-fn remotes() -> Vec<(&'static str, fn() -> Bench)> {
-    vec![("folder", folder)]
-}
+const REMOTES: [(&str, Make); 1] = [("folder", folder)];
 
 struct FolderHand(TempDir);
 
@@ -118,7 +118,7 @@ impl Bench {
 }
 
 fn each(check: fn(&Bench)) {
-    for (name, make) in remotes() {
+    for (name, make) in REMOTES {
         // Shown only when the check fails.
         println_name(name);
         check(&make());

@@ -15,6 +15,7 @@ mod filter;
 mod flush;
 mod folder;
 mod ignores;
+mod lane;
 mod list;
 mod look;
 mod marker;
