@@ -947,7 +947,7 @@ fn a_watch_hints_at_whatever_happens() {
     fs::create_dir(world.base.path().join("coming")).expect("directory");
     fs::write(world.base.path().join("coming/inner"), "").expect("file");
     type Change = fn(&World);
-    let table: [(&str, Change, &[&str]); 9] = [
+    let table: [(&str, Change, &[&str]); 10] = [
         ("write", |world| world.write("d/f", "longer"), &["d/f"]),
         ("create", |world| world.write("d/g", ""), &["d/g"]),
         (
@@ -983,6 +983,11 @@ fn a_watch_hints_at_whatever_happens() {
                 fs::rename(world.at("d"), world.at("e")).expect("move");
             },
             &["d", "e", "e/f"],
+        ),
+        (
+            "other ignore rules",
+            |world| world.write("e/.pydiosyncignore", "f"),
+            &["e/any/thing"],
         ),
         (
             "under a new name",

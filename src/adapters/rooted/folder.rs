@@ -40,7 +40,8 @@ pub(crate) struct Folder {
     /// Staged slots of this process; true when a flush failed since.
     pub(crate) staged: Mutex<HashMap<String, bool>>,
     base: Mutex<Option<Arc<Base>>>,
-    short_work: Arc<Lane>,
+    /// Where short work is done.
+    pub(crate) short_work: Arc<Lane>,
     long_work: Arc<Lane>,
 }
 

@@ -42,20 +42,21 @@ impl Lane {
         work: impl FnOnce() -> PortResult<T> + Send + 'static,
     ) -> PortResult<T> {
         let (sender, receiver) = oneshot::channel();
-        self.push(Box::new(move || {
+        self.submit(move || {
             if !sender.is_closed() {
                 // A caller that went away meanwhile does not want the result.
                 drop(sender.send(work()));
             }
-        }));
+        });
         receiver
             .await
             .map_err(|_| fatal("work on a folder stopped"))?
     }
 
-    fn push(self: &Arc<Self>, job: Job) {
+    /// Puts work behind all that waits already; nobody hears of its end.
+    pub(crate) fn submit(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) {
         let mut state = locked(&self.state);
-        state.jobs.push_back(job);
+        state.jobs.push_back(Box::new(work));
         if state.threads < self.limit {
             state.threads += 1;
             drop(state);
