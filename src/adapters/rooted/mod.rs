@@ -26,6 +26,8 @@ mod slots;
 mod source;
 mod stage;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod trash;
 mod watch;
 mod writers;
