@@ -8,7 +8,7 @@
 
 use crate::tree::{NodeId, Tree};
 use journal_format::event::{Case, FailureClass, HaltReason, Keep, Operation};
-use journal_format::value::{DigestKind, Policy, Seq, Side, Timestamp};
+use journal_format::value::{DigestKind, Policy, RelPath, Seq, Side, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The folded state of one job.
@@ -74,6 +74,8 @@ pub(crate) struct Failure {
     pub(crate) count: u32,
     /// When to try again; never before a change when there is none.
     pub(crate) retry_at: Option<Timestamp>,
+    /// Where a write in doubt may have put the version that stood in its way.
+    pub(crate) aside: Option<(Side, RelPath)>,
 }
 
 impl Failure {

@@ -9,7 +9,7 @@ use super::goal::{Content, Displacing, Goal, Place, Wish};
 use super::merge::is_moved;
 use super::structure::Goals;
 use crate::limits;
-use crate::state::{Failure, State};
+use crate::state::State;
 use crate::tree::{NodeId, index};
 use journal_format::event::Case;
 use journal_format::value::{Kind, Side, Timestamp};
@@ -112,7 +112,7 @@ pub(super) fn steps(state: &State, goals: &Goals, now: Timestamp) -> (Vec<Step>,
                     act,
                 });
             }
-            Some(time) => waiting.until(time, is_hopeful(state, *id)),
+            Some(time) => waiting.until(time, is_hopeful(state, *id, now)),
             None => waiting.stuck.push((*id, goal.case)),
         }
     }
@@ -217,6 +217,9 @@ fn may_run_at(state: &State, id: NodeId, act: &Act, now: Timestamp) -> Option<Ti
     Some(after_failure.max(settled))
 }
 
-fn is_hopeful(state: &State, id: NodeId) -> bool {
-    state.failures.get(&id).is_none_or(Failure::is_hopeful)
+/// A wait for a file to settle is short, whatever failed before.
+fn is_hopeful(state: &State, id: NodeId, now: Timestamp) -> bool {
+    state.failures.get(&id).is_none_or(|failure| {
+        failure.is_hopeful() || failure.retry_at.is_some_and(|time| time <= now)
+    })
 }
