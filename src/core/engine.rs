@@ -120,6 +120,7 @@ impl Engine {
     /// Folds a record of the journal, at the start.
     pub fn replay(&mut self, record: &Record) {
         fold(&mut self.ledger.state, record);
+        self.ledger.state.tree.recycle();
     }
 
     /// Ends the replay: who writes from here on, for whom. Operations that the
@@ -131,6 +132,7 @@ impl Engine {
             seed,
         });
         self.ledger.state.tree.take_touched();
+        self.ledger.state.session = self.ledger.state.seq.next();
         self.configure(identity);
         let open: Vec<Seq> = self.ledger.state.open.keys().copied().collect();
         for operation in open {
@@ -362,14 +364,17 @@ impl Engine {
     /// Steps planned for nodes that changed are void; conflicts that are over are
     /// settled.
     fn absorb_changes(&mut self) {
-        let mut settled = Vec::new();
+        if self.rounds.iter().all(Option::is_none) {
+            self.ledger.state.tree.recycle();
+        }
+        let mut settled = BTreeSet::new();
         self.changes_since_plan += 1;
         for node in self.ledger.state.tree.take_touched() {
             self.schedule.drop_node(node);
             let state = &self.ledger.state;
             let is_over = state.tree.get(node).is_some() && state.tree.is_in_sync(node);
             if is_over && let Some(conflict) = state.conflicts.get(&node) {
-                settled.push(conflict.seq);
+                settled.insert(conflict.seq);
             }
             self.stale = true;
         }

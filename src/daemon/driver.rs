@@ -113,6 +113,7 @@ struct Driver<'a> {
     next_trash: Timestamp,
     /// The earliest timer that is set.
     timer: Option<Timestamp>,
+    last_now: Timestamp,
     next_poll: Timestamp,
     is_stopping: bool,
     is_stopped_at_once: bool,
@@ -163,6 +164,7 @@ impl<'a> Driver<'a> {
             is_expiring_trash: false,
             next_trash: now,
             timer: None,
+            last_now: now,
             next_poll: now,
             is_stopping: false,
             is_stopped_at_once: false,
@@ -199,8 +201,24 @@ impl<'a> Driver<'a> {
         self.tasks.push(Box::pin(task));
     }
 
+    /// A clock that went back makes every set time meaningless: all are due.
+    fn notice_clock(&mut self) {
+        let now = self.now();
+        if now < self.last_now {
+            self.timer = None;
+            self.next_poll = now;
+            for state in &mut self.sides_state {
+                state.next_scan = now;
+                state.next_full_scan = now;
+            }
+            self.engine.handle(Input::Tick, now);
+        }
+        self.last_now = now;
+    }
+
     /// Starts whatever can be started.
     fn advance(&mut self) {
+        self.notice_clock();
         if !self.is_stopping {
             Side::BOTH.into_iter().for_each(|side| self.scan(side));
         }
