@@ -113,10 +113,7 @@ impl Desk<'_> {
         let known = &opened.known;
         let halt = last.standing.halt;
         if self.args.common.json {
-            let halt = halt.map(|halt| {
-                let reason = serde_json::to_value(halt.reason).unwrap_or(Value::Null);
-                json!({"reason": reason, "side": halt.side.to_string(), "count": halt.count})
-            });
+            let halt = halt.as_ref().map(print::halt_json);
             print::data(&json!({
                 "type": "status", "job": known.id, "label": known.label, "state": state,
                 "pending": last.standing.pending, "conflicts": last.standing.conflicts,

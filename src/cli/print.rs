@@ -41,7 +41,7 @@ pub(super) fn report(args: &Args, pair: &Pair, alone: bool, report: &Report, ela
     problems(args, &pair.job, &prefix, &report.problems);
     held(args, &pair.job, &prefix, &report.held);
     if let Some(halt) = &report.standing.halt {
-        halted(&prefix, pair, halt);
+        halted(args, &prefix, pair, halt);
     }
     if args.run.once {
         summary(args, pair, &prefix, report, elapsed_ms);
@@ -115,7 +115,13 @@ fn bounded(remarks: &[Remark], show: impl Fn(&Remark) -> String) {
 }
 
 /// Says why a job halted and what releases it.
-fn halted(prefix: &str, pair: &Pair, halt: &Halt) {
+fn halted(args: &Args, prefix: &str, pair: &Pair, halt: &Halt) {
+    if args.common.json {
+        let mut value = halt_json(halt);
+        value["type"] = "halted".into();
+        value["job"] = pair.job.as_str().into();
+        data(&value);
+    }
     let path = match halt.side {
         Side::Local => &pair.local,
         Side::Remote => &pair.remote,
@@ -136,6 +142,12 @@ fn halted(prefix: &str, pair: &Pair, halt: &Halt) {
         "  {}",
         release_words(halt, &pair.job, &pair.state_dir)
     ));
+}
+
+/// A halt as one object.
+pub(super) fn halt_json(halt: &Halt) -> Value {
+    let reason = serde_json::to_value(halt.reason).unwrap_or(Value::Null);
+    json!({"reason": reason, "side": halt.side.to_string(), "count": halt.count})
 }
 
 /// The reason for a halt, in words.
@@ -199,7 +211,16 @@ fn summary(args: &Args, pair: &Pair, prefix: &str, report: &Report, elapsed_ms: 
         }));
     } else if !args.common.quiet {
         let elapsed = duration(Duration::from_millis(elapsed_ms));
-        let parts = summary_parts(tally, conflicts, report.standing.problems);
+        let mut parts = summary_parts(tally, conflicts, report.standing.problems);
+        if parts.is_empty() {
+            let is_halted = report.standing.halt.is_some();
+            parts = if is_halted {
+                "nothing was done"
+            } else {
+                "nothing to do"
+            }
+            .to_owned();
+        }
         line(&format!("{prefix}{state}: {parts} ({elapsed})"));
     }
 }
@@ -224,11 +245,7 @@ fn summary_parts(tally: &Tally, conflicts: u64, problems: u64) -> String {
     ];
     let rest = rest.into_iter().filter(|(number, ..)| *number > 0);
     parts.extend(rest.map(|(number, one, many)| count(number, one, many)));
-    if parts.is_empty() {
-        "nothing to do".to_owned()
-    } else {
-        parts.join("; ")
-    }
+    parts.join("; ")
 }
 
 /// Prints a plan with its reasons.

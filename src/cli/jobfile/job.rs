@@ -142,7 +142,8 @@ fn mode(fields: &Fields<'_>, direction: Direction) -> Result<Mode, Fault> {
     }
 }
 
-/// `max_delete`: a number of entries, or a share like `"30%"`.
+/// `max_delete`: a number of entries, or a share like `"30%"`; the one that is given
+/// holds alone.
 fn brakes(fields: &Fields<'_>) -> Result<Brakes, Fault> {
     let brakes = Brakes::default();
     let Some(value) = fields.get("max_delete") else {
@@ -156,9 +157,11 @@ fn brakes(fields: &Fields<'_>) -> Result<Brakes, Fault> {
     match (value.as_u64(), share) {
         (Some(deletions_max), _) => Ok(Brakes {
             deletions_max,
+            deletions_percent_max: 100,
             ..brakes
         }),
         (None, Some(deletions_percent_max)) => Ok(Brakes {
+            deletions_max: u64::MAX,
             deletions_percent_max,
             ..brakes
         }),
