@@ -17,6 +17,8 @@ pub(super) enum Exit {
     Unreachable = 6,
     JournalDamaged = 7,
     InUse = 8,
+    /// Told to stop before all was looked at: not in sync, as far as is known.
+    Stopped,
 }
 
 /// Why the program could not do its work, in words.
@@ -31,7 +33,10 @@ pub(super) struct Failure {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        match exit {
+            Exit::Stopped => Self::from(Exit::ItemsFailed as u8),
+            exit => Self::from(exit as u8),
+        }
     }
 }
 
@@ -56,6 +61,7 @@ impl Exit {
             Self::ConflictsWait => "conflicts",
             Self::ItemsFailed => "problems",
             Self::Halted => "halted",
+            Self::Stopped => "stopped",
             Self::Internal
             | Self::Usage
             | Self::Unreachable
@@ -76,6 +82,7 @@ pub(super) fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
         Exit::Unreachable,
         Exit::Halted,
         Exit::ItemsFailed,
+        Exit::Stopped,
         Exit::ConflictsWait,
         Exit::InSync,
     ];

@@ -21,6 +21,7 @@ mod signals;
 mod text;
 mod trash;
 mod values;
+mod voice;
 
 use args::Args;
 use exit::Exit;

@@ -32,7 +32,14 @@ pub(super) fn warning(args: &Args, text: &str) {
 }
 
 /// Prints the result of a run: problems first, the summary last.
-pub(super) fn report(args: &Args, pair: &Pair, alone: bool, report: &Report, elapsed_ms: u64) {
+pub(super) fn report(
+    args: &Args,
+    pair: &Pair,
+    alone: bool,
+    report: &Report,
+    exit: Exit,
+    elapsed_ms: u64,
+) {
     let prefix = if alone {
         String::new()
     } else {
@@ -44,7 +51,7 @@ pub(super) fn report(args: &Args, pair: &Pair, alone: bool, report: &Report, ela
         halted(args, &prefix, pair, halt);
     }
     if args.run.once {
-        summary(args, pair, &prefix, report, elapsed_ms);
+        summary(args, pair, &prefix, report, exit.state(), elapsed_ms);
     }
 }
 
@@ -115,7 +122,7 @@ fn bounded(remarks: &[Remark], show: impl Fn(&Remark) -> String) {
 }
 
 /// Says why a job halted and what releases it.
-fn halted(args: &Args, prefix: &str, pair: &Pair, halt: &Halt) {
+pub(super) fn halted(args: &Args, prefix: &str, pair: &Pair, halt: &Halt) {
     if args.common.json {
         let mut value = halt_json(halt);
         value["type"] = "halted".into();
@@ -195,9 +202,8 @@ fn quoted(word: &str) -> String {
     }
 }
 
-fn summary(args: &Args, pair: &Pair, prefix: &str, report: &Report, elapsed_ms: u64) {
+fn summary(args: &Args, pair: &Pair, prefix: &str, report: &Report, state: &str, elapsed_ms: u64) {
     let tally = &report.tally;
-    let state = Exit::of(&report.standing).state();
     let conflicts = tally.conflicts.max(report.standing.conflicts);
     if args.common.json {
         data(&json!({

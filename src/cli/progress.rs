@@ -1,9 +1,8 @@
 //! Progress bars: on a terminal only, one a job.
 
 use super::args::Args;
-use crate::ports::{Observer, Progress};
+use crate::ports::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use journal_format::event::Record;
 use std::io::IsTerminal;
 
 /// The place where bars are drawn.
@@ -41,12 +40,8 @@ impl Bar {
             bar.finish_and_clear();
         }
     }
-}
 
-impl Observer for Bar {
-    fn appended(&self, _records: &[Record]) {}
-
-    fn progress(&self, progress: &Progress) {
+    pub(super) fn progress(&self, progress: &Progress) {
         let Some(bar) = &self.0 else { return };
         bar.set_length(progress.items_total);
         bar.set_position(progress.items_done);

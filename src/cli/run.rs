@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure, worst};
 use super::pair::{self, Pair, pair};
 use super::progress::Bars;
 use super::values::Port;
+use super::voice::Voice;
 use super::{jobfile, known, print, signals};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::local_fs::LocalFolder;
@@ -221,13 +222,19 @@ async fn with_ports(
 ) -> Result<Exit, Failure> {
     let clock = SystemClock;
     let began = clock.now();
-    let bar = bars.add();
+    let is_once = args.run.once || opened.wanted.config.is_manual;
+    let voice = Voice {
+        args,
+        pair: &opened.wanted.pair,
+        bar: bars.add(),
+        is_continuous: !is_once && !args.run.dry_run,
+    };
     let ports = Ports {
         local: &opened.local,
         remote: opened.remote.as_ref(),
         store: &opened.journal,
         clock: &clock,
-        observer: &bar,
+        observer: &voice,
     };
     let pair = &opened.wanted.pair;
     let job = job(opened);
@@ -241,8 +248,7 @@ async fn with_ports(
             None => Exit::InSync,
         });
     }
-    let is_once = args.run.once || opened.wanted.config.is_manual;
-    let orders = signals::orders().map_err(|error| {
+    let (orders, was_stopped) = signals::orders().map_err(|error| {
         Failure::new(
             Exit::Internal,
             format!("signals cannot be awaited: {error}"),
@@ -256,14 +262,15 @@ async fn with_ports(
     let report = daemon::run(ports, &job, mode, orders)
         .await
         .map_err(|error| named(error, pair))?;
-    bar.finish();
+    voice.bar.finish();
     let elapsed = clock.now().0.saturating_sub(began.0);
-    print::report(args, pair, alone, &report, elapsed.unsigned_abs());
-    Ok(if is_once {
-        Exit::of(&report.standing)
-    } else {
-        Exit::InSync
-    })
+    let exit = match Exit::of(&report.standing) {
+        // Whoever was stopped on the way has not seen everything.
+        Exit::InSync | Exit::ConflictsWait if was_stopped.get() => Exit::Stopped,
+        exit => exit,
+    };
+    print::report(args, pair, alone, &report, exit, elapsed.unsigned_abs());
+    Ok(if is_once { exit } else { Exit::InSync })
 }
 
 fn job(opened: &Opened) -> Job {

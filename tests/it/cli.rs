@@ -1,8 +1,10 @@
 //! The command line from outside: exit codes, messages, job files, subcommands.
 
-use crate::program::{Done, Lab, done, read, tree, until, write};
+use crate::program::{Done, Lab, Running, done, read, tree, until, write};
 use serde_json::{Value, json};
 use std::fs;
+use std::io::Read;
+use std::process::Stdio;
 
 /// Checks that a run failed as the user's mistake and said so.
 fn refused(done: &Done, parts: &[&str]) {
@@ -12,124 +14,84 @@ fn refused(done: &Done, parts: &[&str]) {
     }
 }
 
+/// Flags, and what the message must hold. `LOCAL`, `REMOTE` and so on stand for
+/// places of the lab.
+const MISTAKES: [(&str, &[&str]); 28] = [
+    ("-s REMOTE", &["no local folder", "-d DIR"]),
+    ("-d LOCAL", &["http://", "cannot reach Pydio"]),
+    ("-s https://h/p -d LOCAL -w ws", &["cannot reach Pydio"]),
+    ("-s webdav://h/p -d LOCAL", &["cannot reach WebDAV"]),
+    ("-s davs://h/p -d LOCAL", &["cannot reach WebDAV"]),
+    ("-s gopher://h -d LOCAL", &["gopher", "no kind of server"]),
+    (
+        "-s file://host/p -d LOCAL",
+        &["another machine", "three slashes"],
+    ),
+    ("-s REMOTE -d LOCAL -w ws", &["no workspace `ws`"]),
+    ("-s REMOTE -d LOCAL -r ../up", &["`../up` is no subfolder"]),
+    (
+        "-s REMOTE -d LOCAL -r sub",
+        &["remote folder", "does not exist"],
+    ),
+    (
+        "-s NOWHERE -d LOCAL",
+        &["remote folder", "nowhere", "does not exist"],
+    ),
+    ("-s FILE -d LOCAL", &["remote folder", "is not a folder"]),
+    ("-s REMOTE -d FILE", &["local folder", "is not a folder"]),
+    (
+        "-s REMOTE -d NOWHERE/x",
+        &["the folder above it do not exist"],
+    ),
+    ("-s LOCAL -d LOCAL", &["lie in one another"]),
+    ("-s LOCAL -d LOCAL/inside", &["lie in one another"]),
+    ("-s LOCAL/inside -d LOCAL", &["lie in one another"]),
+    (
+        "-s REMOTE -d LOCAL --state-dir LOCAL/x",
+        &["state folder", "lies in the synced"],
+    ),
+    (
+        "-s REMOTE -d LOCAL --state-dir REMOTE",
+        &["state folder", "lies in the synced"],
+    ),
+    (
+        "-s REMOTE -d LOCAL --state-dir LAB",
+        &["lies in the state folder"],
+    ),
+    (
+        "-s REMOTE -d LOCAL -dir sideways",
+        &["sideways", "bi, up, down"],
+    ),
+    ("-s REMOTE -d LOCAL -z 99999", &["99999", "1 to 65534"]),
+    ("-s REMOTE -d LOCAL --no-such", &["--no-such"]),
+    ("-f NOWHERE", &["job file", "No such file"]),
+    ("-f FILE", &["line 1"]),
+    ("-f FILE -d LOCAL", &["cannot be used with"]),
+    ("status nobody", &["no job ran yet"]),
+    ("trash", &["restore"]),
+];
+
 #[test]
 fn a_mistake_in_the_flags_is_named_and_starts_nothing() {
     let lab = Lab::new();
     write(&lab.dir.path().join("file"), "x");
     write(&lab.local.join("mine"), "x");
-    let place = |name: &str| lab.dir.path().join(name).display().to_string();
-    let (local, remote) = (place("local"), place("remote"));
-    let (inside, file) = (place("local/inside"), place("file"));
-    let (nowhere, deep) = (place("nowhere"), place("no/where"));
-    let table: Vec<(Vec<&str>, Vec<&str>)> = vec![
-        (vec!["-s", &remote], vec!["no local folder", "-d DIR"]),
-        (vec!["-d", &local], vec!["http://", "cannot reach Pydio"]),
-        (
-            vec!["-s", "https://h/p", "-d", &local, "-w", "ws"],
-            vec!["cannot reach Pydio"],
-        ),
-        (
-            vec!["-s", "webdav://h/p", "-d", &local],
-            vec!["cannot reach WebDAV"],
-        ),
-        (
-            vec!["-s", "davs://h/p", "-d", &local],
-            vec!["cannot reach WebDAV"],
-        ),
-        (
-            vec!["-s", "gopher://h", "-d", &local],
-            vec!["gopher", "no kind of server"],
-        ),
-        (
-            vec!["-s", "file://host/p", "-d", &local],
-            vec!["another machine", "three slashes"],
-        ),
-        (
-            vec!["-s", &remote, "-d", &local, "-w", "ws"],
-            vec!["no workspace `ws`"],
-        ),
-        (
-            vec!["-s", &remote, "-d", &local, "-r", "../up"],
-            vec!["`../up` is no subfolder"],
-        ),
-        (
-            vec!["-s", &remote, "-d", &local, "-r", "sub"],
-            vec!["remote folder", "does not exist"],
-        ),
-        (
-            vec!["-s", &nowhere, "-d", &local],
-            vec!["remote folder", &nowhere, "does not exist"],
-        ),
-        (
-            vec!["-s", &file, "-d", &local],
-            vec!["remote folder", "is not a folder"],
-        ),
-        (
-            vec!["-s", &remote, "-d", &file],
-            vec!["local folder", "is not a folder"],
-        ),
-        (
-            vec!["-s", &remote, "-d", &deep],
-            vec!["the folder above it do not exist"],
-        ),
-        (vec!["-s", &local, "-d", &local], vec!["lie in one another"]),
-        (
-            vec!["-s", &local, "-d", &inside],
-            vec!["lie in one another"],
-        ),
-        (
-            vec!["-s", &inside, "-d", &local],
-            vec!["lie in one another"],
-        ),
-        (
-            vec!["-s", &remote, "-d", &local, "--state-dir", &inside],
-            vec!["state folder", "lies in the synced"],
-        ),
-        (
-            vec!["-s", &remote, "-d", &local, "--state-dir", &remote],
-            vec!["state folder"],
-        ),
-        (
-            vec![
-                "-s",
-                &remote,
-                "-d",
-                &local,
-                "--state-dir",
-                lab.dir.path().to_str().expect("UTF-8"),
-            ],
-            vec!["lies in the state folder"],
-        ),
-        (
-            vec!["-s", &remote, "-d", &local, "-dir", "sideways"],
-            vec!["sideways", "bi, up, down"],
-        ),
-        (
-            vec!["-s", &remote, "-d", &local, "-z", "99999"],
-            vec!["99999", "1 to 65534"],
-        ),
-        (
-            vec!["-s", &remote, "-d", &local, "--no-such"],
-            vec!["--no-such"],
-        ),
-        (vec!["-f", &nowhere], vec!["job file", "No such file"]),
-        (vec!["-f", &file], vec!["line 1"]),
-        (vec!["-f", &file, "-d", &local], vec!["cannot be used with"]),
-        (vec!["status", "nobody"], vec!["no job ran yet"]),
-        (vec!["trash"], vec!["restore"]),
-    ];
-    for (flags, parts) in table {
-        let done = done(
-            lab.bare()
-                .args(["--once"].iter().filter(|_| flags[0].starts_with('-')))
-                .args(&flags),
-        );
-        assert_eq!(done.code, 2, "{flags:?}: {done:?}");
-        refused(&done, &parts);
-        assert!(
-            !lab.local.join(".pydio-sync").exists(),
-            "{flags:?} touched the folder"
-        );
+    let top = lab.dir.path().display().to_string();
+    let place = |word: &str| {
+        ["LOCAL", "REMOTE", "FILE", "NOWHERE"]
+            .iter()
+            .fold(word.replace("LAB", &top), |word, name| {
+                word.replace(name, &format!("{top}/{}", name.to_lowercase()))
+            })
+    };
+    for (flags, parts) in MISTAKES {
+        let words: Vec<String> = flags.split(' ').map(place).collect();
+        let once = flags.starts_with('-').then_some("--once");
+        let run = done(lab.bare().args(once).args(&words));
+        assert_eq!(run.code, 2, "{flags}: {run:?}");
+        refused(&run, parts);
+        let is_touched = lab.local.join(".pydio-sync").exists();
+        assert!(!is_touched, "{flags} touched the folder");
     }
     assert_eq!(tree(&lab.remote).len(), 0);
     assert!(!lab.state.exists(), "a journal was begun");
@@ -504,4 +466,25 @@ fn a_second_process_is_told_who_has_the_job() {
     daemon.signal("-TERM");
     assert_eq!(daemon.end().code(), Some(0));
     lab.synced();
+}
+
+#[test]
+fn a_run_that_was_stopped_does_not_claim_to_be_in_sync() {
+    let lab = Lab::new();
+    for number in 0..3_000 {
+        write(&lab.local.join(format!("d{}/f{number}", number % 50)), "x");
+    }
+    let mut command = lab.command();
+    command.args(["--once", "--json"]).stdout(Stdio::piped());
+    let mut run = Running(command.spawn().expect("the program starts"));
+    until("it began", || lab.remote.join(".pydio-sync").exists());
+    run.signal("-TERM");
+    let code = run.end().code();
+    let mut out = String::new();
+    let mut pipe = run.0.stdout.take().expect("a pipe");
+    pipe.read_to_string(&mut out).expect("UTF-8");
+    assert_eq!(code, Some(4), "{out}");
+    assert!(out.contains(r#""state":"stopped""#), "{out}");
+    lab.synced();
+    lab.equal();
 }

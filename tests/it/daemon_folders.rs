@@ -1,6 +1,6 @@
 //! The running daemon on two folders.
 
-use crate::program::{Lab, Running, done, read, until, write};
+use crate::program::{Lab, Running, done, read, tree, until, write};
 use serde_json::json;
 use std::fs;
 use std::process::Stdio;
@@ -110,4 +110,31 @@ fn several_jobs_run_in_one_daemon() {
     let status = lab.offline(&["status"]);
     assert_eq!(status.code, 0, "{status:?}");
     assert_eq!(status.out.matches(": synced").count(), 2, "{status:?}");
+}
+
+#[test]
+fn a_running_daemon_says_at_once_that_it_halted_and_how_to_go_on() {
+    let lab = Lab::new();
+    for number in 0..40 {
+        write(&lab.local.join(format!("f{number}")), number.to_string());
+    }
+    lab.synced();
+    let errors = lab.dir.path().join("errors");
+    let mut command = lab.command();
+    command.stdout(Stdio::null());
+    command.stderr(fs::File::create(&errors).expect("a file"));
+    let daemon = Running(command.spawn().expect("the program starts"));
+    write(&lab.local.join("ready"), "x");
+    until("the daemon works", || lab.remote.join("ready").exists());
+    let files = fs::read_dir(&lab.local).expect("a folder");
+    let files: Vec<_> = files.map(|entry| entry.expect("an entry").path()).collect();
+    for file in files.iter().filter(|path| path.is_file()) {
+        fs::remove_file(file).expect("a file");
+    }
+    until("it says so", || {
+        read(&errors).contains("pydio-sync approve")
+    });
+    let left = tree(&lab.remote).len();
+    assert!(left >= 15, "only {left} files are left");
+    stop(daemon, "-TERM");
 }

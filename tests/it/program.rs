@@ -134,12 +134,10 @@ pub(crate) fn done(command: &mut Command) -> Done {
     let out = String::from_utf8(stdout).expect("UTF-8 on stdout");
     let err = String::from_utf8_lossy(&stderr).into_owned();
     assert!(!err.contains("panicked"), "{err}");
-    let objects = out
+    let mut objects = out
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());
-    let summary = objects
-        .filter(|object: &Value| object["type"] == "summary")
-        .next_back();
+    let summary = objects.rfind(|object: &Value| object["type"] == "summary");
     Done {
         code: status.code().unwrap_or(-1),
         out,
