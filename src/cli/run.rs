@@ -1,6 +1,8 @@
 //! Runs one pair: opens what it needs, hands it to the driver, prints the result.
 //!
-//! The only file that names concrete adapters.
+//! In: flags. Out: an exit code, or a failure with its hint. The only file that names
+//! concrete adapters. Invariant: the journal and the local folder are locked before
+//! either side is looked at. CRASH: whatever the adapters say; nothing of its own.
 
 use super::args::Args;
 use super::exit::{Exit, Failure};
