@@ -2,12 +2,15 @@
 //!
 //! In: seeds. Out: failures that a seed replays. Invariant: the same seed gives
 //! the same run. Deliberately absent: real disks, networks, clocks and async
-//! runtimes. `world` is what the engine runs in, `checkers` what must hold there,
-//! `run` brings both together with a [`system::System`].
+//! runtimes. `ring1` is the planner alone; `world` is what the whole program runs
+//! in, `checkers` what must hold there, `run` brings both together with a
+//! [`system::System`], of which `program` is the real one.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests"))]
 
 pub mod checkers;
+pub mod program;
+pub mod ring1;
 pub mod run;
 pub mod system;
 #[cfg(test)]

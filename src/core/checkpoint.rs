@@ -42,12 +42,21 @@ struct Body {
     next_uid: u64,
     nodes: Vec<NodeImage>,
     open: Vec<(Seq, Operation, Option<u64>)>,
-    failures: Vec<(u64, FailureClass, String, u32, Option<Timestamp>)>,
+    failures: Vec<(u64, FailureImage)>,
     conflicts: Vec<(u64, Seq, Case, Option<Keep>)>,
     halt: Option<(Seq, HaltReason, Side, u64, [u8; 16])>,
     approved: Vec<u64>,
     history_lost: bool,
     removals: Vec<(Timestamp, Side, u64)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FailureImage {
+    class: FailureClass,
+    detail: String,
+    count: u32,
+    at: Timestamp,
+    retry_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -230,10 +239,19 @@ fn body(state: &State) -> Body {
             class,
             detail,
             count,
+            at,
             retry_at,
         } = failure.clone();
-        body.failures
-            .push((uid(*id), class, detail, count, retry_at));
+        body.failures.push((
+            uid(*id),
+            FailureImage {
+                class,
+                detail,
+                count,
+                at,
+                retry_at,
+            },
+        ));
     }
     for (id, conflict) in &state.conflicts {
         body.conflicts
@@ -328,13 +346,24 @@ fn rebuild(body: Body) -> Option<State> {
         let node = node.and_then(|uid| id(uid).map(|id| (id, uid)));
         state.open.insert(seq, Open { operation, node });
     }
-    for (uid, class, detail, count, retry_at) in body.failures {
+    for (
+        uid,
+        FailureImage {
+            class,
+            detail,
+            count,
+            at,
+            retry_at,
+        },
+    ) in body.failures
+    {
         state.failures.insert(
             id(uid)?,
             Failure {
                 class,
                 detail,
                 count,
+                at,
                 retry_at,
             },
         );

@@ -120,6 +120,7 @@ impl Engine {
     /// Folds a record of the journal, at the start.
     pub fn replay(&mut self, record: &Record) {
         fold(&mut self.ledger.state, record);
+        self.ledger.state.tree.recycle();
     }
 
     /// Ends the replay: who writes from here on, for whom. Operations that the
@@ -352,14 +353,17 @@ impl Engine {
     /// Steps planned for nodes that changed are void; conflicts that are over are
     /// settled.
     fn absorb_changes(&mut self) {
-        let mut settled = Vec::new();
+        if self.rounds.iter().all(Option::is_none) {
+            self.ledger.state.tree.recycle();
+        }
+        let mut settled = BTreeSet::new();
         self.changes_since_plan += 1;
         for node in self.ledger.state.tree.take_touched() {
             self.schedule.drop_node(node);
             let state = &self.ledger.state;
             let is_over = state.tree.get(node).is_some() && state.tree.is_in_sync(node);
             if is_over && let Some(conflict) = state.conflicts.get(&node) {
-                settled.push(conflict.seq);
+                settled.insert(conflict.seq);
             }
             self.stale = true;
         }
@@ -380,8 +384,19 @@ impl Engine {
     /// is durable.
     pub fn start_operations(&mut self, now: Timestamp) -> Vec<(Seq, Operation)> {
         self.ledger.now = now;
-        self.replan();
         let mut started = Vec::new();
+        loop {
+            self.replan();
+            // What was adopted may free the way for more.
+            if !self.start_ready(&mut started) {
+                return started;
+            }
+        }
+    }
+
+    /// Starts what may start. Tells whether anything was adopted meanwhile.
+    fn start_ready(&mut self, started: &mut Vec<(Seq, Operation)>) -> bool {
+        let mut adopted = false;
         loop {
             let (state, busy) = (&self.ledger.state, &self.busy);
             let next = self.schedule.next(|step| {
@@ -389,11 +404,14 @@ impl Engine {
                     || plan::operation(state, step)
                         .is_none_or(|operation| schedule::is_unhindered(&operation, busy))
             });
-            let Some((place, step)) = next else { break };
+            let Some((place, step)) = next else {
+                return adopted;
+            };
             if schedule::is_adoption(&step) {
                 self.adopt(&step);
                 self.schedule.conclude(place, true);
                 self.absorb_changes();
+                adopted = true;
                 continue;
             }
             let Some(operation) = plan::operation(&self.ledger.state, &step) else {
@@ -408,7 +426,6 @@ impl Engine {
             self.schedule.started(place, id, &operation);
             started.push((id, operation));
         }
-        started
     }
 
     fn adopt(&mut self, step: &plan::Step) {

@@ -9,6 +9,10 @@ use journal_format::value::{Entry, Policy, RelPath, Seq, Side};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "inputs are taken one at a time, never kept in numbers"
+)]
 pub enum Input {
     /// A root was looked at.
     Root {

@@ -72,6 +72,8 @@ pub(crate) struct Failure {
     pub(crate) class: FailureClass,
     pub(crate) detail: String,
     pub(crate) count: u32,
+    /// When it happened.
+    pub(crate) at: Timestamp,
     /// When to try again; never before a change when there is none.
     pub(crate) retry_at: Option<Timestamp>,
 }

@@ -108,6 +108,7 @@ struct Driver<'a> {
     sides_state: [SideState; 2],
     /// The earliest timer that is set.
     timer: Option<Timestamp>,
+    last_now: Timestamp,
     next_poll: Timestamp,
     is_stopping: bool,
     is_stopped_at_once: bool,
@@ -155,6 +156,7 @@ impl<'a> Driver<'a> {
             running: 0,
             sides_state: [SideState::default(); 2],
             timer: None,
+            last_now: now,
             next_poll: now,
             is_stopping: false,
             is_stopped_at_once: false,
@@ -191,8 +193,24 @@ impl<'a> Driver<'a> {
         self.tasks.push(Box::pin(task));
     }
 
+    /// A clock that went back makes every set time meaningless: all are due.
+    fn notice_clock(&mut self) {
+        let now = self.now();
+        if now < self.last_now {
+            self.timer = None;
+            self.next_poll = now;
+            for state in &mut self.sides_state {
+                state.next_scan = now;
+                state.next_full_scan = now;
+            }
+            self.engine.handle(Input::Tick, now);
+        }
+        self.last_now = now;
+    }
+
     /// Starts whatever can be started.
     fn advance(&mut self) {
+        self.notice_clock();
         if !self.is_stopping {
             Side::BOTH.into_iter().for_each(|side| self.scan(side));
         }

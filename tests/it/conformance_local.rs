@@ -6,7 +6,7 @@ use journal_format::event::FailureClass;
 use journal_format::value::{DigestKind, Entry, Kind, Seq, Timestamp};
 use pydio_sync::adapters::local_fs::LocalFolder;
 use pydio_sync::adapters::rooted::{Filter, FilterRules, Options};
-use pydio_sync::ports::{LocalFs, PortResult, RootState, Slot};
+use pydio_sync::ports::{Hint, HintStream, LocalFs, PortResult, RootState, Slot};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -249,7 +249,8 @@ fn a_target_proves_absence_only_where_its_directory_was_opened() {
     world.write("skip.tmp/inner", "");
     world.write("i/.pydiosyncignore", "gone\n");
     symlink("../outside", world.at("link")).expect("link");
-    let table: [(&[(&str, bool)], &[&str]); 10] = [
+    type Case<'a> = (&'a [(&'a str, bool)], &'a [&'a str]);
+    let table: [Case<'_>; 10] = [
         (&[("a/b/c", false)], &["a/b/ names c", "a/b/c File"]),
         (&[("a/b/x", false)], &["a/b/ names x"]),
         (&[("a/x/y/z", true)], &["a/ names x"]),
@@ -404,7 +405,16 @@ fn a_file_that_changes_while_it_is_read_ends_in_an_error() {
     let big = vec![3u8; 2_000_000];
     type Change = fn(&World);
     let changes: [Change; 3] = [
-        |world| world.write("f", vec![4u8; 2_000_000]),
+        |world| {
+            world.write("f", vec![4u8; 2_000_000]);
+            // Some kernels' clocks step too rarely to tell the write.
+            let file = fs::File::options()
+                .write(true)
+                .open(world.at("f"))
+                .expect("file");
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+                .expect("time");
+        },
         |world| world.write("f", "short"),
         |world| fs::rename(world.at("other"), world.at("f")).expect("replace"),
     ];
@@ -413,7 +423,8 @@ fn a_file_that_changes_while_it_is_read_ends_in_an_error() {
         world.write("other", &big);
         run(async {
             let entry = world.entry("f").await;
-            let open = || world.side.open(&path("f"), &entry.fingerprint);
+            let at = path("f");
+            let open = || world.side.open(&at, &entry.fingerprint);
             let (mut reader, staged) = (open().await.expect("open"), open().await.expect("open"));
             reader.read().await.expect("first").expect("chunk");
             change(&world);
@@ -924,6 +935,184 @@ fn a_dropped_scan_and_a_dropped_stage_leave_a_working_side() {
         world.side.discard(Seq(1)).await.expect("discard");
     });
 }
+
+#[test]
+fn a_watch_hints_at_whatever_happens() {
+    let world = World::with(&FilterRules {
+        excludes: vec!["quiet".to_owned()],
+        ..FilterRules::default()
+    });
+    world.write("d/f", "f");
+    world.write("quiet/f", "f");
+    fs::create_dir(world.base.path().join("coming")).expect("directory");
+    fs::write(world.base.path().join("coming/inner"), "").expect("file");
+    type Change = fn(&World);
+    let table: [(&str, Change, &[&str]); 10] = [
+        ("write", |world| world.write("d/f", "longer"), &["d/f"]),
+        ("create", |world| world.write("d/g", ""), &["d/g"]),
+        (
+            "rename",
+            |world| fs::rename(world.at("d/g"), world.at("h")).expect("rename"),
+            &["d/g", "h"],
+        ),
+        (
+            "link",
+            |world| symlink("x", world.at("d/l")).expect("link"),
+            &["d/l"],
+        ),
+        (
+            "remove",
+            |world| fs::remove_file(world.at("h")).expect("remove"),
+            &["h"],
+        ),
+        (
+            "mkdir",
+            |world| fs::create_dir(world.at("n")).expect("mkdir"),
+            &["n"],
+        ),
+        (
+            "moved in",
+            |world| {
+                fs::rename(world.base.path().join("coming"), world.at("in")).expect("move");
+            },
+            &["in", "in/inner"],
+        ),
+        (
+            "moved within",
+            |world| {
+                fs::rename(world.at("d"), world.at("e")).expect("move");
+            },
+            &["d", "e", "e/f"],
+        ),
+        (
+            "other ignore rules",
+            |world| world.write("e/.pydiosyncignore", "f"),
+            &["e/any/thing"],
+        ),
+        (
+            "under a new name",
+            |world| world.write("e/f", "again"),
+            &["e/f"],
+        ),
+    ];
+    run(async {
+        let mut watch = world.side.watch().expect("watch");
+        for (what, change, expected) in table {
+            world.write("quiet/f", what);
+            world.write(".pydio-sync/x", what);
+            change(&world);
+            let covered = Covered::until(&mut watch, expected).await;
+            let quiet = covered
+                .paths
+                .keys()
+                .find(|path| path.starts_with("quiet") || path.starts_with(".pydio-sync"));
+            assert_eq!((quiet, covered.rescan), (None, false), "{what}");
+        }
+        fs::rename(world.at(""), world.base.path().join("away")).expect("away");
+        let last = Covered::until_end(&mut watch).await;
+        assert!(last.rescan, "the root went away");
+    });
+}
+
+#[test]
+fn bursts_of_new_trees_are_hinted_at_whole() {
+    for seed in 0..4u64 {
+        let world = World::new();
+        run(async {
+            let mut watch = world.side.watch().expect("watch");
+            let root = world.at("");
+            let made = std::thread::spawn(move || grow(&root, seed))
+                .join()
+                .expect("tree");
+            let made: Vec<&str> = made.iter().map(String::as_str).collect();
+            Covered::until(&mut watch, &made).await;
+        });
+    }
+}
+
+/// Makes a tree of random shape as fast as it can; returns its files.
+fn grow(root: &std::path::Path, seed: u64) -> Vec<String> {
+    let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    let mut directories = vec![String::new()];
+    let mut files = Vec::new();
+    for count in 0..3000 {
+        let parent = &directories[usize::try_from(next(directories.len() as u64)).expect("index")];
+        let name = format!("{parent}{count}");
+        if next(3) == 0 {
+            fs::create_dir(root.join(&name)).expect("directory");
+            directories.push(format!("{name}/"));
+        } else {
+            fs::write(root.join(&name), "").expect("file");
+            files.push(name);
+        }
+    }
+    files
+}
+
+/// What hints said so far.
+#[derive(Default)]
+struct Covered {
+    paths: std::collections::BTreeMap<String, bool>,
+    rescan: bool,
+}
+
+impl Covered {
+    /// Listens until all paths are covered; a watch that misses one fails here.
+    async fn until(watch: &mut HintStream<'_>, wanted: &[&str]) -> Self {
+        let mut covered = Self::default();
+        while !wanted.iter().all(|path| covered.covers(path)) {
+            let hints = tokio::time::timeout(PATIENCE, watch.next()).await;
+            let missing = || {
+                wanted
+                    .iter()
+                    .filter(|path| !covered.covers(path))
+                    .collect::<Vec<_>>()
+            };
+            let hints = hints.unwrap_or_else(|_| panic!("no hint at {:?}", missing()));
+            covered.add(hints.expect("the watch goes on"));
+        }
+        covered
+    }
+
+    async fn until_end(watch: &mut HintStream<'_>) -> Self {
+        let mut covered = Self::default();
+        while let Some(hints) = tokio::time::timeout(PATIENCE, watch.next())
+            .await
+            .expect("end")
+        {
+            covered.add(hints);
+        }
+        covered
+    }
+
+    fn add(&mut self, hints: Vec<Hint>) {
+        for hint in hints {
+            match hint {
+                Hint::Rescan => self.rescan = true,
+                Hint::Path { path, subtree } => {
+                    *self.paths.entry(path.as_str().to_owned()).or_default() |= subtree;
+                }
+            }
+        }
+    }
+
+    fn covers(&self, wanted: &str) -> bool {
+        let ends = wanted.match_indices('/').map(|(at, _)| at);
+        self.rescan
+            || self.paths.contains_key(wanted)
+            || ends
+                .into_iter()
+                .any(|end| self.paths.get(&wanted[..end]) == Some(&true))
+    }
+}
+
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[test]
 fn probes_agree_with_the_disk() {

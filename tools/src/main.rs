@@ -6,6 +6,7 @@
 //! The next one: a module with `Args` and `run`, one variant and one arm below.
 
 mod bench;
+mod sim;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -24,11 +25,14 @@ enum Command {
     Tidy(tidy::Args),
     /// Measures the program beside its peers and prints a table.
     Bench(bench::Args),
+    /// Runs the program in simulated worlds.
+    Sim(sim::Args),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Sim(args) => sim::run(&args),
     }
 }

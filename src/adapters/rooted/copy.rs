@@ -182,5 +182,5 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
 }
 
 static ZEROS: [u8; 4096] = [0; 4096];
-const BUFFERS: usize = 6;
-const BUFFER_BYTES: usize = 512 * 1024;
+const BUFFERS: usize = 16;
+const BUFFER_BYTES: usize = 128 * 1024;

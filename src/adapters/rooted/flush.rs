@@ -39,10 +39,9 @@ impl Folder {
     /// Notes that a file has new content.
     pub(crate) fn changed_file(&self, file: &Arc<File>) {
         let changes = &mut locked(&self.pending).changes;
-        if changes.files.len() < FEW && !changes.many {
+        if !changes.many {
             changes.files.push(Arc::clone(file));
-        } else {
-            changes.become_many();
+            changes.count();
         }
     }
 
@@ -51,9 +50,7 @@ impl Folder {
         let changes = &mut locked(&self.pending).changes;
         if !changes.many && !changes.directories.contains(path) {
             changes.directories.insert(path.to_owned());
-            if changes.directories.len() > FEW {
-                changes.become_many();
-            }
+            changes.count();
         }
     }
 
@@ -69,38 +66,39 @@ impl Folder {
             !std::mem::replace(&mut pending.running, true)
         };
         if start {
-            // Not awaited: the waiter may be dropped, the others must not hang.
-            let folder = Arc::clone(self);
-            drop(tokio::task::spawn_blocking(move || {
-                folder.flush_until_idle()
-            }));
+            self.flush_after_work();
         }
         receiver.await.map_err(|_| fatal("a flush stopped"))?
     }
 
-    /// Makes every change noted before this call durable, on this thread.
-    fn flush_until_idle(&self) {
-        loop {
-            let (changes, waiters) = {
-                let mut pending = locked(&self.pending);
-                if pending.waiters.is_empty() {
-                    pending.running = false;
-                    return;
-                }
-                let changes = std::mem::take(&mut pending.changes);
-                (changes, std::mem::take(&mut pending.waiters))
-            };
-            let result = self.flush(&changes);
-            if result.is_err() {
-                locked(&self.pending).changes.become_many();
-                locked(&self.staged)
-                    .values_mut()
-                    .for_each(|suspect| *suspect = true);
-            }
-            for waiter in waiters {
-                // A waiter that was dropped does not want the answer.
-                drop(waiter.send(result.clone()));
-            }
+    /// Flushes behind the work that waits already: what it changes goes along.
+    /// No waiter runs the flush, since a waiter may be dropped.
+    fn flush_after_work(self: &Arc<Self>) {
+        let folder = Arc::clone(self);
+        self.short_work.submit(move || folder.flush_group());
+    }
+
+    fn flush_group(self: &Arc<Self>) {
+        let (changes, waiters) = {
+            let mut pending = locked(&self.pending);
+            let changes = std::mem::take(&mut pending.changes);
+            (changes, std::mem::take(&mut pending.waiters))
+        };
+        let result = self.flush(&changes);
+        if result.is_err() {
+            locked(&self.pending).changes.become_many();
+            let mut staged = locked(&self.staged);
+            staged.values_mut().for_each(|suspect| *suspect = true);
+        }
+        for waiter in waiters {
+            // A waiter that was dropped does not want the answer.
+            drop(waiter.send(result.clone()));
+        }
+        let mut pending = locked(&self.pending);
+        pending.running = !pending.waiters.is_empty();
+        if pending.running {
+            drop(pending);
+            self.flush_after_work();
         }
     }
 
@@ -145,6 +143,12 @@ impl Changes {
         self.files.is_empty() && self.directories.is_empty() && !self.many
     }
 
+    fn count(&mut self) {
+        if self.files.len() + self.directories.len() > FEW {
+            self.become_many();
+        }
+    }
+
     fn become_many(&mut self) {
         self.files.clear();
         self.directories.clear();
@@ -152,5 +156,5 @@ impl Changes {
     }
 }
 
-/// Files, and directories, that are flushed one by one.
+/// Files and directories together that are flushed one by one.
 const FEW: usize = 4;

@@ -10,6 +10,7 @@
 use super::fault::{fatal, fault};
 use super::filter::Filter;
 use super::flush::Pending;
+use super::lane::Lane;
 use super::look::{device_of, look_open};
 use super::writers::Writers;
 use crate::ports::{PortError, PortResult};
@@ -18,7 +19,6 @@ use rustix::fs::{Mode, OFlags, fstatfs, open, stat};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Semaphore;
 
 /// What both kinds of folder can be told.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +40,9 @@ pub(crate) struct Folder {
     /// Staged slots of this process; true when a flush failed since.
     pub(crate) staged: Mutex<HashMap<String, bool>>,
     base: Mutex<Option<Arc<Base>>>,
-    short_work: Semaphore,
-    long_work: Semaphore,
+    /// Where short work is done.
+    pub(crate) short_work: Arc<Lane>,
+    long_work: Arc<Lane>,
 }
 
 /// An open root.
@@ -75,8 +76,8 @@ impl Folder {
             pending: Mutex::default(),
             staged: Mutex::default(),
             base: Mutex::default(),
-            short_work: Semaphore::new(SHORT_WORK_MAX),
-            long_work: Semaphore::new(LONG_WORK_MAX),
+            short_work: Lane::new(SHORT_WORK_MAX),
+            long_work: Lane::new(LONG_WORK_MAX),
         }))
     }
 
@@ -114,7 +115,7 @@ impl Folder {
             device: device_of(&stat),
             inode: stat.stx_ino,
             canonical: std::fs::read_link(link).unwrap_or_else(|_| self.path.clone()),
-            quick_stats: fstatfs(&fd).is_ok_and(|fs| ON_DISK.contains(&i64::from(fs.f_type))),
+            quick_stats: fstatfs(&fd).is_ok_and(|fs| ON_DISK.contains(&fs.f_type)),
             fd,
         });
         *locked(&self.base) = Some(Arc::clone(&base));
@@ -140,7 +141,8 @@ impl Folder {
         self: &Arc<Self>,
         work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
     ) -> PortResult<T> {
-        self.on_thread(&self.short_work, work).await
+        let folder = Arc::clone(self);
+        self.short_work.run(move || work(&folder)).await
     }
 
     /// As [`Folder::run`], for work that reads or writes much content: it must
@@ -149,7 +151,18 @@ impl Folder {
         self: &Arc<Self>,
         work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
     ) -> PortResult<T> {
-        self.on_thread(&self.long_work, work).await
+        let folder = Arc::clone(self);
+        self.long_work.run(move || work(&folder)).await
+    }
+
+    /// As [`Folder::run`], for work that waits for a peer most of the time.
+    pub(crate) async fn run_waiting<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
+    ) -> PortResult<T> {
+        let folder = Arc::clone(self);
+        let result = tokio::task::spawn_blocking(move || work(&folder)).await;
+        result.map_err(|error| fatal(format!("work on a folder stopped: {error}")))?
     }
 
     /// Does work that is a few stats of files in use: at once on a disk of this
@@ -164,30 +177,6 @@ impl Folder {
             self.run(work).await
         }
     }
-
-    /// As [`Folder::run`], for work that waits for a peer most of the time.
-    pub(crate) async fn run_waiting<T: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
-    ) -> PortResult<T> {
-        let folder = Arc::clone(self);
-        let result = tokio::task::spawn_blocking(move || work(&folder)).await;
-        result.map_err(|error| fatal(format!("work on a folder stopped: {error}")))?
-    }
-
-    async fn on_thread<T: Send + 'static>(
-        self: &Arc<Self>,
-        limit: &Semaphore,
-        work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
-    ) -> PortResult<T> {
-        let permit = limit
-            .acquire()
-            .await
-            .map_err(|error| fatal(error.to_string()))?;
-        let result = self.run_waiting(work).await;
-        drop(permit);
-        result
-    }
 }
 
 /// Locks, also after a panic elsewhere: what is locked here is always whole.
@@ -195,7 +184,7 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const SHORT_WORK_MAX: usize = 8;
+const SHORT_WORK_MAX: usize = 3;
 const LONG_WORK_MAX: usize = 3;
 
 /// The magic numbers of ext4, xfs, btrfs, f2fs, tmpfs and overlayfs.

@@ -15,6 +15,7 @@ mod filter;
 mod flush;
 mod folder;
 mod ignores;
+mod lane;
 mod list;
 mod look;
 mod marker;
@@ -25,6 +26,8 @@ mod slots;
 mod source;
 mod stage;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod trash;
 mod watch;
 mod writers;

@@ -6,7 +6,7 @@
 //! nothing can have moved and new entries become facts as they come.
 
 use super::{Busy, Ledger};
-use crate::input::Found;
+use crate::input::{Found, Sight};
 use crate::tree::NodeId;
 use journal_format::event::{Event, ObservationEvent};
 use journal_format::value::{Entry, Identity, Kind, RelPath, Seq, Side};
@@ -105,11 +105,52 @@ impl Round {
         if !complete {
             return self.again;
         }
+        self.report_gone_for_good(ledger, busy);
         while let Some(path) = self.next_fresh() {
             self.settle(ledger, busy, &path);
         }
         self.report_gone(ledger, busy);
         self.again
+    }
+
+    /// What turned up nowhere is gone before anything new arrives, so that a path
+    /// that both sides moved something to finds its node also on a side without
+    /// identities.
+    fn report_gone_for_good(&mut self, ledger: &mut Ledger, busy: &Busy) {
+        let seen = self.seen_identities();
+        let tree = &ledger.state.tree;
+        let turned_up = |id: NodeId| {
+            let identity = tree.identity(id, self.side);
+            identity.is_some_and(|identity| seen.contains(&identity))
+        };
+        let lost = |id: &NodeId| {
+            tree.get(*id)?;
+            let path = tree.path(self.side, *id)?;
+            let is_replaced = self.fresh.contains_key(&path);
+            let mut subtree = tree.subtree(self.side, *id).into_iter();
+            (!is_replaced && !subtree.any(turned_up)).then_some((path, *id))
+        };
+        let lost: BTreeMap<RelPath, NodeId> = self.missing.iter().filter_map(lost).collect();
+        for (path, id) in lost {
+            self.missing.remove(&id);
+            self.gone(ledger, busy, &path);
+        }
+    }
+
+    /// Returns the identities of everything new, also below new directories.
+    fn seen_identities(&self) -> BTreeSet<Identity> {
+        let held = self.held.values().flatten();
+        let listed = held.flat_map(|found| match found {
+            Found::Listing { entries, .. } => entries.as_slice(),
+            Found::Unlisted { .. } => &[],
+        });
+        let below = listed.filter_map(|(_, sight)| match sight {
+            Sight::Entry(entry) => entry.fingerprint.identity,
+            Sight::Unknown(_) => None,
+        });
+        below
+            .chain(self.fresh_by_identity.keys().copied())
+            .collect()
     }
 
     /// Directories first: what a new directory holds may have come from anywhere.

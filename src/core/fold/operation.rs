@@ -43,6 +43,7 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
                 class: *class,
                 detail: detail.clone(),
                 count: count.saturating_add(1),
+                at: state.time,
                 retry_at: *retry_at,
             };
             state.failures.insert(node, failure);

@@ -6,13 +6,13 @@
 //! absent: which step waits for which (`order`).
 
 use super::goal::{Content, Displacing, Goal, Place, Wish};
-use super::merge::keeper;
-use super::structure::{Goals, free_conflict_name};
+use super::merge::is_moved;
+use super::structure::Goals;
 use crate::limits;
 use crate::state::{Failure, State};
 use crate::tree::{NodeId, index};
 use journal_format::event::Case;
-use journal_format::value::{Direction, Kind, Side, Timestamp};
+use journal_format::value::{Kind, Side, Timestamp};
 
 /// A planned operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub(super) fn steps(state: &State, goals: &Goals, now: Timestamp) -> (Vec<Step>,
                 steps.push(Step {
                     node: *id,
                     uid,
-                    case: goal.case,
+                    case: case_of(state, *id, goal, &act),
                     act,
                 });
             }
@@ -162,10 +162,6 @@ fn next_present_act(state: &State, id: NodeId, place: &Place, content: Content) 
     match content {
         Content::Settled | Content::Adopt if missing.is_none() => Some(Act::Adopt),
         Content::Settled | Content::Adopt => None,
-        Content::Send {
-            from,
-            displacing: Displacing::Copy,
-        } => Some(send_beside(state, id, from, place)),
         Content::Send { from, displacing } => Some(Act::Transfer {
             from,
             at: place.clone(),
@@ -174,24 +170,20 @@ fn next_present_act(state: &State, id: NodeId, place: &Place, content: Content) 
     }
 }
 
-/// The loser of a content conflict gets out of the way: locally in one operation
-/// with the download, on the remote by a rename of its own first.
-fn send_beside(state: &State, id: NodeId, from: Side, place: &Place) -> Act {
-    let two_way = state.policy().direction == Direction::Bi;
-    if from == Side::Remote && two_way || from == keeper(&state.policy()) && from == Side::Remote {
-        return Act::Transfer {
-            from,
-            at: place.clone(),
-            displacing: Displacing::Copy,
-        };
+/// The letter of a step: a move is told by its own rule, also where content follows.
+fn case_of(state: &State, id: NodeId, goal: &Goal, act: &Act) -> Case {
+    let by_content = matches!(
+        goal.case,
+        Case::U1 | Case::D1 | Case::E1 | Case::E2 | Case::A1 | Case::C1
+    );
+    if !by_content || !matches!(act, Act::Move { .. }) {
+        return goal.case;
     }
-    let name = free_conflict_name(state, id, place, |_| true);
-    Act::Move {
-        on: from.other(),
-        to: Place {
-            parent: place.parent,
-            name,
-        },
+    match Side::BOTH.map(|side| is_moved(state, id, side)) {
+        [true, true] => Case::C2,
+        [true, false] => Case::M1,
+        [false, true] => Case::M2,
+        [false, false] => goal.case,
     }
 }
 
@@ -199,6 +191,8 @@ fn send_beside(state: &State, id: NodeId, from: Side, place: &Place) -> Act {
 fn may_run_at(state: &State, id: NodeId, act: &Act, now: Timestamp) -> Option<Timestamp> {
     let after_failure = match state.failures.get(&id) {
         None => Timestamp(i64::MIN),
+        // The clock went back: the wait cannot be told any more.
+        Some(failure) if now < failure.at => Timestamp(i64::MIN),
         Some(failure) => failure.retry_at?,
     };
     let reads = match act {

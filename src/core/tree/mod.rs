@@ -6,6 +6,7 @@
 //! each node once; watched by `check` in the properties. Deliberately absent: what
 //! changes mean (`plan`). A crash leaves nothing behind. A new fact goes to `node`.
 
+mod check;
 mod names;
 mod node;
 mod paths;
@@ -26,6 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Tree {
     nodes: Vec<Option<Node>>,
     free: Vec<NodeId>,
+    /// Dropped places that somebody may still have a note of.
+    retired: Vec<NodeId>,
     names: Names,
     /// Baselines of nodes whose sides have left them.
     baselines: BTreeMap<NodeId, Baseline>,
@@ -86,6 +89,7 @@ impl Default for Tree {
         Self {
             nodes: vec![Some(root)],
             free: Vec::new(),
+            retired: Vec::new(),
             names: Names::default(),
             baselines: BTreeMap::new(),
             children: BTreeSet::new(),
@@ -185,6 +189,12 @@ impl Tree {
 
     pub(crate) fn take_touched(&mut self) -> Vec<NodeId> {
         std::mem::take(&mut self.touched)
+    }
+
+    /// Lets the places of dropped nodes be used again. Nobody may hold an id of
+    /// theirs any more.
+    pub(crate) fn recycle(&mut self) {
+        self.free.append(&mut self.retired);
     }
 
     pub(crate) fn take_dropped(&mut self) -> Vec<NodeId> {
@@ -523,7 +533,7 @@ impl Tree {
             self.dirty.remove(&id);
             self.unknown.remove(&id);
             self.nodes[id.0 as usize] = None;
-            self.free.push(id);
+            self.retired.push(id);
             self.dropped.push(id);
             self.memo = [None, None];
             next = next.filter(|parent| self.get(*parent).is_some());

@@ -8,6 +8,8 @@
 
 mod note;
 mod put;
+#[cfg(test)]
+mod tests;
 mod tidy;
 
 use crate::adapters::rooted::{self, Folder, Options, Probes};

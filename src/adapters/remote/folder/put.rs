@@ -57,7 +57,7 @@ pub(super) async fn put(
     }
 }
 
-fn replace(
+pub(super) fn replace(
     folder: &Folder,
     id: Seq,
     slot: &str,

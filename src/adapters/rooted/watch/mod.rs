@@ -5,7 +5,8 @@
 //! nothing made in it before the watch was in place is missed. Invariant: the
 //! handler never blocks, and what waits is bounded: beyond that everything is
 //! looked at again. Deliberately absent: truth, which comes from scans; settle
-//! times; reading of files. LIMIT: changes made on another machine (network
+//! times; reading of files, ignore files too (what they leave out is hinted at and
+//! left out by the scan). LIMIT: changes made on another machine (network
 //! disks) and in paths longer than the kernel takes give no hint. Leaves nothing
 //! behind.
 
@@ -14,6 +15,7 @@ mod inbox;
 
 use super::fault::{fatal, unsupported};
 use super::folder::Folder;
+use super::ignores::IGNORE_FILE;
 use crate::ports::{Hint, HintStream, PortError, PortResult};
 use arm::Armer;
 use futures::StreamExt;
@@ -107,8 +109,11 @@ impl Handler {
                     self.inbox.end();
                 }
             } else if let Some(path) = relative(&self.root, path, &self.folder) {
-                let may_be_directory = change == Change::Came;
-                self.inbox.changed(path, may_be_directory);
+                if path.name() == Some(IGNORE_FILE) {
+                    // Other rules may show or hide anything beside or below it.
+                    self.inbox.subtree(path.parent().unwrap_or_default());
+                }
+                self.inbox.changed(path, change == Change::Came);
             }
         }
     }

@@ -1,0 +1,58 @@
+//! Runs the whole program in simulated worlds.
+//!
+//! In: a seed to replay, or how many seeds to try. Out: the story of the first
+//! failure, or a line that says how many held. Invariant: a seed gives one run.
+
+use proptests::program::Program;
+use proptests::run::run as run_seed;
+use std::process::ExitCode;
+
+/// What to run.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Replay this seed and print its story.
+    #[arg(long, conflicts_with = "count")]
+    seed: Option<u64>,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// How many seeds.
+    #[arg(long, default_value_t = 1000)]
+    count: u64,
+}
+
+/// Runs seeds until one fails.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    if let Some(seed) = args.seed {
+        let report = run_seed(seed, &Program);
+        println!("{}", report.story);
+        return verdict(seed, report.broken);
+    }
+    let mut failed = Vec::new();
+    for seed in args.from..args.from.saturating_add(args.count) {
+        let broken = std::panic::catch_unwind(|| run_seed(seed, &Program).broken);
+        if let Some(broken) = broken.unwrap_or_else(|_| Some("a panic".to_owned())) {
+            println!("seed {seed}: {broken}");
+            failed.push(seed);
+        }
+    }
+    println!("{} of {} seeds failed {failed:?}", failed.len(), args.count);
+    if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn verdict(seed: u64, broken: Option<String>) -> ExitCode {
+    match broken {
+        None => {
+            println!("seed {seed} holds");
+            ExitCode::SUCCESS
+        }
+        Some(broken) => {
+            println!("seed {seed}: {broken}");
+            ExitCode::FAILURE
+        }
+    }
+}
