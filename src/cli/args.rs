@@ -1,8 +1,4 @@
 //! The flags. Each has its name, its meaning and its default in one place.
-//!
-//! In: arguments. Out: `Args`. Invariant: the old client's spellings stay understood.
-//! Deliberately absent: whether the values make sense together (`pair`). A new flag is
-//! a field here and a row in the README's table.
 
 use clap::{Parser, ValueEnum};
 use journal_format::value::{Direction, Solve};
