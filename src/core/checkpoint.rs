@@ -11,7 +11,9 @@ use crate::state::{Conflict, Failure, Halt, Open, Removals, Root, State};
 use crate::tree::{Baseline, Facet, Facts, Location, NameId, NodeId, Presence, Tree};
 use journal_format::codec;
 use journal_format::event::{Case, FailureClass, HaltReason, Keep, Operation, UnknownReason};
-use journal_format::value::{Digest, DigestKind, Identity, Kind, Policy, Seq, Side, Timestamp};
+use journal_format::value::{
+    Digest, DigestKind, Identity, Kind, Policy, RelPath, Seq, Side, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::Xxh3Default;
@@ -57,6 +59,7 @@ struct FailureImage {
     count: u32,
     at: Timestamp,
     retry_at: Option<Timestamp>,
+    aside: Option<(Side, RelPath)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -241,6 +244,7 @@ fn body(state: &State) -> Body {
             count,
             at,
             retry_at,
+            aside,
         } = failure.clone();
         body.failures.push((
             uid(*id),
@@ -250,6 +254,7 @@ fn body(state: &State) -> Body {
                 count,
                 at,
                 retry_at,
+                aside,
             },
         ));
     }
@@ -354,6 +359,7 @@ fn rebuild(body: Body) -> Option<State> {
             count,
             at,
             retry_at,
+            aside,
         },
     ) in body.failures
     {
@@ -365,6 +371,7 @@ fn rebuild(body: Body) -> Option<State> {
                 count,
                 at,
                 retry_at,
+                aside,
             },
         );
     }

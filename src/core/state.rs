@@ -8,7 +8,7 @@
 
 use crate::tree::{NodeId, Tree};
 use journal_format::event::{Case, FailureClass, HaltReason, Keep, Operation};
-use journal_format::value::{DigestKind, Policy, Seq, Side, Timestamp};
+use journal_format::value::{DigestKind, Policy, RelPath, Seq, Side, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The folded state of one job.
@@ -26,6 +26,8 @@ pub struct State {
     pub time: Timestamp,
     /// Where the running session's jitter comes from.
     pub seed: u64,
+    /// When the running session began: what failed before it is tried again.
+    pub(crate) session_at: Timestamp,
     /// Operations that started and did not end.
     pub open: BTreeMap<Seq, Open>,
     /// Nodes whose last operation failed.
@@ -76,6 +78,8 @@ pub(crate) struct Failure {
     pub(crate) at: Timestamp,
     /// When to try again; never before a change when there is none.
     pub(crate) retry_at: Option<Timestamp>,
+    /// Where a write in doubt may have put the version that stood in its way.
+    pub(crate) aside: Option<(Side, RelPath)>,
 }
 
 impl Failure {

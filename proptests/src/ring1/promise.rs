@@ -127,9 +127,11 @@ impl Before {
     #[must_use]
     pub fn new(base: &World, world: &World) -> Self {
         let set = |world: &World, side| {
-            let seen = picture(world, side).into_values();
-            let files = seen.filter(|(kind, _)| *kind != Kind::Directory);
-            files.map(|(_, content)| content).collect()
+            let items = world.disk(side).items.iter();
+            let files = items.filter(|(path, item)| {
+                item.kind != Kind::Directory && !world.is_hidden(side, path)
+            });
+            files.map(|(_, item)| item.content).collect()
         };
         Self {
             base: set(base, Side::Local),
@@ -157,6 +159,69 @@ pub fn nothing_is_lost(before: &Before, world: &World) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Content that never was the baseline's exists somewhere, whatever else happened.
+///
+/// # Errors
+/// It does not.
+pub fn nothing_vanished(before: &Before, world: &World) -> Result<(), String> {
+    let after = world.disks.each_ref().map(contents);
+    let lost = before.held.iter().flatten().find(|content| {
+        !before.base.contains(content)
+            && !world.trash.contains(content)
+            && !after.iter().any(|held| held.contains(content))
+    });
+    match lost {
+        Some(content) => Err(format!("content {content} vanished")),
+        None => Ok(()),
+    }
+}
+
+/// Two runs end with the same trees, apart from the details of conflict names.
+///
+/// # Errors
+/// They do not.
+pub fn same_outline(one: &Run, other: &Run) -> Result<(), String> {
+    for side in Side::BOTH {
+        let [mine, theirs] = [one, other].map(|run| run.world.disk(side));
+        if outline(mine) != outline(theirs) {
+            let [mine, theirs] = [mine, theirs].map(describe);
+            return Err(format!("{side}: once `{mine}`, once `{theirs}`"));
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether a run had a tie that "remote keeps the name" decided.
+#[must_use]
+pub fn has_tie(run: &Run) -> bool {
+    use journal_format::event::Case;
+    let tied = |case| matches!(case, Case::C1 | Case::C2 | Case::C3 | Case::M3);
+    run.started.iter().any(|operation| tied(operation.case))
+}
+
+/// The contents that a side cannot speak of.
+pub fn hidden_contents(world: &World) -> impl Iterator<Item = u64> + '_ {
+    Side::BOTH.into_iter().flat_map(move |side| {
+        let items = world.disk(side).items.iter();
+        items
+            .filter(move |(path, _)| world.is_hidden(side, path))
+            .map(|(_, item)| item.content)
+    })
+}
+
+/// The objects that a side cannot speak of, with their directories.
+#[must_use]
+pub fn hidden_objects(world: &World) -> Vec<(Side, u64)> {
+    let mut objects = Vec::new();
+    for side in Side::BOTH {
+        let items = &world.disk(side).items;
+        let hidden = items.iter().filter(|(path, _)| world.is_hidden(side, path));
+        objects.extend(hidden.map(|(_, item)| (side, item.object)));
+    }
+    objects.sort_unstable();
+    objects
 }
 
 /// Another full look at both sides appends nothing and starts nothing.

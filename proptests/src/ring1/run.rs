@@ -116,6 +116,21 @@ impl Run {
         self.look();
     }
 
+    /// Releases the halt in force.
+    pub fn approve(&mut self) {
+        self.handle(Input::Approve {
+            by: "a person".to_owned(),
+        });
+    }
+
+    /// Moves all times of a side.
+    pub fn shift_times(&mut self, side: Side, by_ms: i64) {
+        for item in self.world.disk_mut(side).items.values_mut() {
+            item.mtime_ms += by_ms;
+        }
+        self.look();
+    }
+
     /// Has everything looked at again.
     pub fn look(&mut self) {
         self.now = Timestamp(self.world.now_ms + 60_000);
@@ -232,7 +247,6 @@ impl Run {
                         excused: self.unseen.contains(&true),
                     });
                 }
-                self.now = self.now.plus_millis(1);
                 self.take();
                 Ok(found)
             }
@@ -284,6 +298,7 @@ impl Run {
 
     /// Carries out an operation, or hands over its result.
     fn advance(&mut self, chosen: usize) -> Result<(), String> {
+        self.now = self.now.plus_millis(1);
         let running = &mut self.running[chosen];
         if running.done.is_none() {
             running.done = Some(self.world.execute(&running.operation));

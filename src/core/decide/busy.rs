@@ -97,10 +97,12 @@ impl Busy {
             Action::MakeDirectory { side, path: place }
             | Action::Remove {
                 side, path: place, ..
+            }
+            | Action::Hash {
+                side, path: place, ..
             } => {
                 path(*side, place);
             }
-            Action::Hash { .. } => {}
             Action::Move { side, from, to, .. } => {
                 change(self.trees.entry((*side, from.clone())).or_default());
                 change(self.trees.entry((*side, to.clone())).or_default());

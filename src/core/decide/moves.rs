@@ -6,6 +6,7 @@
 //! a creation: that costs traffic, never data.
 
 use super::{Busy, Ledger, Round};
+use crate::plan;
 use crate::tree::NodeId;
 use journal_format::event::{Event, ObservationEvent, PathMove};
 use journal_format::value::{Entry, Identity, Kind, RelPath};
@@ -17,7 +18,9 @@ impl Round {
             return;
         };
         let standing = ledger.state.tree.lookup(self.side, path);
-        let newcomer = self.moved_here(ledger, &entry);
+        let newcomer = self
+            .moved_here(ledger, path, &entry)
+            .or_else(|| self.halfway(ledger, path, &entry));
         if newcomer.is_some() && newcomer == standing {
             self.arrived(ledger, busy, path, entry);
             return;
@@ -31,7 +34,7 @@ impl Round {
     }
 
     /// Finds the missing node that an entry is.
-    fn moved_here(&self, ledger: &Ledger, entry: &Entry) -> Option<NodeId> {
+    fn moved_here(&self, ledger: &Ledger, path: &RelPath, entry: &Entry) -> Option<NodeId> {
         let tree = &ledger.state.tree;
         let identity = entry.fingerprint.identity?;
         let node = *self.candidates.get(&identity)?;
@@ -45,7 +48,27 @@ impl Round {
                 || tree
                     .ancestors(self.side, node)
                     .any(|id| self.missing.contains(&id)));
-        (known.kind == entry.kind() && is_certain && is_free).then_some(node)
+        // Put aside by a write of ours whose end we did not see: no wish of a user.
+        let failure = ledger.state.failures.get(&node);
+        let aside = failure.and_then(|failure| failure.aside.as_ref());
+        let is_ours = aside.is_some_and(|(side, copy)| *side == self.side && copy == path);
+        (known.kind == entry.kind() && is_certain && is_free && !is_ours).then_some(node)
+    }
+
+    /// Finds the missing node whose own move, not seen to end, left it at a temporary
+    /// name: that name is evidence also on a side without identities.
+    pub(super) fn halfway(&self, ledger: &Ledger, path: &RelPath, entry: &Entry) -> Option<NodeId> {
+        let uid = plan::moving_uid(path.name()?)?;
+        let tree = &ledger.state.tree;
+        let same = |id: &NodeId| {
+            let (node, facts) = (tree.node(*id), tree.facet(*id, self.side).facts);
+            let is_directory = node.kind == Kind::Directory;
+            node.uid == uid
+                && node.kind == entry.kind()
+                && (is_directory || facts.size == entry.fingerprint.size)
+        };
+        let missing = self.missing.iter().copied();
+        missing.filter(|id| tree.get(*id).is_some()).find(same)
     }
 
     /// Sees to it that whoever stands in the way of `chain`'s first move leaves:
@@ -87,7 +110,7 @@ impl Round {
         let entry = self.fresh.get(path)?;
         let directory = ledger.state.tree.lookup(self.side, &path.parent()?)?;
         let known = ledger.state.tree.node(directory).kind == Kind::Directory;
-        (known && self.moved_here(ledger, entry) == Some(node))
+        (known && self.moved_here(ledger, path, entry) == Some(node))
             .then(|| (path.clone(), entry.clone()))
     }
 

@@ -119,9 +119,13 @@ impl Round {
     fn report_gone_for_good(&mut self, ledger: &mut Ledger, busy: &Busy) {
         let seen = self.seen_identities();
         let tree = &ledger.state.tree;
+        let fresh = self.fresh.iter();
+        let halfway: BTreeSet<NodeId> = fresh
+            .filter_map(|(path, entry)| self.halfway(ledger, path, entry))
+            .collect();
         let turned_up = |id: NodeId| {
             let identity = tree.identity(id, self.side);
-            identity.is_some_and(|identity| seen.contains(&identity))
+            halfway.contains(&id) || identity.is_some_and(|identity| seen.contains(&identity))
         };
         let lost = |id: &NodeId| {
             tree.get(*id)?;

@@ -263,7 +263,7 @@ fn unite(tree: &mut Tree, side: Side, node: NodeId) {
     }
     let here = tree.facet(node, side).location;
     let name = tree.name(here.name).to_owned();
-    let twin = tree.occupant(other, here.parent, &name).filter(|twin| {
+    let twin = tree.occupants(other, here.parent, &name).find(|twin| {
         *twin != node
             && tree.facet(*twin, side).is_absent()
             && tree.baseline(*twin).is_none()

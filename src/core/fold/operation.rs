@@ -7,7 +7,7 @@
 use super::observation::{gone, observed, relocate};
 use crate::state::{Failure, Open, Removals, State};
 use crate::tree::{Baseline, Facet, Location, NodeId, Presence, index};
-use journal_format::event::{Action, OperationEvent, Outcome, Record};
+use journal_format::event::{Action, Displaced, OperationEvent, Outcome, Record};
 use journal_format::value::{Entry, Kind, RelPath, Seq, Side};
 
 pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
@@ -35,16 +35,18 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
             detail,
             retry_at,
         } => {
-            let Some(node) = close(state, *operation) else {
+            let Some((node, action)) = close(state, *operation) else {
                 return;
             };
-            let count = state.failures.get(&node).map_or(0, |failure| failure.count);
+            let before = state.failures.get(&node);
+            let known = before.and_then(|failure| failure.aside.clone());
             let failure = Failure {
                 class: *class,
                 detail: detail.clone(),
-                count: count.saturating_add(1),
+                count: before.map_or(1, |failure| failure.count.saturating_add(1)),
                 at: state.time,
                 retry_at: *retry_at,
+                aside: aside(&action).or(known),
             };
             state.failures.insert(node, failure);
         }
@@ -63,9 +65,23 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
     }
 }
 
-fn close(state: &mut State, operation: Seq) -> Option<NodeId> {
-    let (id, uid) = state.open.remove(&operation)?.node?;
-    state.is_node(id, uid).then_some(id)
+fn close(state: &mut State, operation: Seq) -> Option<(NodeId, Action)> {
+    let open = state.open.remove(&operation)?;
+    let (id, uid) = open.node?;
+    state
+        .is_node(id, uid)
+        .then_some((id, open.operation.action))
+}
+
+fn aside(action: &Action) -> Option<(Side, RelPath)> {
+    match action {
+        Action::Transfer {
+            from,
+            displaced: Displaced::ConflictCopy(copy),
+            ..
+        } => Some((from.other(), copy.clone())),
+        _ => None,
+    }
 }
 
 /// Finds the node that an operation is about.
@@ -80,8 +96,10 @@ fn node_of(state: &State, action: &Action) -> Option<NodeId> {
         Action::MakeDirectory { side, path } => {
             let (directory, name) = path.split()?;
             let parent = tree.lookup(*side, &RelPath::new(directory).ok()?)?;
-            let node = tree.occupant(side.other(), parent, name)?;
-            (tree.node(node).kind == Kind::Directory).then_some(node)
+            let mut rivals = tree.occupants(side.other(), parent, name);
+            rivals.find(|id| {
+                tree.node(*id).kind == Kind::Directory && tree.facet(*id, side.other()).is_present()
+            })
         }
     }
 }

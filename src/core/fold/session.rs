@@ -37,7 +37,10 @@ pub(super) fn fold(state: &mut State, seq: Seq, event: &SessionEvent) {
         SessionEvent::RootIdentified { side, marker } => {
             state.markers[index(*side)] = Some(marker.clone());
         }
-        SessionEvent::SessionStarted { seed, .. } => state.seed = *seed,
+        SessionEvent::SessionStarted { seed, .. } => {
+            state.seed = *seed;
+            state.session_at = state.time;
+        }
         SessionEvent::SessionStopped | SessionEvent::DigestStamped { .. } => {}
         SessionEvent::HistoryLost { .. } => state.history_lost = true,
         SessionEvent::HaltRaised {

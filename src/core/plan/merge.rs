@@ -74,14 +74,24 @@ fn policy_for(state: &State, id: NodeId) -> Policy {
     policy
 }
 
-/// Tells whether a side cannot speak of this node: it, or a directory above it,
-/// is unknown there.
+/// Tells whether a side cannot speak of this node: it, or a directory above it on
+/// either side, is unknown somewhere.
 fn is_hidden(state: &State, id: NodeId) -> bool {
-    let tree = &state.tree;
-    Side::BOTH.into_iter().any(|side| {
-        let unknown = |id: NodeId| matches!(tree.facet(id, side).presence, Presence::Unknown(_));
-        unknown(id) || tree.ancestors(side, id).any(unknown)
-    })
+    let mut chain = vec![id];
+    let mut next = 0;
+    while let Some(id) = chain.get(next).copied() {
+        for facet in &state.tree.node(id).facets {
+            if matches!(facet.presence, Presence::Unknown(_)) {
+                return true;
+            }
+            let parent = facet.location.parent;
+            if parent != NodeId::NONE && parent != NodeId::ROOT && !chain.contains(&parent) {
+                chain.push(parent);
+            }
+        }
+        next += 1;
+    }
+    false
 }
 
 /// Tells whether a node only stands for a second spelling of a name.
@@ -199,7 +209,13 @@ fn place(state: &State, id: NodeId, policy: &Policy, case: Case) -> Goal {
                 remote.or(local)
             };
             let baseline = || tree.baseline(id).map(|baseline| at(baseline.location));
-            match known.or_else(baseline) {
+            // A temporary name whose node is forgotten is a name like any other.
+            let anywhere = || {
+                let facets = tree.node(id).facets;
+                let standing = facets.iter().rev().find(|facet| facet.is_present());
+                standing.map(|facet| at(facet.location))
+            };
+            match known.or_else(baseline).or_else(anywhere) {
                 Some(place) => goal(letter(Case::M4), place),
                 None => Goal::frozen(Case::P1),
             }

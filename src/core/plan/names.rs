@@ -48,8 +48,14 @@ pub(crate) fn moving_name(uid: u64) -> String {
 
 /// Tells whether a name is a step of our own moves.
 pub(crate) fn is_moving(name: &str) -> bool {
-    name.strip_prefix(MOVING)
-        .is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    moving_uid(name).is_some()
+}
+
+/// Returns the number of the node that has a temporary name.
+pub(crate) fn moving_uid(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(MOVING)?;
+    let is_ours = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u64::from_str_radix(digits, 16).ok().filter(|_| is_ours)
 }
 
 fn split_extension(name: &str) -> (&str, &str) {

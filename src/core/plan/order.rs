@@ -10,8 +10,8 @@ use super::goal::Place;
 use super::names::moving_name;
 use super::steps::{Act, Step};
 use crate::state::State;
-use crate::tree::NodeId;
-use journal_format::event::Case;
+use crate::tree::{NodeId, Presence};
+use journal_format::event::{Case, UnknownReason};
 use journal_format::value::{Kind, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,9 +92,10 @@ fn conditions(
                 _ => return None,
             }
         }
-        let standing = state.tree.occupant(side, place.parent, &place.name);
-        if let Some(standing) = standing.filter(|id| *id != step.node) {
-            after.push(leaving(step_of(standing), side)?);
+        for standing in state.tree.occupants(side, place.parent, &place.name) {
+            if standing != step.node && !is_other_twin(state, side, standing, place) {
+                after.push(leaving(step_of(standing), side)?);
+            }
         }
     }
     match &step.act {
@@ -111,6 +112,13 @@ fn conditions(
         _ => {}
     }
     Some(after)
+}
+
+/// Tells whether a node is a second spelling that stands beside a place, not on it.
+fn is_other_twin(state: &State, side: Side, id: NodeId, place: &Place) -> bool {
+    let facet = state.tree.facet(id, side);
+    facet.presence == Presence::Unknown(UnknownReason::NameTwin)
+        && state.tree.name(facet.location.name) != place.name
 }
 
 /// The step that takes somebody away from where it stands on `side`.

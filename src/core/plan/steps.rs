@@ -112,7 +112,7 @@ pub(super) fn steps(state: &State, goals: &Goals, now: Timestamp) -> (Vec<Step>,
                     act,
                 });
             }
-            Some(time) => waiting.until(time, is_hopeful(state, *id)),
+            Some(time) => waiting.until(time, is_hopeful(state, *id, now)),
             None => waiting.stuck.push((*id, goal.case)),
         }
     }
@@ -191,8 +191,7 @@ fn case_of(state: &State, id: NodeId, goal: &Goal, act: &Act) -> Case {
 fn may_run_at(state: &State, id: NodeId, act: &Act, now: Timestamp) -> Option<Timestamp> {
     let after_failure = match state.failures.get(&id) {
         None => Timestamp(i64::MIN),
-        // The clock went back: the wait cannot be told any more.
-        Some(failure) if now < failure.at => Timestamp(i64::MIN),
+        Some(failure) if is_outdated(state, failure, now) => Timestamp(i64::MIN),
         Some(failure) => failure.retry_at?,
     };
     let reads = match act {
@@ -219,6 +218,17 @@ fn may_run_at(state: &State, id: NodeId, act: &Act, now: Timestamp) -> Option<Ti
     Some(after_failure.max(settled))
 }
 
-fn is_hopeful(state: &State, id: NodeId) -> bool {
-    state.failures.get(&id).is_none_or(Failure::is_hopeful)
+/// An earlier session's failure says nothing about this one; and when the clock went
+/// back, the end of a wait cannot be told any more.
+fn is_outdated(state: &State, failure: &Failure, now: Timestamp) -> bool {
+    failure.at < state.session_at || now < failure.at
+}
+
+/// A wait for a file to settle is short, whatever failed before.
+fn is_hopeful(state: &State, id: NodeId, now: Timestamp) -> bool {
+    state.failures.get(&id).is_none_or(|failure| {
+        failure.is_hopeful()
+            || is_outdated(state, failure, now)
+            || failure.retry_at.is_some_and(|time| time <= now)
+    })
 }

@@ -244,11 +244,14 @@ fn is_frozen(goals: &Goals, id: NodeId) -> bool {
 /// Tells whether `id` keeps a place that `rival` claims as well.
 fn precedes(state: &State, id: NodeId, rival: NodeId, place: &Place) -> bool {
     let keeper = merge::keeper(&state.policy());
+    let wanted = canonical(&place.name, state.tree.fold_case());
     let rank = |id: NodeId| {
         let node = state.tree.node(id);
         let stands = |side: Side| {
             let facet = &node.facets[index(side)];
-            facet.is_present() && place.is_at(state, facet.location)
+            facet.is_present()
+                && facet.location.parent == place.parent
+                && state.tree.canonical_of(facet.location.name) == wanted
         };
         let in_sync = state.tree.is_in_sync(id);
         (!in_sync, !stands(keeper), !stands(keeper.other()), node.uid)

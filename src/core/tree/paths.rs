@@ -73,12 +73,17 @@ impl Tree {
         })
     }
 
-    /// Returns the node of a side at a place, whatever the spelling.
-    pub(crate) fn occupant(&self, side: Side, directory: NodeId, name: &str) -> Option<NodeId> {
-        self.at_place(directory, name).find(|id| {
+    /// Returns the nodes of a side at a place, whatever the spelling: one, and twins.
+    pub(crate) fn occupants<'a>(
+        &'a self,
+        side: Side,
+        directory: NodeId,
+        name: &'a str,
+    ) -> impl Iterator<Item = NodeId> + 'a {
+        let wanted = canonical(name, self.fold_case);
+        self.at_place(directory, name).filter(move |id| {
             let location = self.facet(*id, side).location;
-            location.parent == directory
-                && self.canonical_of(location.name) == canonical(name, self.fold_case)
+            location.parent == directory && self.canonical_of(location.name) == wanted
         })
     }
 
