@@ -132,7 +132,7 @@ impl Engine {
             seed,
         });
         self.ledger.state.tree.take_touched();
-        self.ledger.state.session_at = now;
+        self.ledger.state.session = self.ledger.state.seq.next();
         self.configure(identity);
         let open: Vec<Seq> = self.ledger.state.open.keys().copied().collect();
         for operation in open {

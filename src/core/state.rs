@@ -26,8 +26,8 @@ pub struct State {
     pub time: Timestamp,
     /// Where the running session's jitter comes from.
     pub seed: u64,
-    /// When the running session began: what failed before it is tried again.
-    pub(crate) session_at: Timestamp,
+    /// Where the running session begins: what failed before it is tried again.
+    pub(crate) session: Seq,
     /// Operations that started and did not end.
     pub open: BTreeMap<Seq, Open>,
     /// Nodes whose last operation failed.
@@ -74,6 +74,8 @@ pub(crate) struct Failure {
     pub(crate) class: FailureClass,
     pub(crate) detail: String,
     pub(crate) count: u32,
+    /// The event that told of it.
+    pub(crate) seq: Seq,
     /// When it happened.
     pub(crate) at: Timestamp,
     /// When to try again; never before a change when there is none.

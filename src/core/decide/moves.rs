@@ -92,9 +92,17 @@ impl Round {
                 continue;
             }
             let replaced = chain.is_empty() && ledger.state.tree.node(node).kind == entry.kind();
-            if !replaced && let Some(path) = ledger.state.tree.path(self.side, node) {
+            // What comes from within is taken out by its own move, whose fold then
+            // ends what stands in the way.
+            let tree = &ledger.state.tree;
+            let holds_newcomer = chain
+                .iter()
+                .any(|(moving, ..)| tree.ancestors(self.side, *moving).any(|id| id == node));
+            if !replaced && let Some(path) = tree.path(self.side, node) {
                 self.missing.remove(&node);
-                self.gone(ledger, busy, &path);
+                if !holds_newcomer {
+                    self.gone(ledger, busy, &path);
+                }
             }
             break;
         }

@@ -229,9 +229,6 @@ pub(super) fn relocate(
         return;
     }
     let standing = tree.child(side, parent, name);
-    if let Some(standing) = standing.filter(|id| *id != node && !leaving.contains(id)) {
-        gone(tree, side, standing);
-    }
     let facet = *tree.facet(node, side);
     let mut facts = entry.map_or(facet.facts, |entry| tree.facts(entry));
     if facts.digest.is_none() && tree.same_version(tree.node(node).kind, &facts, &facet.facts) {
@@ -250,6 +247,9 @@ pub(super) fn relocate(
             facts,
         },
     );
+    if let Some(standing) = standing.filter(|id| *id != node && !leaving.contains(id)) {
+        gone(tree, side, standing);
+    }
     unite(tree, side, node);
 }
 

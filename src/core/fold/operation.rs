@@ -44,6 +44,7 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
                 class: *class,
                 detail: detail.clone(),
                 count: before.map_or(1, |failure| failure.count.saturating_add(1)),
+                seq: record.seq,
                 at: state.time,
                 retry_at: *retry_at,
                 aside: aside(&action).or(known),

@@ -39,7 +39,7 @@ pub(super) fn fold(state: &mut State, seq: Seq, event: &SessionEvent) {
         }
         SessionEvent::SessionStarted { seed, .. } => {
             state.seed = *seed;
-            state.session_at = state.time;
+            state.session = seq;
         }
         SessionEvent::SessionStopped | SessionEvent::DigestStamped { .. } => {}
         SessionEvent::HistoryLost { .. } => state.history_lost = true,

@@ -221,7 +221,7 @@ fn may_run_at(state: &State, id: NodeId, act: &Act, now: Timestamp) -> Option<Ti
 /// An earlier session's failure says nothing about this one; and when the clock went
 /// back, the end of a wait cannot be told any more.
 fn is_outdated(state: &State, failure: &Failure, now: Timestamp) -> bool {
-    failure.at < state.session_at || now < failure.at
+    failure.seq < state.session || now < failure.at
 }
 
 /// A wait for a file to settle is short, whatever failed before.
