@@ -1,8 +1,4 @@
 //! What people and programs read. Data goes to stdout, words to stderr.
-//!
-//! In: reports, plans, failures. Out: lines, or JSON lines. Invariant: what was
-//! done is counted from durable records, never from what was tried. Deliberately absent:
-//! progress (`progress`) and logs (`logs`). A reader that goes away changes nothing.
 
 use super::args::Args;
 use super::exit::{Exit, Failure};

@@ -1,8 +1,4 @@
 //! The progress bar: on a terminal only.
-//!
-//! In: the driver's progress. Out: a bar on stderr, gone at the end. Invariant: off a
-//! terminal nothing is written, so that scripts see results only. Deliberately
-//! absent: results (`print`).
 
 use super::args::Args;
 use crate::ports::{Observer, Progress};

@@ -1,8 +1,6 @@
 //! Runs one pair: opens what it needs, hands it to the driver, prints the result.
 //!
-//! In: flags. Out: an exit code, or a failure with its hint. The only file that names
-//! concrete adapters. Invariant: the journal and the local folder are locked before
-//! either side is looked at. CRASH: whatever the adapters say; nothing of its own.
+//! The only file that names concrete adapters.
 
 use super::args::Args;
 use super::exit::{Exit, Failure};
