@@ -1,0 +1,210 @@
+//! How things stand, for people and for the driver.
+//!
+//! In: the engine. Out: counts, lists, what the next plan would begin with. Invariant:
+//! nothing here changes the engine. Deliberately absent: words about states (`cli`).
+
+use super::Engine;
+use crate::plan;
+use crate::state::Halt;
+use crate::tree::NodeId;
+use journal_format::event::{Case, Operation};
+use journal_format::value::{RelPath, Timestamp};
+use std::collections::BTreeSet;
+
+/// How things stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Nodes that differ and will be worked on.
+    pub pending: u64,
+    /// Conflicts that wait for a person.
+    pub conflicts: u64,
+    /// Nodes that cannot be synced for now.
+    pub problems: u64,
+    /// Nodes in which a one-way target differs on purpose.
+    pub divergences: u64,
+    /// The halt in force.
+    pub halt: Option<Halt>,
+}
+
+/// Something that a person should know of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Where.
+    pub path: RelPath,
+    /// The rule that holds it.
+    pub case: Case,
+    /// What is the matter.
+    pub detail: String,
+}
+
+impl Engine {
+    /// Returns how many operations are planned or in flight, and their bytes.
+    #[must_use]
+    pub fn outstanding(&self) -> u64 {
+        let planned = self.schedule.left() + self.ledger.state.open.len();
+        u64::try_from(planned).unwrap_or(u64::MAX)
+    }
+
+    /// Tells how things stand.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let state = &self.ledger.state;
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let problems = self.problem_nodes().len();
+        let stuck = |cases: &[Case]| {
+            count(
+                self.waiting
+                    .stuck
+                    .iter()
+                    .filter(|(_, case)| cases.contains(case))
+                    .count(),
+            )
+        };
+        let unresolved = state.conflicts.iter().filter(|(node, conflict)| {
+            conflict.resolution.is_none() && self.waiting.stuck.iter().any(|(id, _)| id == *node)
+        });
+        Standing {
+            pending: count(state.tree.dirty().len()),
+            conflicts: count(unresolved.count()),
+            problems: count(problems),
+            divergences: stuck(&[Case::V1]),
+            halt: state.halt,
+        }
+    }
+
+    /// A failure is over when both sides came to agree without the operation.
+    fn problem_nodes(&self) -> BTreeSet<NodeId> {
+        let state = &self.ledger.state;
+        let failed = state.failures.keys().copied();
+        let failed = failed.filter(|id| !state.tree.is_in_sync(*id));
+        state.tree.unknown().chain(failed).collect()
+    }
+
+    /// Lists what cannot be synced for now, and why.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Remark> {
+        let state = &self.ledger.state;
+        let remark = |id| {
+            let detail = state.failures.get(&id).map_or_else(
+                || crate::projection::unknown_detail(state, id),
+                |failure| failure.detail.clone(),
+            );
+            Remark {
+                path: state.tree.shown_path(id),
+                case: Case::P1,
+                detail,
+            }
+        };
+        self.problem_nodes().into_iter().map(remark).collect()
+    }
+
+    /// Lists the conflicts that wait for a person and the divergences of a one-way
+    /// target.
+    #[must_use]
+    pub fn held(&self) -> Vec<Remark> {
+        let state = &self.ledger.state;
+        let shown = [Case::C1, Case::C2, Case::C3, Case::V1];
+        self.waiting
+            .stuck
+            .iter()
+            .filter(|(id, case)| shown.contains(case) && state.tree.get(*id).is_some())
+            .map(|(id, case)| Remark {
+                path: state.tree.shown_path(*id),
+                case: *case,
+                detail: String::new(),
+            })
+            .collect()
+    }
+
+    /// Returns the operations that the next plan would begin with, without
+    /// starting anything; later ones follow from what these bring about.
+    #[must_use]
+    pub fn preview(&self, now: Timestamp) -> Vec<Operation> {
+        let state = &self.ledger.state;
+        let plan = plan::plan(state, now);
+        let steps = plan.ordered.steps.iter();
+        steps
+            .filter_map(|step| plan::operation(state, step))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use journal_format::event::{
+        Action, Event, FailureClass, ObservationEvent, OperationEvent, Record,
+    };
+    use journal_format::value::{Entry, Fingerprint, Identity, Kind, Seq, Side};
+
+    fn directory(object: u64) -> Entry {
+        Entry {
+            fingerprint: Fingerprint {
+                kind: Kind::Directory,
+                size: 0,
+                mtime_ns: 0,
+                identity: Some(Identity {
+                    device: 1,
+                    object,
+                    born_ns: 1,
+                }),
+                version: None,
+            },
+            digest: None,
+        }
+    }
+
+    #[test]
+    fn a_failure_is_no_problem_once_both_sides_agree() {
+        let path = RelPath::new("d").expect("a path");
+        let observed = |side, object| {
+            Event::Observation(ObservationEvent::Observed {
+                side,
+                path: path.clone(),
+                entry: directory(object),
+            })
+        };
+        let adopted = OperationEvent::Adopted {
+            local: path.clone(),
+            remote: path.clone(),
+            case: Case::A1,
+        };
+        let gone = ObservationEvent::Gone {
+            side: Side::Local,
+            path: path.clone(),
+            epoch: 1,
+        };
+        let started = OperationEvent::Started {
+            operation: Operation {
+                case: Case::R1,
+                action: Action::MakeDirectory {
+                    side: Side::Local,
+                    path: path.clone(),
+                },
+            },
+        };
+        let failed = OperationEvent::Failed {
+            operation: Seq(5),
+            class: FailureClass::InDoubt,
+            detail: "the process stopped meanwhile".to_owned(),
+            retry_at: Some(Timestamp(7)),
+        };
+        let events = [
+            observed(Side::Local, 2),
+            observed(Side::Remote, 3),
+            Event::Operation(adopted),
+            Event::Observation(gone),
+            Event::Operation(started),
+            Event::Operation(failed),
+            observed(Side::Local, 4),
+        ];
+        let mut engine = Engine::new();
+        for (seq, event) in (1..).zip(events) {
+            let time = Timestamp(seq);
+            let seq = Seq(u64::try_from(seq).expect("small"));
+            engine.replay(&Record { seq, time, event });
+            let is_told = !engine.problems().is_empty();
+            assert_eq!(is_told, seq == Seq(6), "after {seq}");
+        }
+    }
+}
