@@ -298,13 +298,15 @@ fn a_full_disk_stops_what_does_not_fit_and_is_healed_by_room() {
         return a_file_size_limit_is_a_problem_like_a_full_disk();
     }
     assert!(run.out.contains("codes 4 0\n"), "{run:?}");
-    assert!(run.out.contains("first small 5\n"), "{run:?}");
+    // While the big one fills the disk, the small one may fail as well.
     assert!(!run.out.contains("first big"), "half a file: {run:?}");
     assert!(
         !run.out.contains("\nleft "),
         "what did not fit fills the disk: {run:?}"
     );
-    assert!(run.out.contains("second big 3145728\n"), "{run:?}");
+    for name in ["second big 3145728\n", "second small 5\n"] {
+        assert!(run.out.contains(name), "{run:?}");
+    }
     assert!(run.out.contains("same\n"), "{run:?}");
     assert!(run.out.contains("No space left"), "{run:?}");
 }
