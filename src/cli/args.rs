@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 /// Keeps a folder in step with another folder.
 #[derive(Debug, Parser)]
-#[command(name = "pydio-sync", version, about, after_long_help = EXAMPLES)]
+#[command(name = "pydio-sync", version, after_long_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Option<Command>,

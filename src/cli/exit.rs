@@ -130,7 +130,7 @@ impl From<RunError> for Failure {
             RunError::RootNeverSeen { .. } => Exit::Usage,
             RunError::Side { .. } => Exit::Unreachable,
             RunError::Append(_) => Exit::Internal,
-            RunError::Read(_) | RunError::HistoryLost { .. } => Exit::JournalDamaged,
+            RunError::Read(_) => Exit::JournalDamaged,
         };
         let failure = Self::new(exit, error.to_string());
         match error {
@@ -138,8 +138,6 @@ impl From<RunError> for Failure {
             RunError::Append(_) => {
                 failure.hint("free some space or mend the disk; the next start resumes by itself")
             }
-            RunError::HistoryLost { .. } => failure
-                .hint("run the job once: it looks at both sides again and deletes nothing unasked"),
             RunError::Side { .. } | RunError::Read(_) => failure,
         }
     }

@@ -206,8 +206,14 @@ impl Desk<'_> {
     /// Appends a decision and shows its events.
     async fn decide(&self, opened: Opened, input: Input) -> Result<Vec<Record>, Failure> {
         let release = env!("CARGO_PKG_VERSION");
-        let lost = opened.lost_history;
-        let records = decide(&opened.journal, &SystemClock, release, lost, input).await?;
+        // A loss has to be told first, or the next open would find nothing missing.
+        if let Some(expected) = opened.lost_history {
+            let message = format!("the journal has lost events: it was at {expected}");
+            return Err(Failure::new(Exit::JournalDamaged, message).hint(
+                "run the job once: it looks at both sides again and deletes nothing unasked",
+            ));
+        }
+        let records = decide(&opened.journal, &SystemClock, release, input).await?;
         close(opened.journal)?;
         if self.args.common.json {
             records

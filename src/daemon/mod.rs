@@ -94,12 +94,6 @@ pub enum RunError {
     /// looked at again at the next start.
     #[error("the journal cannot be written: {0}")]
     Append(PortError),
-    /// Acknowledged events are missing; a run of the job has to tell that first.
-    #[error("the journal has lost events: it was at {expected}")]
-    HistoryLost {
-        /// The head that was acknowledged.
-        expected: Seq,
-    },
     /// The journal could not be read.
     #[error("the journal cannot be read: {0}")]
     Read(PortError),

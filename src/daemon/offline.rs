@@ -1,8 +1,8 @@
 //! A job that does not run: how it stood, and decisions for its next run.
 //!
 //! In: its journal. Out: a report, or a decision as events. Invariant: the sides are
-//! neither read nor written; what was acknowledged and is missing is told in the
-//! journal before anything else is. CRASH: the decision is there, or it is not.
+//! neither read nor written. Deliberately absent: a journal that has lost events,
+//! which a run of the job has to tell first. CRASH: the decision is there, or it is not.
 
 use super::{RunError, load};
 use crate::ports::{Clock, Store};
@@ -61,7 +61,6 @@ pub async fn decide(
     store: &dyn Store,
     clock: &dyn Clock,
     release: &str,
-    lost_history: Option<Seq>,
     input: Input,
 ) -> Result<Vec<Record>, RunError> {
     let mut engine: Engine = load::load(store).await?.engine;
@@ -70,10 +69,6 @@ pub async fn decide(
     engine.handle(input, clock.now());
     if engine.state().seq == before {
         return Ok(Vec::new());
-    }
-    // A loss has to be told first, or the next open would find nothing missing.
-    if let Some(expected) = lost_history {
-        return Err(RunError::HistoryLost { expected });
     }
     let records = engine.take_records();
     let copy = records.clone();
