@@ -25,7 +25,7 @@ fn hold(
             .and_then(|text| text.parse::<u32>().ok())
     };
     let config = Config {
-        cases: number("RING1_CASES").unwrap_or(512) / share,
+        cases: number("RING1_CASES").unwrap_or(256) / share,
         max_shrink_iters: 20_000,
         failure_persistence: None,
         ..Config::default()
