@@ -48,6 +48,14 @@ pub fn run_with(seed: u64, options: Options, system: &dyn System) -> Report {
     run_in(seed, World::new(seed, options), system)
 }
 
+/// Runs a seed and tells the last `lines` steps.
+#[must_use]
+pub fn replay(seed: u64, lines: usize, system: &dyn System) -> Report {
+    let world = World::drawn(seed);
+    world.with(|state| state.trace.keep(lines));
+    run_in(seed, world, system)
+}
+
 /// Runs a seed twice; a broken promise or two different journals are a failure.
 ///
 /// # Panics
@@ -191,10 +199,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Runs processes until one ends well with both roots in place; returns how
-    /// many it took.
+    /// Runs processes until one ends well that began when nobody was there any more
+    /// and both roots were in place; returns how many it took. What people did while
+    /// an earlier one ran, that one need not have seen.
     fn run_to_its_end(&mut self, mode: Mode) -> Result<u32, String> {
         for runs in 0..RUNS_MAX {
+            let is_fresh = self.process.is_none() && self.world.with(|state| state.is_left_alone());
             self.start_if_needed(mode);
             let mut well = false;
             while self.process.is_some() {
@@ -204,11 +214,10 @@ impl Run<'_> {
                 self.bounded()?;
                 self.wake_if_stuck()?;
             }
-            let settled = self.world.with(|state| {
-                Side::BOTH.iter().all(|side| state.is_mounted(*side))
-                    && converged::check(state).is_ok()
-            });
-            if well && settled {
+            let settled = self
+                .world
+                .with(|state| state.is_left_alone() && converged::check(state).is_ok());
+            if is_fresh && well && settled {
                 return Ok(runs);
             }
         }

@@ -337,7 +337,7 @@ impl State {
         let mut rng = self.rng.fork();
         self.disk_mut(side).lose_power(&mut rng);
         let after = self.visible_contents(side);
-        self.ledger.released(&fragile, &after);
+        self.ledger.released(None, &fragile, &after);
         let disk = &self.disks[side as usize];
         let left = disk
             .live
