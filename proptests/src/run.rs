@@ -181,7 +181,13 @@ impl Run<'_> {
                 return self.stop();
             }
             naps += 1;
-            if naps > NAPS_MAX || !self.world.with(|state| state.time.pass_to_next()) {
+            let goes_on = self.world.with(|state| {
+                if naps > SHORT_NAPS_MAX {
+                    state.time.pass(LONG_NAP_NS);
+                }
+                state.time.pass_to_next()
+            });
+            if naps > NAPS_MAX || !goes_on {
                 return verdict.map_err(|broken| format!("{broken} (asleep, {naps} naps)"));
             }
         }
@@ -322,6 +328,10 @@ pub fn options_of(seed: u64) -> Options {
     Options::draw(&mut Rng::new(seed).fork())
 }
 
+/// Naps to the next time that the process set itself.
+const SHORT_NAPS_MAX: u32 = 150;
+/// Naps in all; the long ones outlast the waits after refused credentials.
 const NAPS_MAX: u32 = 200;
+const LONG_NAP_NS: i64 = 3_600_000_000_000;
 const RUNS_MAX: u32 = 20;
 const TURNS_MAX: u64 = 200_000;
