@@ -6,7 +6,7 @@
 //! batch, the sides at whole effects, and slots that the next start puts away.
 
 use super::{Job, Ports, Report, RunError, Tally, load, scan};
-use crate::executor::{Sides, execute};
+use crate::executor::{Sides, empty_slot, execute, uses_slot};
 use crate::ports::{
     Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem, ScanStream,
 };
@@ -55,6 +55,8 @@ pub enum Control {
 enum Happening<'a> {
     Appended(PortResult<()>, Vec<Record>),
     Ended(Seq, PortResult<Outcome>),
+    /// The slot of a failed operation is empty, or could not be emptied.
+    Emptied(Seq, PortError, PortResult<()>),
     RootBefore(Side, WantedScan, PortResult<RootState>),
     Claimed(Side, WantedScan, PortResult<()>),
     Scanned(
@@ -324,6 +326,7 @@ impl<'a> Driver<'a> {
         match happening {
             Happening::Appended(result, records) => self.appended(result, &records)?,
             Happening::Ended(id, result) => self.ended(id, result),
+            Happening::Emptied(id, error, result) => self.emptied(id, error, result)?,
             Happening::RootBefore(side, wanted, state) => self.root_before(side, wanted, state)?,
             Happening::Claimed(side, wanted, result) => {
                 result.map_err(|error| RunError::Side { side, error })?;
@@ -369,25 +372,67 @@ impl<'a> Driver<'a> {
 
     fn ended(&mut self, id: Seq, result: PortResult<Outcome>) {
         self.running -= 1;
-        let input = match result {
-            Ok(outcome) => Input::Succeeded {
+        match result {
+            Ok(outcome) => self.conclude(Input::Succeeded {
                 operation: id,
                 outcome,
-            },
-            Err(PortError {
-                class,
-                message,
-                retry_after_ms,
-            }) => {
-                tracing::info!(op = id.0, ?class, "{message}");
-                Input::Failed {
-                    operation: id,
-                    class,
-                    detail: message,
-                    retry_after_ms,
-                }
-            }
+            }),
+            Err(error) => self.empty_slot(id, error),
+        }
+    }
+
+    /// A failure is told once nothing of a user's lies in the slot any more: until
+    /// then the operation is open, and its node is not planned.
+    fn empty_slot(&mut self, id: Seq, error: PortError) {
+        let open = self.engine.state().open.get(&id);
+        let operation = open.map(|open| open.operation.clone());
+        let Some(operation) = operation.filter(uses_slot) else {
+            return self.failed(id, error);
         };
+        let (sides, clock) = (self.sides, self.ports.clock);
+        self.push(async move {
+            let mut wait_ms = SLOT_RETRY_MS;
+            loop {
+                let result = empty_slot(sides, id, &operation).await;
+                if result.is_ok() || wait_ms > SLOT_RETRY_MAX_MS {
+                    return Happening::Emptied(id, error, result);
+                }
+                clock.sleep_until(clock.now().plus_millis(wait_ms)).await;
+                wait_ms *= 2;
+            }
+        });
+    }
+
+    /// While the root is away its slots are out of reach, and wait for it. A slot
+    /// that cannot be emptied with the root in place is left to the next start.
+    fn emptied(&mut self, id: Seq, error: PortError, result: PortResult<()>) -> Result<(), RunError> {
+        match result {
+            Ok(()) => self.failed(id, error),
+            Err(_) if self.sides_state[place(Side::Local)].is_halted => self.empty_slot(id, error),
+            Err(error) => {
+                let side = Side::Local;
+                return Err(RunError::Side { side, error });
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, id: Seq, error: PortError) {
+        let PortError {
+            class,
+            message,
+            retry_after_ms,
+        } = error;
+        tracing::info!(op = id.0, ?class, "{message}");
+        self.conclude(Input::Failed {
+            operation: id,
+            class,
+            detail: message,
+            retry_after_ms,
+        });
+    }
+
+    fn conclude(&mut self, input: Input) {
         self.engine.handle(input, self.now());
         self.tally
             .fill(&mut self.progress, self.engine.outstanding());
@@ -693,5 +738,8 @@ const FULL_SCAN_MS: i64 = 600_000;
 const SCAN_PAUSE_MS: i64 = 50;
 /// How long to wait after a scan that did not end, in ms.
 const SCAN_RETRY_MS: i64 = 1_000;
+/// The first wait before a slot is emptied again, in ms; doubled up to the last.
+const SLOT_RETRY_MS: i64 = 500;
+const SLOT_RETRY_MAX_MS: i64 = 32_000;
 /// Records beyond the checkpoint below which a new one is not worth its writing.
 const CHECKPOINT_TAIL_MIN: u64 = 20_000;

@@ -24,8 +24,8 @@ pub struct Content {
     pub writer: Side,
     /// Whether it must still be somewhere.
     pub owed: bool,
-    /// On which side a person took it from sight, last.
-    pub taken_on: Option<Side>,
+    /// Per side: a person took it from sight there and did not bring it back.
+    pub taken: [bool; 2],
 }
 
 impl Ledger {
@@ -44,13 +44,13 @@ impl Ledger {
         let content = self.contents.entry(bytes.to_owned()).or_insert(Content {
             writer: side,
             owed: false,
-            taken_on: None,
+            taken: [false; 2],
         });
         // An empty file is no content that could be lost. And who brings back what
         // the other side's person replaced or deleted has, by content, an unchanged
         // file there: that wish of the other person is carried out.
-        let is_unwanted = content.taken_on.is_some_and(|taken| taken != side);
-        content.owed = !bytes.is_empty() && !is_unwanted;
+        content.taken[side as usize] = false;
+        content.owed = !bytes.is_empty() && !content.taken[side.other() as usize];
     }
 
     /// Notes what the power left of a person's data: known, but not owed.
@@ -58,7 +58,7 @@ impl Ledger {
         self.contents.entry(bytes.to_owned()).or_insert(Content {
             writer: side,
             owed: false,
-            taken_on: None,
+            taken: [false; 2],
         });
     }
 
@@ -78,7 +78,9 @@ impl Ledger {
     pub fn release(&mut self, on: Option<Side>, bytes: &[u8]) {
         if let Some(content) = self.contents.get_mut(bytes) {
             content.owed = false;
-            content.taken_on = on.or(content.taken_on);
+            if let Some(side) = on {
+                content.taken[side as usize] = true;
+            }
         }
     }
 
