@@ -1,4 +1,9 @@
 //! Exit codes and the errors that lead to them.
+//!
+//! In: a report, or an error of any room. Out: a code, a message, a hint. Invariant:
+//! a run with `--once` ends with 0 only if nothing is left over. Deliberately absent:
+//! printing.
+//! A new error gets its code in a `From` here.
 
 use crate::adapters::store::OpenError;
 use crate::daemon::{Report, RunError};

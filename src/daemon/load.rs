@@ -1,6 +1,8 @@
 //! From the journal to a running engine.
 //!
-//! CRASH: reads only, apart from emptying the slots of operations in doubt.
+//! In: the store's checkpoint and records. Out: an engine at the journal's head, that
+//! may write. Invariant: a checkpoint that cannot be used costs a replay and nothing
+//! else. CRASH: reads only, apart from emptying the slots of operations in doubt.
 
 use super::{Job, Ports, RunError};
 use crate::executor::{Sides, put_away_leftovers};

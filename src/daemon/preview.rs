@@ -1,4 +1,8 @@
 //! What would be done, without doing or writing anything.
+//!
+//! In: the ports, the job. Out: the operations a plan would begin with, and how things
+//! stand. Invariant: no port method that changes anything is called, and no record is
+//! appended. Deliberately absent: operations that follow from the first ones.
 
 use super::{Job, Ports, RunError, load, scan};
 use crate::ports::RootState;

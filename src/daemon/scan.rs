@@ -1,4 +1,8 @@
 //! Translates between the engine's words for scans and the ports'.
+//!
+//! In: wanted scans, roots and scan items. Out: the same in the other's types.
+//! Invariant: a root that cannot be listed is told as missing, which stops the job,
+//! never as empty, which would delete. Deliberately absent: judgement (`sync-core: decide`).
 
 use crate::ports::{
     Listing, LocalFs, PortResult, Remote, RootState, ScanItem, ScanRequest, ScanStream, ScanTarget,

@@ -1,4 +1,8 @@
 //! Counts what was done, from the journal alone.
+//!
+//! In: durable records, each once and in order. Out: numbers for summaries and
+//! progress. Invariant: nothing is counted before it is durable. Deliberately absent:
+//! which event means what (`sync-core: projection.rs`).
 
 use crate::ports::Progress;
 use journal_format::event::Record;

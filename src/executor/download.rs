@@ -1,5 +1,9 @@
 //! Remote content to the local side: stage, make durable, put in place, look at
 //! what came out.
+//!
+//! In: a transfer with its preconditions. Out: what both sides hold then. Invariant: a
+//! version that nobody expected is kept beside the new one. CRASH: a slot, with a copy
+//! of the remote or with the version that came out; `recover` knows which.
 
 use super::{Sides, is_expected, keep};
 use crate::ports::{PortError, PortResult, Staged};

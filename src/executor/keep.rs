@@ -1,4 +1,8 @@
 //! Where versions go that had to make way.
+//!
+//! In: a slot's content and where it should go. Out: where it went. Invariant: it ends
+//! at the wanted path, beside it or in the trash, and nothing is replaced there.
+//! Deliberately absent: deleting. CRASH: the slot, or its content at its new place.
 
 use super::Sides;
 use crate::ports::{PortError, PortResult, Slot};

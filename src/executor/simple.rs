@@ -1,4 +1,8 @@
 //! Operations that move no content: directories, renames, removals, hashes.
+//!
+//! In: an action with its precondition. Out: what was seen, durable. Invariant: a file
+//! is removed by taking it out, looking at it, and only then letting it go. CRASH: a
+//! slot with the file that was taken out; `recover` puts it away.
 
 use super::{Sides, is_expected, keep};
 use crate::ports::{PortError, PortResult};

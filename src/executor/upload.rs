@@ -1,4 +1,8 @@
 //! Local content to the remote side: the remote writes it whole or not at all.
+//!
+//! In: a transfer with its preconditions. Out: what both sides hold then. Invariant: a
+//! remote version that must be kept is in the local trash, durably, before it is
+//! replaced. CRASH: what the remote's adapter says, and a copy too many in a slot.
 
 use super::{Sides, keep};
 use crate::ports::{PortResult, PutRequest};

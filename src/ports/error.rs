@@ -1,4 +1,8 @@
 //! The one error of all ports: it answers what the caller may do next.
+//!
+//! In: operating system errors, servers' answers. Out: a class, a message, perhaps a
+//! time to wait. Invariant: messages hold no credentials and no content. Deliberately
+//! absent: retrying, which the core plans.
 
 use futures::future::LocalBoxFuture;
 use journal_format::event::FailureClass;

@@ -1,4 +1,8 @@
 //! The local side: a folder with a staging area and a trash.
+//!
+//! In: paths, expectations, slots. Out: what was seen. Invariant: each change names
+//! what it expects and replaces nothing unseen; watched by the conformance suite.
+//! Deliberately absent: which version wins. CRASH: slots, told by `leftovers`.
 
 use super::{HintStream, PortResult, RootState, ScanRequest, ScanStream, Source, Task};
 use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq, Timestamp};

@@ -1,4 +1,9 @@
 //! The remote side: a server, or another folder.
+//!
+//! In: paths, expectations, content. Out: what was seen. Invariant: a write is whole
+//! or not at all, and what it replaces is what was expected. Deliberately absent: a
+//! trash and slots, which are local. A new kind of remote is an adapter and a line in
+//! the conformance suite, not a new trait.
 
 use super::{HintStream, PortResult, RootState, ScanRequest, ScanStream, Source, Task};
 use journal_format::event::{Expected, Kept};

@@ -1,4 +1,8 @@
 //! How a side is observed: roots, listings, hints.
+//!
+//! In: places to look at. Out: what stands there, or that nothing can be said.
+//! Invariant: absence follows only from a listing that says which names it covers and
+//! from a stream that ends without an error. Deliberately absent: order of entries.
 
 use super::PortResult;
 use futures::stream::LocalBoxStream;

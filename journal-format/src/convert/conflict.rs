@@ -1,4 +1,8 @@
-//! Conflicts to and from the wire.
+//! Conflict events to and from the wire.
+//!
+//! In: an event or its wire struct. Out: the other one. Invariant: what was written
+//! reads back equal; watched by the round trips in `tests`. Deliberately absent:
+//! bytes (`codec`). A new conflict event is an arm and a `TryFrom` here.
 
 use super::{path, put, text};
 use crate::error::{EncodeError, ValueError};

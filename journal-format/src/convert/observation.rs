@@ -1,4 +1,9 @@
-//! Observations to and from the wire.
+//! Observation events to and from the wire.
+//!
+//! In: an event or its wire struct. Out: the other one, or which value breaks the
+//! rules of its type. Invariant: a path from a journal is parsed before anybody sees
+//! it; watched by the damaged vectors. Deliberately absent: bytes (`codec`). A new
+//! observation is an arm and a `TryFrom` here.
 
 use super::{path, put};
 use crate::error::{EncodeError, ValueError};

@@ -1,4 +1,9 @@
 //! Operations to and from the wire.
+//!
+//! In: an event or its wire struct. Out: the other one, or which value breaks the
+//! rules of its type. Invariant: what was written reads back equal; watched by the
+//! round trips in `tests`. Deliberately absent: bytes (`codec`). A new action is an
+//! arm in both directions.
 
 use super::{path, put, text};
 use crate::error::{EncodeError, ValueError};

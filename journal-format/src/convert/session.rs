@@ -1,4 +1,9 @@
 //! Session events to and from the wire.
+//!
+//! In: an event or its wire struct. Out: the other one, or which value breaks the
+//! rules of its type. Invariant: texts are bounded on the way out as well, so that
+//! what was written can be read; watched by the round trips in `tests`. A new session
+//! event is an arm and a `TryFrom` here.
 
 use super::{put, text};
 use crate::error::{EncodeError, ValueError};

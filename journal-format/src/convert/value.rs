@@ -1,4 +1,8 @@
 //! Values inside events, to and from the wire.
+//!
+//! In: a value or its wire form. Out: the other one, or which rule it breaks.
+//! Invariant: every variant has its counterpart, which the compiler checks, since no
+//! match here has a catch-all. A new enum without fields is a line in `mirror!`.
 
 use crate::error::ValueError;
 use crate::event::{Case, FailureClass, HaltReason, Keep, UnknownReason};

@@ -1,4 +1,8 @@
 //! Events about versions that exclude one another.
+//!
+//! In: nothing. Out: types. Invariant: a conflict is named by the sequence number of
+//! its raising event, never by a path, which may change. Deliberately absent: what a
+//! resolution leads to (`sync-core: plan`).
 
 use super::Case;
 use crate::value::{RelPath, Seq};

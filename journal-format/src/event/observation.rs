@@ -1,4 +1,8 @@
-//! Events about what a side holds. Both sides have the same ones.
+//! Events about what a side holds. Both sides have the same ones, told apart by `side`.
+//!
+//! In: nothing. Out: types. Invariant: only `Gone` says that something is absent, and
+//! it names the epoch that proves it. Deliberately absent: why a side looked. A new
+//! one is a variant, a wire struct and a tag.
 
 use crate::value::{Digest, Entry, Fingerprint, RelPath, Side};
 use serde::{Deserialize, Serialize};

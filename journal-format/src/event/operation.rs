@@ -1,4 +1,9 @@
 //! Events about what we do. An operation's id is the sequence number of its start.
+//!
+//! In: nothing. Out: types. Invariant: an action holds all that the executor needs,
+//! with what must be there right before, so that it runs without the state that
+//! planned it. Deliberately absent: how it is done (`executor`). A new action is a
+//! variant of `Action`; the compiler asks for the rest.
 
 use crate::value::{Digest, Entry, Fingerprint, RelPath, Seq, Side, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,8 @@
 //! Events about the job, its process and its brakes.
+//!
+//! In: nothing. Out: types. Invariant: what steers planning or the fold (policy,
+//! rules and fold version, seed) is in the journal, so that a replay elsewhere gives
+//! the same state. Deliberately absent: credentials, addresses.
 
 use crate::value::{DigestKind, Policy, Seq, Side};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,8 @@
-//! Content hashes.
+//! Content hashes, with the function that made them.
+//!
+//! In: the bytes of a hash. Out: a value to compare and to print. Invariant: digests
+//! of different functions are never equal. Deliberately absent: hashing, which
+//! belongs to whoever reads the content.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,4 +1,8 @@
-//! What one side says about one path.
+//! What tells one version of a file from another without reading it.
+//!
+//! In: what a side reports. Out: parsed values. Invariant: a fingerprint holds what
+//! content changes change and nothing else (no change time, no permissions). A side
+//! that knows a version by other means puts it into `version`.
 
 use super::{Digest, VERSION_BYTES_MAX};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,8 @@
 //! Paths relative to a root.
+//!
+//! In: text from disks, servers and journals. Out: a path, or the rule it breaks.
+//! Invariant: no value of this type leads out of its root. Deliberately absent:
+//! normalisation and case, which belong to comparing (`sync-core: tree/names.rs`).
 
 use super::{NAME_BYTES_MAX, PATH_BYTES_MAX};
 use serde::{Deserialize, Serialize};

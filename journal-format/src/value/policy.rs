@@ -1,4 +1,8 @@
 //! The choices of a user that steer planning.
+//!
+//! In: nothing. Out: plain values that `RootConfigured` and `PolicyChanged` carry.
+//! Invariant: a choice that planning reads is here, or a replay would plan otherwise.
+//! A new choice is a field, and thereby a new version of both events.
 
 use serde::{Deserialize, Serialize};
 

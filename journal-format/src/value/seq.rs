@@ -1,4 +1,7 @@
 //! Positions in the journal and points in time.
+//!
+//! In: numbers. Out: values that cannot be mixed up. Invariant: sequence numbers
+//! order events, times never do. Deliberately absent: a clock.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,4 +1,8 @@
 //! What a reader must refuse.
+//!
+//! In: one good record. Out: copies of it, each with one thing wrong, named after
+//! that. Invariant: each breaks one rule of `FORMAT.md`, and its name says which; the error
+//! is pinned beside it. A new rule is a line in the list it belongs to.
 
 use crate::codec;
 use crate::event::{Event, Record, SessionEvent};

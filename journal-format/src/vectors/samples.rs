@@ -1,4 +1,8 @@
 //! One smallest and one largest record an event, and one an action.
+//!
+//! In: nothing. Out: named records. Invariant: the largest set every option and use
+//! wide numbers, so that no field hides behind a default. A new event
+//! gets a value in `*_min` and in `*_max` of its family.
 
 use crate::event::{
     Action, Case, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep, Kept,

@@ -1,4 +1,8 @@
 //! What stands at a name, without opening it.
+//!
+//! In: an open directory and a name. Out: kind and fingerprint, or why it is not
+//! synced. Invariant: links are not followed, nothing is opened or mounted, and the
+//! time of the last status change is no part of a fingerprint.
 
 use crate::ports::Seen;
 use journal_format::event::UnknownReason;

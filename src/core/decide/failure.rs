@@ -1,4 +1,9 @@
 //! What a failed operation means for the next try.
+//!
+//! In: a class of failure and how often it happened. Out: `Failed` with the time of
+//! the next try. Invariant: waits grow, are bounded, and come from the journaled seed,
+//! so that many clients spread and a replay waits alike. Deliberately absent: the
+//! retry itself (`plan/steps.rs` reads the time). A new class gets its waits here.
 
 use super::Ledger;
 use crate::limits;

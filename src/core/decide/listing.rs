@@ -1,4 +1,9 @@
 //! Compares a directory's listing with what is known of it.
+//!
+//! In: a listing, whole or of some names. Out: observations of what changed in place;
+//! what is new or missing goes to the round, which judges at its end. Invariant: a
+//! name that was not looked at is never missed. Deliberately absent: moves (`moves`),
+//! verdicts of absence (`round`).
 
 use super::{Busy, Ledger, Round};
 use crate::input::Sight;

@@ -1,4 +1,8 @@
 //! Is this the root we know?
+//!
+//! In: what was found at a root's path. Out: a verdict, and events when a root is
+//! first identified, gone, replaced or back. Invariant: a scan proves something only
+//! between two verdicts `Known`. Deliberately absent: deletions (`plan/safety.rs`).
 
 use super::Ledger;
 use crate::input::{RootFinding, RootVerdict};

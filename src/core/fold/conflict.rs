@@ -1,4 +1,8 @@
 //! Conflict events: raised, resolved by a person, settled.
+//!
+//! In: state, event. Out: the conflicts that stand. Invariant: a conflict belongs to a
+//! node, so it follows its file when that moves. Deliberately absent: what follows
+//! from a resolution (`plan/merge.rs` reads it as policy for that node).
 
 use crate::state::{Conflict, State};
 use journal_format::event::ConflictEvent;

@@ -1,4 +1,8 @@
 //! Session events: who the pair is, halts and their release.
+//!
+//! In: state, event. Out: root, policy, halt and what a person approved. Invariant:
+//! an approval releases the plan that was held back and no other; its digest is
+//! compared. Deliberately absent: raising a halt (`plan/safety.rs`, `decide/root.rs`).
 
 use crate::plan;
 use crate::state::{Halt, Root, State};

@@ -1,6 +1,6 @@
 //! Documents that must not drift from the tree.
 //!
-//! In: ARCHITECTURE.md, FORMAT.md, CHANGELOG.md and the tree. Out: findings where
+//! In: README.md, ARCHITECTURE.md, FORMAT.md, CHANGELOG.md and the tree. Out: findings where
 //! they name what is not there or miss what is. Invariant: only what can be decided
 //! by looking is checked; whether a sentence is true is for review.
 
@@ -14,6 +14,8 @@ const MAP_LINES_MAX: usize = 300;
 const SPECIFICATION: &str = "journal-format/FORMAT.md";
 const REGISTRY: &str = "journal-format/src/tag.rs";
 const CHANGES: &str = "CHANGELOG.md";
+const FRONT: &str = "README.md";
+const FLAGS: &str = "src/cli/args.rs";
 /// Endings by which a lone name in backticks is taken for a file.
 const ENDINGS: [&str; 8] = [
     ".rs", ".md", ".toml", ".py", ".json", ".bin", ".sh", ".lock",
@@ -201,6 +203,42 @@ pub(super) fn changelog_has_its_sections(tree: &Tree) -> Vec<Finding> {
             Finding::new(CHANGES, 1, "changelog", instead)
         })
         .collect()
+}
+
+/// The tables of the front page name flags that the program has.
+pub(super) fn readme_names_real_flags(tree: &Tree) -> Vec<Finding> {
+    let Some(front) = tree.get(FRONT) else {
+        return Vec::new();
+    };
+    let known: BTreeSet<&str> = tree
+        .rust()
+        .filter(|(file, _)| file.path == FLAGS)
+        .flat_map(|(_, code)| words(code.text()))
+        .map(|(_, word)| word)
+        .collect();
+    let rows = spans(front)
+        .into_iter()
+        .filter(|(line, _)| is_row(front, *line));
+    rows.flat_map(|(line, span)| long_flags(span).map(move |flag| (line, flag)))
+        .filter(|(_, flag)| !known.contains(flag.replace('-', "_").as_str()))
+        .map(|(line, flag)| {
+            let instead = format!("{FLAGS} has no `--{flag}`: name what is there");
+            Finding::new(FRONT, line, "readme", instead)
+        })
+        .collect()
+}
+
+fn is_row(file: &File, line: usize) -> bool {
+    let text = file.text.lines().nth(line - 1).unwrap_or_default();
+    text.starts_with('|')
+}
+
+/// The names of flags with two dashes.
+fn long_flags(span: &str) -> impl Iterator<Item = &str> {
+    let inside = |c: char| c.is_ascii_lowercase() || c == '-';
+    span.split(move |c| !inside(c))
+        .filter_map(|word| word.strip_prefix("--"))
+        .filter(|name| !name.is_empty())
 }
 
 fn is_section(line: &str, name: &str) -> bool {

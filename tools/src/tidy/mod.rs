@@ -66,7 +66,7 @@ impl fmt::Display for Finding {
 
 type Rule = fn(&Tree) -> Vec<Finding>;
 
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 16] = [
     imports::rooms_keep_to_their_row,
     imports::rooms_name_nothing_forbidden,
     shape::files_are_short,
@@ -79,6 +79,7 @@ const RULES: [Rule; 15] = [
     documents::architecture_is_true,
     documents::format_names_every_tag,
     documents::changelog_has_its_sections,
+    documents::readme_names_real_flags,
     settings::frozen_files_are_unchanged,
     settings::settings_agree,
     settings::no_machine_paths,

@@ -358,6 +358,8 @@ pub(super) const ROOMS: &[Room] = &[
             "blake3",
             "futures",
             "proptest",
+            // Whether two spellings are one name is judged apart from the core.
+            "unicode_normalization",
         ],
         &[NO_CLOCK, NO_THREADS, NO_SOCKET, NO_OPENING, NO_RUNTIME],
     ),

@@ -352,6 +352,20 @@ fn the_changelog_has_safety_and_format() {
 }
 
 #[test]
+fn the_readme_names_flags_that_exist() {
+    let flags = (
+        "src/cli/args.rs",
+        "struct Args { once: bool, state_dir: Dir } // no lost",
+    );
+    let readme = "`--elsewhere`\n| `-d`, `--state-dir DIR` | `--once` |\n| `--lost` |\n";
+    let found = places(
+        documents::readme_names_real_flags,
+        &[("README.md", readme), flags],
+    );
+    assert_eq!(found, ["README.md:3"]);
+}
+
+#[test]
 fn released_wire_files_never_change() {
     let rule = settings::frozen_files_are_unchanged;
     let digest = blake3::hash(b"v1").to_hex();

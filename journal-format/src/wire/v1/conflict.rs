@@ -1,4 +1,4 @@
-//! Tags 301 to 303.
+//! Tags 301 to 303, version 1: conflict events as bytes.
 
 use super::Case;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,8 @@
-//! Tags 101 to 105.
+//! Tags 101 to 105, version 1: observations as bytes.
+//!
+//! In: nothing. Out: structs for serde. Invariant: fields and variants keep their
+//! order, which is the format; watched by the golden vectors and, once released, by
+//! `wire/FROZEN`. A changed field is a struct in the next generation.
 
 use super::{Digest, Entry, Fingerprint, Side};
 use serde::{Deserialize, Serialize};

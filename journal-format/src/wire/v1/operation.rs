@@ -1,4 +1,8 @@
-//! Tags 201 to 204.
+//! Tags 201 to 204, version 1: operations as bytes.
+//!
+//! In: nothing. Out: structs for serde. Invariant: fields and variants keep their
+//! order, which is the format; watched by the golden vectors and, once released, by
+//! `wire/FROZEN`. A changed field is a struct in the next generation.
 
 use super::{Case, Entry, Fingerprint, Side};
 use serde::{Deserialize, Serialize};

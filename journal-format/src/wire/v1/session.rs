@@ -1,4 +1,8 @@
-//! Tags 1 to 10.
+//! Tags 1 to 10, version 1: session events as bytes.
+//!
+//! In: nothing. Out: structs for serde. Invariant: fields and variants keep their
+//! order, which is the format; watched by the golden vectors and, once released, by
+//! `wire/FROZEN`. A changed field is a struct in the next generation.
 
 use super::{DigestKind, Policy, Side};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,8 @@
-//! Values inside events.
+//! Values inside events of version 1, as bytes.
+//!
+//! In: nothing. Out: structs for serde. Invariant: variants keep their number, since
+//! bincode writes nothing else; watched by the test that pins every one. A changed
+//! value is a new version of every event that holds it.
 
 use serde::{Deserialize, Serialize};
 

@@ -190,9 +190,14 @@ impl State {
 
     fn user_wrote(&mut self, side: Side, id: NodeId) {
         let node = self.disks[side as usize].live.nodes.get(&id);
-        let content = node.and_then(super::disk::Node::content).map(<[u8]>::to_owned);
+        let content = node
+            .and_then(super::disk::Node::content)
+            .map(<[u8]>::to_owned);
         if let Some(content) = content {
-            self.note(format!("     wrote {:?}", String::from_utf8_lossy(&content)));
+            self.note(format!(
+                "     wrote {:?}",
+                String::from_utf8_lossy(&content)
+            ));
             self.ledger.wrote(side, &content);
         }
     }
