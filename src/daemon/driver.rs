@@ -5,6 +5,7 @@
 //! `Happening`. CRASH: dropping the loop at any await leaves the journal at a whole
 //! batch, the sides at whole effects, and slots that the next start puts away.
 
+mod ending;
 mod sides;
 
 use super::{Job, Ports, Report, RunError, Tally, load};
@@ -57,6 +58,8 @@ pub enum Control {
 enum Happening<'a> {
     Appended(PortResult<()>, Vec<Record>),
     Ended(Seq, PortResult<Outcome>),
+    /// The slot of a failed operation is empty, or could not be emptied.
+    Emptied(Seq, PortError, PortResult<()>),
     RootBefore(Side, WantedScan, PortResult<RootState>),
     Claimed(Side, WantedScan, PortResult<()>),
     Scanned(
@@ -302,6 +305,7 @@ impl<'a> Driver<'a> {
         match happening {
             Happening::Appended(result, records) => self.appended(result, &records)?,
             Happening::Ended(id, result) => self.ended(id, result),
+            Happening::Emptied(id, error, result) => self.emptied(id, error, result)?,
             Happening::RootBefore(side, wanted, state) => self.root_before(side, wanted, state)?,
             Happening::Claimed(side, wanted, result) => {
                 result.map_err(|error| RunError::Side { side, error })?;
@@ -343,33 +347,6 @@ impl<'a> Driver<'a> {
         self.tally.count(records);
         self.ports.observer.appended(records);
         Ok(())
-    }
-
-    fn ended(&mut self, id: Seq, result: PortResult<Outcome>) {
-        self.running -= 1;
-        let input = match result {
-            Ok(outcome) => Input::Succeeded {
-                operation: id,
-                outcome,
-            },
-            Err(PortError {
-                class,
-                message,
-                retry_after_ms,
-            }) => {
-                tracing::info!(op = id.0, ?class, "{message}");
-                Input::Failed {
-                    operation: id,
-                    class,
-                    detail: message,
-                    retry_after_ms,
-                }
-            }
-        };
-        self.engine.handle(input, self.now());
-        self.tally
-            .fill(&mut self.progress, self.engine.outstanding());
-        self.ports.observer.progress(&self.progress);
     }
 
     fn await_order(&mut self, mut orders: LocalBoxStream<'a, Control>) {

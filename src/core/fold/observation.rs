@@ -258,6 +258,7 @@ pub(super) fn relocate(
     if parent == node || tree.ancestors(side, parent).any(|id| id == node) {
         return;
     }
+    part(tree, side, node);
     let standing = tree.child(side, parent, name);
     let facet = *tree.facet(node, side);
     let mut facts = entry.map_or(facet.facts, |entry| tree.facts(entry));
@@ -282,6 +283,23 @@ pub(super) fn relocate(
         gone(tree, side, standing);
     }
     unite(state, side, node);
+}
+
+/// What cannot be synced and stands, on the other side, at the place that a node
+/// leaves has nothing to do with it any more: it becomes a node of its own.
+fn part(tree: &mut Tree, side: Side, node: NodeId) {
+    use journal_format::event::UnknownReason::{UnsupportedKind, UnsupportedSymlink};
+    let other = side.other();
+    let facet = *tree.facet(node, other);
+    let is_another = matches!(
+        facet.presence,
+        Presence::Unknown(UnsupportedKind | UnsupportedSymlink)
+    );
+    if is_another {
+        let left = tree.create(Kind::File);
+        tree.set_facet(node, other, Facet::ABSENT);
+        tree.set_facet(left, other, facet);
+    }
 }
 
 /// Makes one node of two when the moved one is gone on the other side and the
