@@ -7,6 +7,7 @@
 
 mod bench;
 mod sim;
+mod state;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -27,6 +28,8 @@ enum Command {
     Bench(bench::Args),
     /// Runs the program in simulated worlds.
     Sim(sim::Args),
+    /// Measures the engine's state for many files.
+    State(state::Args),
 }
 
 fn main() -> ExitCode {
@@ -34,5 +37,6 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::State(args) => state::run(&args),
     }
 }

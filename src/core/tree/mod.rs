@@ -10,6 +10,7 @@ mod check;
 mod names;
 mod node;
 mod paths;
+mod restore;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub use names::NameId;
 pub(crate) use names::{Names, canonical, key};
 pub(crate) use node::{Baseline, BaselineState};
 pub use node::{Facet, Facts, Location, Node, NodeId, Presence};
+pub(crate) use restore::Restoring;
 
 use journal_format::event::UnknownReason;
 use journal_format::value::{Entry, Fingerprint, Identity, Kind, RemoteVersion, Side};
@@ -45,8 +47,6 @@ pub struct Tree {
     counts: Counts,
     fold_case: bool,
     memo: [Option<(String, NodeId)>; 2],
-    /// Set while a checkpoint is read: nodes come before what keeps them.
-    is_rebuilding: bool,
 }
 
 /// How many entries there are, the roots left out.
@@ -101,7 +101,6 @@ impl Default for Tree {
             counts: Counts::default(),
             fold_case: false,
             memo: [None, None],
-            is_rebuilding: false,
         }
     }
 }
@@ -295,23 +294,9 @@ impl Tree {
         self.next_uid
     }
 
-    pub(crate) fn add_version(&mut self, text: &str) -> NameId {
-        self.names.add(text)
-    }
-
-    /// Creates a node as it was; see [`Tree::create`].
-    pub(crate) fn create_again(&mut self, uid: u64, kind: Kind) -> NodeId {
-        self.is_rebuilding = true;
-        self.next_uid = uid;
-        self.create(kind)
-    }
-
-    /// Ends a rebuild.
-    pub(crate) fn resume_at(&mut self, next_uid: u64) {
-        self.is_rebuilding = false;
-        self.next_uid = next_uid;
-        self.touched.clear();
-        self.dropped.clear();
+    /// Returns a number above each node's [`NodeId::index`].
+    pub(crate) fn places_max(&self) -> usize {
+        self.nodes.len()
     }
 
     /// Creates a node without facets; `change` must give it one.
@@ -517,7 +502,7 @@ impl Tree {
         while let Some(id) = next.take() {
             let node = self.node(id);
             let gone = node.facets.iter().all(Facet::is_absent);
-            if self.is_rebuilding || id == NodeId::ROOT || !gone || self.has_index_entries(id) {
+            if id == NodeId::ROOT || !gone || self.has_index_entries(id) {
                 return;
             }
             let places = self.places(id);

@@ -16,6 +16,11 @@ impl NodeId {
     /// The root directory of the pair.
     pub const ROOT: Self = Self(0);
     pub(crate) const NONE: Self = Self(u32::MAX);
+
+    /// Returns the place in memory.
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// Where a facet is: its directory and its name there.
