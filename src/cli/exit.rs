@@ -6,8 +6,9 @@
 //! A new error gets its code in a `From` here.
 
 use crate::adapters::store::OpenError;
-use crate::daemon::{Report, RunError};
+use crate::daemon::RunError;
 use std::process::ExitCode;
+use sync_core::engine::Standing;
 
 /// How the program ends (section 2 of the contract).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +42,7 @@ impl From<Exit> for ExitCode {
 
 impl Exit {
     /// What a finished run amounts to.
-    pub(super) fn of(report: &Report) -> Self {
-        let standing = &report.standing;
+    pub(super) const fn of(standing: &Standing) -> Self {
         if standing.halt.is_some() {
             Self::Halted
         } else if standing.problems > 0 {
@@ -70,6 +70,24 @@ impl Exit {
     }
 }
 
+/// What several jobs amount to: what nobody expected, then what one of them could
+/// not even begin with, then what is left to do.
+pub(super) fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
+    let order = [
+        Exit::Internal,
+        Exit::JournalDamaged,
+        Exit::InUse,
+        Exit::Usage,
+        Exit::Unreachable,
+        Exit::Halted,
+        Exit::ItemsFailed,
+        Exit::ConflictsWait,
+        Exit::InSync,
+    ];
+    let rank = |exit: &Exit| order.iter().position(|other| other == exit);
+    exits.into_iter().min_by_key(rank).unwrap_or(Exit::InSync)
+}
+
 impl Failure {
     pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
@@ -87,6 +105,12 @@ impl Failure {
         }
     }
 
+    /// Names the job among several.
+    pub(super) fn of(mut self, label: &str) -> Self {
+        self.message = format!("{label}: {}", self.message);
+        self
+    }
+
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -99,7 +123,7 @@ impl From<RunError> for Failure {
             RunError::RootNeverSeen { .. } => Exit::Usage,
             RunError::Side { .. } => Exit::Unreachable,
             RunError::Append(_) => Exit::Internal,
-            RunError::Read(_) => Exit::JournalDamaged,
+            RunError::Read(_) | RunError::HistoryLost { .. } => Exit::JournalDamaged,
         };
         let failure = Self::new(exit, error.to_string());
         match error {
@@ -107,6 +131,8 @@ impl From<RunError> for Failure {
             RunError::Append(_) => {
                 failure.hint("free some space or mend the disk; the next start resumes by itself")
             }
+            RunError::HistoryLost { .. } => failure
+                .hint("run the job once: it looks at both sides again and deletes nothing unasked"),
             RunError::Side { .. } | RunError::Read(_) => failure,
         }
     }
@@ -132,5 +158,18 @@ impl From<OpenError> for Failure {
             _ => error.to_string(),
         };
         Self::new(exit, message).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_of_several_jobs_counts() {
+        use Exit::{Halted, InSync, InUse, ItemsFailed, Usage};
+        assert_eq!(worst([]), InSync);
+        assert_eq!(worst([InSync, ItemsFailed, Halted]), Halted);
+        assert_eq!(worst([Usage, InUse, Halted]), InUse);
     }
 }
