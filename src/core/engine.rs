@@ -7,12 +7,14 @@
 //! durable. Deliberately absent: IO. A crash drops the engine; `Engine::restore` and
 //! a replay of the journal bring it back.
 
-use crate::decide::{Busy, Ledger, Round, Session, failed, found_root};
+mod intake;
+mod report;
+
+use crate::decide::{Busy, Ledger, Round, Session, failed};
 use crate::fold::fold;
-use crate::input::{Found, Input};
 use crate::plan::{self, Plan, Waiting};
 use crate::schedule::{self, Schedule};
-use crate::state::{Halt, State};
+use crate::state::State;
 use crate::tree::index;
 use journal_format::event::{
     Case, ConflictEvent, Event, Operation, OperationEvent, Record, SessionEvent,
@@ -21,6 +23,7 @@ use journal_format::value::{DigestKind, Policy, RelPath, Seq, Side, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::input::RootVerdict;
+pub use report::{Remark, Standing};
 
 /// One job's engine.
 #[derive(Debug, Default)]
@@ -70,32 +73,6 @@ pub struct Identity {
     pub fold_case: bool,
     /// What the user chose.
     pub policy: Policy,
-}
-
-/// How things stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Standing {
-    /// Nodes that differ and will be worked on.
-    pub pending: u64,
-    /// Conflicts that wait for a person.
-    pub conflicts: u64,
-    /// Nodes that cannot be synced for now.
-    pub problems: u64,
-    /// Nodes in which a one-way target differs on purpose.
-    pub divergences: u64,
-    /// The halt in force.
-    pub halt: Option<Halt>,
-}
-
-/// Something that a person should know of one node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remark {
-    /// Where.
-    pub path: RelPath,
-    /// The rule that holds it.
-    pub case: Case,
-    /// What is the matter.
-    pub detail: String,
 }
 
 impl Engine {
@@ -187,178 +164,6 @@ impl Engine {
     #[must_use]
     pub fn state(&self) -> &State {
         &self.ledger.state
-    }
-
-    /// Judges what was found where a root should be.
-    pub fn root_found(
-        &mut self,
-        side: Side,
-        finding: &crate::input::RootFinding,
-        now: Timestamp,
-    ) -> RootVerdict {
-        self.ledger.now = now;
-        let verdict = found_root(&mut self.ledger, side, finding);
-        if verdict == RootVerdict::Halted {
-            self.schedule.clear();
-        }
-        self.stale = true;
-        verdict
-    }
-
-    /// Takes an input.
-    pub fn handle(&mut self, input: Input, now: Timestamp) {
-        self.ledger.now = now;
-        match input {
-            Input::Root { side, finding } => {
-                self.root_found(side, &finding, now);
-            }
-            Input::ScanStarted { side, whole } => {
-                self.epoch += 1;
-                self.rounds[index(side)] = Some(Round::new(&self.ledger, side, self.epoch, whole));
-            }
-            Input::Scanned { side, found } => self.scanned(side, found),
-            Input::ScanFinished { side, complete } => self.scan_finished(side, complete),
-            Input::Hint {
-                side,
-                path,
-                subtree,
-            } => self.hint(side, path, subtree),
-            Input::Succeeded { operation, outcome } => {
-                let event = OperationEvent::Succeeded { operation, outcome };
-                self.ended(operation, true, |ledger| {
-                    ledger.emit(Event::Operation(event));
-                });
-            }
-            Input::Failed {
-                operation,
-                class,
-                detail,
-                retry_after_ms,
-            } => {
-                self.look_again_after(operation);
-                self.ended(operation, false, |ledger| {
-                    failed(ledger, operation, class, &detail, retry_after_ms);
-                });
-            }
-            Input::Tick => self.stale = true,
-            Input::Approve { by } => self.approve(by),
-            Input::Resolve { path, keep, by } => self.resolve(&path, keep, by),
-            Input::Configure { policy } => {
-                if self.ledger.state.policy() != policy {
-                    self.ledger
-                        .emit(Event::Session(SessionEvent::PolicyChanged { policy }));
-                    self.schedule.clear();
-                    self.stale = true;
-                }
-            }
-            Input::HistoryLost { expected } => {
-                let found = self.ledger.state.seq;
-                let lost = SessionEvent::HistoryLost { expected, found };
-                self.ledger.emit(Event::Session(lost));
-            }
-            Input::Stopping => self.stopping(),
-        }
-        self.absorb_changes();
-    }
-
-    fn scanned(&mut self, side: Side, found: Found) {
-        if let Some(round) = &mut self.rounds[index(side)] {
-            round.accept(&mut self.ledger, &self.busy, found);
-        }
-    }
-
-    fn scan_finished(&mut self, side: Side, complete: bool) {
-        let Some(round) = self.rounds[index(side)].take() else {
-            return;
-        };
-        let whole = round.is_whole();
-        let again = round.finish(&mut self.ledger, &self.busy, complete);
-        let wanted = &mut self.wanted[index(side)];
-        wanted
-            .paths
-            .extend(again.into_iter().map(|path| (path, true)));
-        if !complete {
-            wanted.everything = true;
-        } else if whole {
-            self.scanned[index(side)] = true;
-        }
-        self.prune_busy();
-        self.stale = true;
-    }
-
-    fn hint(&mut self, side: Side, path: Option<RelPath>, subtree: bool) {
-        let wanted = &mut self.wanted[index(side)];
-        match path {
-            Some(path) if wanted.paths.len() < HINTS_MAX => {
-                *wanted.paths.entry(path).or_default() |= subtree;
-            }
-            _ => {
-                wanted.everything = true;
-                wanted.paths.clear();
-            }
-        }
-    }
-
-    fn ended(&mut self, id: Seq, success: bool, append: impl FnOnce(&mut Ledger)) {
-        let Some(open) = self.ledger.state.open.get(&id) else {
-            return;
-        };
-        let operation = open.operation.clone();
-        append(&mut self.ledger);
-        self.busy.ended(&operation, self.ledger.state.seq);
-        self.prune_busy();
-        self.schedule.ended(id, success);
-        self.stale = true;
-    }
-
-    /// What a failed operation met is not what we knew.
-    fn look_again_after(&mut self, id: Seq) {
-        let Some(open) = self.ledger.state.open.get(&id) else {
-            return;
-        };
-        for (side, path) in paths_of(&open.operation) {
-            self.wanted[index(side)].paths.insert(path, true);
-        }
-    }
-
-    fn prune_busy(&mut self) {
-        self.busy
-            .prune(self.rounds.iter().flatten().map(Round::since).min());
-    }
-
-    fn approve(&mut self, by: String) {
-        if let Some(halt) = self.ledger.state.halt {
-            let approved = SessionEvent::HaltApproved { halt: halt.seq, by };
-            self.ledger.emit(Event::Session(approved));
-            self.stale = true;
-        }
-    }
-
-    fn resolve(&mut self, path: &RelPath, keep: journal_format::event::Keep, by: String) {
-        let state = &self.ledger.state;
-        let node = Side::BOTH.into_iter().find_map(|side| {
-            state
-                .tree
-                .lookup(side, path)
-                .filter(|id| state.conflicts.contains_key(id))
-        });
-        if let Some(conflict) = node.and_then(|id| state.conflicts.get(&id)) {
-            let resolved = ConflictEvent::Resolved {
-                conflict: conflict.seq,
-                keep,
-                by,
-            };
-            self.ledger.emit(Event::Conflict(resolved));
-            self.stale = true;
-        }
-    }
-
-    fn stopping(&mut self) {
-        self.schedule.clear();
-        if self.ledger.session.is_none() {
-            self.ledger
-                .emit(Event::Session(SessionEvent::SessionStopped));
-        }
     }
 
     /// Steps planned for nodes that changed are void; conflicts that are over are
@@ -628,119 +433,6 @@ impl Engine {
             && self.scanned.iter().all(|scanned| *scanned)
             && !self.stale
     }
-
-    /// Returns how many operations are planned or in flight, and their bytes.
-    #[must_use]
-    pub fn outstanding(&self) -> u64 {
-        let planned = self.schedule.left() + self.ledger.state.open.len();
-        u64::try_from(planned).unwrap_or(u64::MAX)
-    }
-
-    /// Tells how things stand.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
-        let state = &self.ledger.state;
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let problems = self.problem_nodes().len();
-        let stuck = |cases: &[Case]| {
-            count(
-                self.waiting
-                    .stuck
-                    .iter()
-                    .filter(|(_, case)| cases.contains(case))
-                    .count(),
-            )
-        };
-        let unresolved = state.conflicts.iter().filter(|(node, conflict)| {
-            conflict.resolution.is_none() && self.waiting.stuck.iter().any(|(id, _)| id == *node)
-        });
-        Standing {
-            pending: count(state.tree.dirty().len()),
-            conflicts: count(unresolved.count()),
-            problems: count(problems),
-            divergences: stuck(&[Case::V1]),
-            halt: state.halt,
-        }
-    }
-
-    fn problem_nodes(&self) -> BTreeSet<crate::tree::NodeId> {
-        let state = &self.ledger.state;
-        state
-            .tree
-            .unknown()
-            .chain(state.failures.keys().copied())
-            .collect()
-    }
-
-    /// Lists what cannot be synced for now, and why.
-    #[must_use]
-    pub fn problems(&self) -> Vec<Remark> {
-        let state = &self.ledger.state;
-        let remark = |id| {
-            let detail = state.failures.get(&id).map_or_else(
-                || crate::projection::unknown_detail(state, id),
-                |failure| failure.detail.clone(),
-            );
-            Remark {
-                path: state.tree.shown_path(id),
-                case: Case::P1,
-                detail,
-            }
-        };
-        self.problem_nodes().into_iter().map(remark).collect()
-    }
-
-    /// Lists the conflicts that wait for a person and the divergences of a one-way
-    /// target.
-    #[must_use]
-    pub fn held(&self) -> Vec<Remark> {
-        let state = &self.ledger.state;
-        let shown = [Case::C1, Case::C2, Case::C3, Case::V1];
-        self.waiting
-            .stuck
-            .iter()
-            .filter(|(id, case)| shown.contains(case) && state.tree.get(*id).is_some())
-            .map(|(id, case)| Remark {
-                path: state.tree.shown_path(*id),
-                case: *case,
-                detail: String::new(),
-            })
-            .collect()
-    }
-
-    /// Returns the operations that the next plan would begin with, without
-    /// starting anything; later ones follow from what these bring about.
-    #[must_use]
-    pub fn preview(&self, now: Timestamp) -> Vec<Operation> {
-        let state = &self.ledger.state;
-        let plan = plan::plan(state, now);
-        let steps = plan.ordered.steps.iter();
-        steps
-            .filter_map(|step| plan::operation(state, step))
-            .collect()
-    }
 }
-
-/// The paths that an operation reads or writes.
-fn paths_of(operation: &Operation) -> Vec<(Side, RelPath)> {
-    use journal_format::event::Action;
-    match &operation.action {
-        Action::Transfer {
-            from,
-            source,
-            target,
-            ..
-        } => {
-            vec![(*from, source.clone()), (from.other(), target.clone())]
-        }
-        Action::Move { side, from, to, .. } => vec![(*side, from.clone()), (*side, to.clone())],
-        Action::MakeDirectory { side, path }
-        | Action::Remove { side, path, .. }
-        | Action::Hash { side, path, .. } => vec![(*side, path.clone())],
-    }
-}
-
-/// Beyond this many hinted paths a scan of everything is cheaper.
-const HINTS_MAX: usize = 20_000;
 /// Up to this many dirty nodes are planned anew whenever something changed.
 const FEW_NODES: usize = 64;

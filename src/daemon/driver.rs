@@ -5,7 +5,9 @@
 //! `Happening`. CRASH: dropping the loop at any await leaves the journal at a whole
 //! batch, the sides at whole effects, and slots that the next start puts away.
 
-use super::{Job, Ports, Report, RunError, Tally, load, scan};
+mod sides;
+
+use super::{Job, Ports, Report, RunError, Tally, load};
 use crate::executor::{Sides, execute};
 use crate::ports::{
     Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem, ScanStream,
@@ -17,7 +19,7 @@ use journal_format::event::{Keep, Operation, Outcome, Record};
 use journal_format::value::{RelPath, Seq, Side, Timestamp};
 use std::collections::VecDeque;
 use sync_core::engine::{Engine, WantedScan};
-use sync_core::input::{Input, RootVerdict};
+use sync_core::input::Input;
 
 /// How long to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,30 +260,6 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn scan(&mut self, side: Side) {
-        let now = self.now();
-        let state = &mut self.sides_state[place(side)];
-        if state.is_scanning || now < state.next_scan {
-            return;
-        }
-        if self.mode == Mode::Continuous && now >= state.next_full_scan {
-            state.next_full_scan = now.plus_millis(FULL_SCAN_MS);
-            self.engine.want_everything(side);
-        }
-        let Some(wanted) = self.engine.next_scan(side) else {
-            return;
-        };
-        state.is_scanning = true;
-        self.check_root(side, wanted);
-    }
-
-    fn check_root(&mut self, side: Side, wanted: WantedScan) {
-        let (local, remote) = (self.ports.local, self.ports.remote);
-        self.push(async move {
-            Happening::RootBefore(side, wanted, scan::root(side, local, remote).await)
-        });
-    }
-
     fn set_timer(&mut self) {
         let engine = if self.mode == Mode::Once {
             self.engine.hopeful_deadline()
@@ -412,140 +390,6 @@ impl<'a> Driver<'a> {
         self.ports.observer.progress(&self.progress);
     }
 
-    fn root_before(
-        &mut self,
-        side: Side,
-        wanted: WantedScan,
-        state: PortResult<RootState>,
-    ) -> Result<(), RunError> {
-        let state = match state {
-            Ok(state) => state,
-            Err(error) if self.mode == Mode::Once => return Err(RunError::Side { side, error }),
-            Err(error) => {
-                tracing::warn!(%side, "{error}");
-                self.scan_later(side, ROOT_POLL_MS);
-                return Ok(());
-            }
-        };
-        match self
-            .engine
-            .root_found(side, &scan::finding(&state), self.now())
-        {
-            RootVerdict::Known => {
-                self.sides_state[place(side)].is_halted = false;
-                self.begin_scan(side, &wanted);
-            }
-            RootVerdict::Unmarked => self.claim(side, wanted),
-            RootVerdict::NeverSeen => return Err(RunError::RootNeverSeen { side }),
-            RootVerdict::Halted => {
-                self.sides_state[place(side)].is_halted = true;
-                self.scan_later(side, ROOT_POLL_MS);
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives a scan back and waits before the next try.
-    fn scan_later(&mut self, side: Side, wait_ms: i64) {
-        self.engine.want_everything(side);
-        let next = self.now().plus_millis(wait_ms);
-        let state = &mut self.sides_state[place(side)];
-        state.is_scanning = false;
-        state.next_scan = next;
-    }
-
-    fn claim(&mut self, side: Side, wanted: WantedScan) {
-        let (local, remote) = (self.ports.local, self.ports.remote);
-        let clock = self.ports.clock;
-        let marker = format!("{:016x}{:016x}", clock.random(), clock.random());
-        self.push(async move {
-            let result = match side {
-                Side::Local => local.claim_root(&marker).await,
-                Side::Remote => remote.claim_root(&marker).await,
-            };
-            Happening::Claimed(side, wanted, result)
-        });
-    }
-
-    fn begin_scan(&mut self, side: Side, wanted: &WantedScan) {
-        let input = Input::ScanStarted {
-            side,
-            whole: wanted.whole,
-        };
-        self.engine.handle(input, self.now());
-        let stream = scan::start(side, self.ports.local, self.ports.remote, wanted);
-        self.await_scan(side, wanted.whole, stream);
-    }
-
-    fn await_scan(&mut self, side: Side, whole: bool, mut stream: ScanStream<'a>) {
-        self.push(async move {
-            let batch = stream.next().await;
-            Happening::Scanned(side, whole, stream, batch)
-        });
-    }
-
-    fn scanned(
-        &mut self,
-        side: Side,
-        whole: bool,
-        stream: ScanStream<'a>,
-        batch: Option<PortResult<Vec<ScanItem>>>,
-    ) {
-        let complete = match batch {
-            Some(Ok(items)) => {
-                for item in items {
-                    if let ScanItem::Listing(listing) = &item {
-                        let count = u64::try_from(listing.entries.len()).unwrap_or(u64::MAX);
-                        self.progress.scanned += count;
-                    }
-                    let found = scan::found(item);
-                    self.engine
-                        .handle(Input::Scanned { side, found }, self.now());
-                }
-                self.ports.observer.progress(&self.progress);
-                return self.await_scan(side, whole, stream);
-            }
-            Some(Err(error)) => {
-                tracing::warn!(%side, "a scan did not end: {error}");
-                false
-            }
-            None => true,
-        };
-        drop(stream);
-        let (local, remote) = (self.ports.local, self.ports.remote);
-        self.push(async move {
-            Happening::RootAfter(side, complete, scan::root(side, local, remote).await)
-        });
-    }
-
-    /// A scan proves something only if the root is still the one it began with.
-    fn root_after(&mut self, side: Side, complete: bool, state: &PortResult<RootState>) {
-        let now = self.now();
-        let verdict = state
-            .as_ref()
-            .map(|state| self.engine.root_found(side, &scan::finding(state), now));
-        let is_right = verdict == Ok(RootVerdict::Known);
-        let complete = complete && is_right;
-        self.engine
-            .handle(Input::ScanFinished { side, complete }, now);
-        let wait = if complete {
-            SCAN_PAUSE_MS
-        } else {
-            SCAN_RETRY_MS
-        };
-        let state = &mut self.sides_state[place(side)];
-        state.is_scanning = false;
-        state.is_halted = verdict == Ok(RootVerdict::Halted);
-        state.next_scan = now.plus_millis(if self.mode == Mode::Once && complete {
-            0
-        } else {
-            wait
-        });
-        if !state.is_watched && complete {
-            state.next_full_scan = now.plus_millis(self.poll_interval_ms);
-        }
-    }
-
     /// Once a run and once a day.
     fn expire_trash(&mut self) {
         let now = self.now();
@@ -559,84 +403,6 @@ impl<'a> Driver<'a> {
         self.push(async move {
             Happening::TrashExpired(local.expire_trash(before, TRASH_BYTES_MAX).await)
         });
-    }
-
-    fn poll_roots(&mut self, now: Timestamp) {
-        if self.mode == Mode::Once || self.is_stopping || now < self.next_poll {
-            return;
-        }
-        self.next_poll = now.plus_millis(ROOT_POLL_MS);
-        let (local, remote) = (self.ports.local, self.ports.remote);
-        for side in Side::BOTH {
-            self.push(
-                async move { Happening::RootPolled(side, scan::root(side, local, remote).await) },
-            );
-        }
-    }
-
-    fn root_polled(&mut self, side: Side, state: &PortResult<RootState>) {
-        let Ok(state) = state else { return };
-        let was_halted = self.sides_state[place(side)].is_halted;
-        if self.engine.state().markers[place(side)].is_none() {
-            return;
-        }
-        let verdict = self
-            .engine
-            .root_found(side, &scan::finding(state), self.now());
-        let is_halted = verdict == RootVerdict::Halted;
-        self.sides_state[place(side)].is_halted = is_halted;
-        if was_halted && !is_halted {
-            self.sides_state[place(side)].next_scan = self.now();
-            self.engine.want_everything(side);
-        }
-    }
-
-    fn watch(&mut self) {
-        if self.mode == Mode::Once {
-            return;
-        }
-        self.await_hints(Side::Local, self.ports.local.watch());
-        if self.ports.remote.capabilities().watch {
-            self.await_hints(Side::Remote, self.ports.remote.watch());
-        }
-    }
-
-    fn await_hints(&mut self, side: Side, stream: PortResult<HintStream<'a>>) {
-        match stream {
-            Ok(mut stream) => {
-                self.sides_state[place(side)].is_watched = true;
-                self.push(async move {
-                    let hints = stream.next().await;
-                    Happening::Hinted(side, stream, hints)
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%side, "watching is not possible, so the folder is scanned at intervals: {error}");
-            }
-        }
-    }
-
-    fn hinted(&mut self, side: Side, stream: HintStream<'a>, hints: Option<Vec<Hint>>) {
-        let Some(hints) = hints else {
-            self.sides_state[place(side)].is_watched = false;
-            self.engine.want_everything(side);
-            return;
-        };
-        for hint in hints {
-            let (path, subtree) = match hint {
-                Hint::Path { path, subtree } => (Some(path), subtree),
-                Hint::Rescan => (None, true),
-            };
-            self.engine.handle(
-                Input::Hint {
-                    side,
-                    path,
-                    subtree,
-                },
-                self.now(),
-            );
-        }
-        self.await_hints(side, Ok(stream));
     }
 
     fn await_order(&mut self, mut orders: LocalBoxStream<'a, Control>) {
@@ -717,18 +483,9 @@ impl<'a> Driver<'a> {
 
 /// Records in one append; more wait for the next.
 const BATCH_RECORDS_MAX: usize = 16_384;
-/// How often the roots are looked at, in ms.
-const ROOT_POLL_MS: i64 = 5_000;
 /// How often the trash is tidied, in ms.
 const TRASH_PAUSE_MS: i64 = 86_400_000;
 /// Bytes in the trash beyond which the oldest entries go before their time.
 const TRASH_BYTES_MAX: u64 = 100 << 30;
-/// How often a watched side is scanned whole, in ms.
-const FULL_SCAN_MS: i64 = 600_000;
-/// The least time between two scans of a side, in ms, so that bursts of hints
-/// share one.
-const SCAN_PAUSE_MS: i64 = 50;
-/// How long to wait after a scan that did not end, in ms.
-const SCAN_RETRY_MS: i64 = 1_000;
 /// Records beyond the checkpoint below which a new one is not worth its writing.
 const CHECKPOINT_TAIL_MIN: u64 = 20_000;

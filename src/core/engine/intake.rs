@@ -1,0 +1,205 @@
+//! Takes inputs: what the driver heard from the world.
+//!
+//! In: an [`Input`] with its time. Out: events in the ledger, scans that are wanted.
+//! Invariant: whatever an input leads to is an event, or is forgotten by a crash.
+//! Deliberately absent: what a scan found means (`decide`), planning (`plan`). A new
+//! input is an arm of `handle`.
+
+use super::{Engine, RootVerdict};
+use crate::decide::{Ledger, Round, failed, found_root};
+use crate::input::{Found, Input, RootFinding};
+use crate::tree::index;
+use journal_format::event::{
+    Action, ConflictEvent, Event, Keep, Operation, OperationEvent, SessionEvent,
+};
+use journal_format::value::{RelPath, Seq, Side, Timestamp};
+
+impl Engine {
+    /// Judges what was found where a root should be.
+    pub fn root_found(&mut self, side: Side, finding: &RootFinding, now: Timestamp) -> RootVerdict {
+        self.ledger.now = now;
+        let verdict = found_root(&mut self.ledger, side, finding);
+        if verdict == RootVerdict::Halted {
+            self.schedule.clear();
+        }
+        self.stale = true;
+        verdict
+    }
+
+    /// Takes an input.
+    pub fn handle(&mut self, input: Input, now: Timestamp) {
+        self.ledger.now = now;
+        match input {
+            Input::Root { side, finding } => {
+                self.root_found(side, &finding, now);
+            }
+            Input::ScanStarted { side, whole } => {
+                self.epoch += 1;
+                self.rounds[index(side)] = Some(Round::new(&self.ledger, side, self.epoch, whole));
+            }
+            Input::Scanned { side, found } => self.scanned(side, found),
+            Input::ScanFinished { side, complete } => self.scan_finished(side, complete),
+            Input::Hint {
+                side,
+                path,
+                subtree,
+            } => self.hint(side, path, subtree),
+            Input::Succeeded { operation, outcome } => {
+                let event = OperationEvent::Succeeded { operation, outcome };
+                self.ended(operation, true, |ledger| {
+                    ledger.emit(Event::Operation(event));
+                });
+            }
+            Input::Failed {
+                operation,
+                class,
+                detail,
+                retry_after_ms,
+            } => {
+                self.look_again_after(operation);
+                self.ended(operation, false, |ledger| {
+                    failed(ledger, operation, class, &detail, retry_after_ms);
+                });
+            }
+            Input::Tick => self.stale = true,
+            Input::Approve { by } => self.approve(by),
+            Input::Resolve { path, keep, by } => self.resolve(&path, keep, by),
+            Input::Configure { policy } => {
+                if self.ledger.state.policy() != policy {
+                    self.ledger
+                        .emit(Event::Session(SessionEvent::PolicyChanged { policy }));
+                    self.schedule.clear();
+                    self.stale = true;
+                }
+            }
+            Input::HistoryLost { expected } => {
+                let found = self.ledger.state.seq;
+                let lost = SessionEvent::HistoryLost { expected, found };
+                self.ledger.emit(Event::Session(lost));
+            }
+            Input::Stopping => self.stopping(),
+        }
+        self.absorb_changes();
+    }
+
+    fn scanned(&mut self, side: Side, found: Found) {
+        if let Some(round) = &mut self.rounds[index(side)] {
+            round.accept(&mut self.ledger, &self.busy, found);
+        }
+    }
+
+    fn scan_finished(&mut self, side: Side, complete: bool) {
+        let Some(round) = self.rounds[index(side)].take() else {
+            return;
+        };
+        let whole = round.is_whole();
+        let again = round.finish(&mut self.ledger, &self.busy, complete);
+        let wanted = &mut self.wanted[index(side)];
+        wanted
+            .paths
+            .extend(again.into_iter().map(|path| (path, true)));
+        if !complete {
+            wanted.everything = true;
+        } else if whole {
+            self.scanned[index(side)] = true;
+        }
+        self.prune_busy();
+        self.stale = true;
+    }
+
+    fn hint(&mut self, side: Side, path: Option<RelPath>, subtree: bool) {
+        let wanted = &mut self.wanted[index(side)];
+        match path {
+            Some(path) if wanted.paths.len() < HINTS_MAX => {
+                *wanted.paths.entry(path).or_default() |= subtree;
+            }
+            _ => {
+                wanted.everything = true;
+                wanted.paths.clear();
+            }
+        }
+    }
+
+    fn ended(&mut self, id: Seq, success: bool, append: impl FnOnce(&mut Ledger)) {
+        let Some(open) = self.ledger.state.open.get(&id) else {
+            return;
+        };
+        let operation = open.operation.clone();
+        append(&mut self.ledger);
+        self.busy.ended(&operation, self.ledger.state.seq);
+        self.prune_busy();
+        self.schedule.ended(id, success);
+        self.stale = true;
+    }
+
+    /// What a failed operation met is not what we knew.
+    fn look_again_after(&mut self, id: Seq) {
+        let Some(open) = self.ledger.state.open.get(&id) else {
+            return;
+        };
+        for (side, path) in paths_of(&open.operation) {
+            self.wanted[index(side)].paths.insert(path, true);
+        }
+    }
+
+    fn prune_busy(&mut self) {
+        self.busy
+            .prune(self.rounds.iter().flatten().map(Round::since).min());
+    }
+
+    fn approve(&mut self, by: String) {
+        if let Some(halt) = self.ledger.state.halt {
+            let approved = SessionEvent::HaltApproved { halt: halt.seq, by };
+            self.ledger.emit(Event::Session(approved));
+            self.stale = true;
+        }
+    }
+
+    fn resolve(&mut self, path: &RelPath, keep: Keep, by: String) {
+        let state = &self.ledger.state;
+        let node = Side::BOTH.into_iter().find_map(|side| {
+            state
+                .tree
+                .lookup(side, path)
+                .filter(|id| state.conflicts.contains_key(id))
+        });
+        if let Some(conflict) = node.and_then(|id| state.conflicts.get(&id)) {
+            let resolved = ConflictEvent::Resolved {
+                conflict: conflict.seq,
+                keep,
+                by,
+            };
+            self.ledger.emit(Event::Conflict(resolved));
+            self.stale = true;
+        }
+    }
+
+    fn stopping(&mut self) {
+        self.schedule.clear();
+        if self.ledger.session.is_none() {
+            self.ledger
+                .emit(Event::Session(SessionEvent::SessionStopped));
+        }
+    }
+}
+
+/// The paths that an operation reads or writes.
+fn paths_of(operation: &Operation) -> Vec<(Side, RelPath)> {
+    match &operation.action {
+        Action::Transfer {
+            from,
+            source,
+            target,
+            ..
+        } => {
+            vec![(*from, source.clone()), (from.other(), target.clone())]
+        }
+        Action::Move { side, from, to, .. } => vec![(*side, from.clone()), (*side, to.clone())],
+        Action::MakeDirectory { side, path }
+        | Action::Remove { side, path, .. }
+        | Action::Hash { side, path, .. } => vec![(*side, path.clone())],
+    }
+}
+
+/// Beyond this many hinted paths a scan of everything is cheaper.
+const HINTS_MAX: usize = 20_000;
