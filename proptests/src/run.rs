@@ -48,6 +48,14 @@ pub fn run_with(seed: u64, options: Options, system: &dyn System) -> Report {
     run_in(seed, World::new(seed, options), system)
 }
 
+/// Runs a seed and tells the last `lines` steps.
+#[must_use]
+pub fn replay(seed: u64, lines: usize, system: &dyn System) -> Report {
+    let world = World::drawn(seed);
+    world.with(|state| state.trace.keep(lines));
+    run_in(seed, world, system)
+}
+
 /// Runs a seed twice; a broken promise or two different journals are a failure.
 ///
 /// # Panics
@@ -173,7 +181,13 @@ impl Run<'_> {
                 return self.stop();
             }
             naps += 1;
-            if naps > NAPS_MAX || !self.world.with(|state| state.time.pass_to_next()) {
+            let goes_on = self.world.with(|state| {
+                if naps > SHORT_NAPS_MAX {
+                    state.time.pass(LONG_NAP_NS);
+                }
+                state.time.pass_to_next()
+            });
+            if naps > NAPS_MAX || !goes_on {
                 return verdict.map_err(|broken| format!("{broken} (asleep, {naps} naps)"));
             }
         }
@@ -191,10 +205,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Runs processes until one ends well with both roots in place; returns how
-    /// many it took.
+    /// Runs processes until one ends well that began when nobody was there any more
+    /// and both roots were in place; returns how many it took. What people did while
+    /// an earlier one ran, that one need not have seen.
     fn run_to_its_end(&mut self, mode: Mode) -> Result<u32, String> {
         for runs in 0..RUNS_MAX {
+            let is_fresh = self.process.is_none() && self.world.with(|state| state.is_left_alone());
             self.start_if_needed(mode);
             let mut well = false;
             while self.process.is_some() {
@@ -204,11 +220,10 @@ impl Run<'_> {
                 self.bounded()?;
                 self.wake_if_stuck()?;
             }
-            let settled = self.world.with(|state| {
-                Side::BOTH.iter().all(|side| state.is_mounted(*side))
-                    && converged::check(state).is_ok()
-            });
-            if well && settled {
+            let settled = self
+                .world
+                .with(|state| state.is_left_alone() && converged::check(state).is_ok());
+            if is_fresh && well && settled {
                 return Ok(runs);
             }
         }
@@ -313,6 +328,10 @@ pub fn options_of(seed: u64) -> Options {
     Options::draw(&mut Rng::new(seed).fork())
 }
 
+/// Naps to the next time that the process set itself.
+const SHORT_NAPS_MAX: u32 = 150;
+/// Naps in all; the long ones outlast the waits after refused credentials.
 const NAPS_MAX: u32 = 200;
+const LONG_NAP_NS: i64 = 3_600_000_000_000;
 const RUNS_MAX: u32 = 20;
 const TURNS_MAX: u64 = 200_000;

@@ -5,6 +5,7 @@
 //! `Happening`. CRASH: dropping the loop at any await leaves the journal at a whole
 //! batch, the sides at whole effects, and slots that the next start puts away.
 
+mod ending;
 mod sides;
 
 use super::{Job, Ports, Report, RunError, Tally, load};
@@ -57,6 +58,8 @@ pub enum Control {
 enum Happening<'a> {
     Appended(PortResult<()>, Vec<Record>),
     Ended(Seq, PortResult<Outcome>),
+    /// The slot of a failed operation is empty, or could not be emptied.
+    Emptied(Seq, PortError, PortResult<()>),
     RootBefore(Side, WantedScan, PortResult<RootState>),
     Claimed(Side, WantedScan, PortResult<()>),
     Scanned(
@@ -311,6 +314,7 @@ impl<'a> Driver<'a> {
         match happening {
             Happening::Appended(result, records) => self.appended(result, &records)?,
             Happening::Ended(id, result) => self.ended(id, result),
+            Happening::Emptied(id, error, result) => self.emptied(id, error, result)?,
             Happening::RootBefore(side, wanted, state) => self.root_before(side, wanted, state)?,
             Happening::Claimed(side, wanted, result) => {
                 result.map_err(|error| RunError::Side { side, error })?;
@@ -361,33 +365,6 @@ impl<'a> Driver<'a> {
         self.tally.count(records);
         self.ports.observer.appended(records);
         Ok(())
-    }
-
-    fn ended(&mut self, id: Seq, result: PortResult<Outcome>) {
-        self.running -= 1;
-        let input = match result {
-            Ok(outcome) => Input::Succeeded {
-                operation: id,
-                outcome,
-            },
-            Err(PortError {
-                class,
-                message,
-                retry_after_ms,
-            }) => {
-                tracing::info!(op = id.0, ?class, "{message}");
-                Input::Failed {
-                    operation: id,
-                    class,
-                    detail: message,
-                    retry_after_ms,
-                }
-            }
-        };
-        self.engine.handle(input, self.now());
-        self.tally
-            .fill(&mut self.progress, self.engine.outstanding());
-        self.ports.observer.progress(&self.progress);
     }
 
     /// Once a run and once a day.
@@ -481,11 +458,11 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// Records in one append; more wait for the next.
-const BATCH_RECORDS_MAX: usize = 16_384;
 /// How often the trash is tidied, in ms.
 const TRASH_PAUSE_MS: i64 = 86_400_000;
 /// Bytes in the trash beyond which the oldest entries go before their time.
 const TRASH_BYTES_MAX: u64 = 100 << 30;
+/// Records in one append; more wait for the next.
+const BATCH_RECORDS_MAX: usize = 16_384;
 /// Records beyond the checkpoint below which a new one is not worth its writing.
 const CHECKPOINT_TAIL_MIN: u64 = 20_000;

@@ -13,7 +13,7 @@ mod recover;
 mod simple;
 mod upload;
 
-pub use recover::put_away_leftovers;
+pub use recover::{empty_slot, put_away_leftovers, uses_slot};
 
 use crate::ports::{LocalFs, PortResult, Remote};
 use journal_format::event::{Action, Operation, Outcome};
@@ -37,7 +37,8 @@ pub struct Sides<'a> {
 ///
 /// # Errors
 /// As the ports fail; nothing was then replaced or removed that the operation did
-/// not expect, and what it took out of the way is back or kept.
+/// not expect, and what it took out of the way is back, kept, or in its slot:
+/// [`empty_slot`] comes next.
 pub async fn execute(sides: Sides<'_>, id: Seq, operation: &Operation) -> PortResult<Outcome> {
     match &operation.action {
         Action::Transfer {

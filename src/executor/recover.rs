@@ -1,8 +1,8 @@
 //! Puts away what an earlier process left in its slots.
 //!
-//! In: slots, and the operations that the journal left open. Out: slots emptied;
-//! what could be a user's bytes is back in the tree, at its conflict name or in the
-//! trash, never deleted. Whether an operation took effect is not decided here: both
+//! In: slots, and the operations that the journal left open, or one that failed just
+//! now. Out: slots emptied; what could be a user's bytes is back in the tree, at its
+//! conflict name or in the trash, never deleted. Whether an operation took effect is not decided here: both
 //! sides are scanned anew and equal content is recognised. CRASH: runs again.
 
 use super::{Sides, is_expected, keep};
@@ -35,16 +35,48 @@ pub async fn put_away_leftovers(
         return Ok(());
     }
     for leftover in &leftovers {
-        let id = leftover.id;
-        match fate(leftover, open.get(&id)) {
-            Fate::Discard => sides.local.discard(id).await?,
-            Fate::Trash(path) => {
-                keep::to_trash(sides, id, &path).await?;
-            }
-            Fate::Path(path) => put_back(sides, id, path).await?,
-        }
+        put_away(sides, leftover, open.get(&leftover.id)).await?;
     }
     sides.local.sync().await
+}
+
+/// Empties the slot of an operation that failed, if anything is left in it: until
+/// then what it took out of the way is nowhere that people look. Durable on return.
+///
+/// # Errors
+/// As the local side fails; the slot may still hold something.
+pub async fn empty_slot(sides: Sides<'_>, id: Seq, operation: &Operation) -> PortResult<()> {
+    let leftovers = sides.local.leftovers().await?;
+    let Some(leftover) = leftovers.iter().find(|leftover| leftover.id == id) else {
+        return Ok(());
+    };
+    put_away(sides, leftover, Some(operation)).await?;
+    sides.local.sync().await
+}
+
+/// Tells whether an operation uses its slot.
+#[must_use]
+pub const fn uses_slot(operation: &Operation) -> bool {
+    match &operation.action {
+        Action::Transfer {
+            from, displaced, ..
+        } => matches!(from, Side::Remote) || !matches!(displaced, Displaced::Discard),
+        Action::Remove { side, rescue, .. } => matches!(side, Side::Local) || *rescue,
+        Action::MakeDirectory { .. } | Action::Move { .. } | Action::Hash { .. } => false,
+    }
+}
+
+async fn put_away(
+    sides: Sides<'_>,
+    leftover: &Leftover,
+    operation: Option<&Operation>,
+) -> PortResult<()> {
+    let id = leftover.id;
+    match fate(leftover, operation) {
+        Fate::Discard => sides.local.discard(id).await,
+        Fate::Trash(path) => keep::to_trash(sides, id, &path).await.map(drop),
+        Fate::Path(path) => put_back(sides, id, path).await,
+    }
 }
 
 /// A directory above may be gone by now: then the trash keeps it.

@@ -4,7 +4,7 @@
 //! failure, or a line that says how many held. Invariant: a seed gives one run.
 
 use proptests::program::Program;
-use proptests::run::run as run_seed;
+use proptests::run::{replay, run as run_seed};
 use std::process::ExitCode;
 
 /// What to run.
@@ -13,6 +13,9 @@ pub(crate) struct Args {
     /// Replay this seed and print its story.
     #[arg(long, conflicts_with = "count")]
     seed: Option<u64>,
+    /// How many of the last steps to print.
+    #[arg(long, default_value_t = 400)]
+    lines: usize,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
@@ -24,7 +27,7 @@ pub(crate) struct Args {
 /// Runs seeds until one fails.
 pub(crate) fn run(args: &Args) -> ExitCode {
     if let Some(seed) = args.seed {
-        let report = run_seed(seed, &Program);
+        let report = replay(seed, args.lines, &Program);
         println!("{}", report.story);
         return verdict(seed, report.broken);
     }

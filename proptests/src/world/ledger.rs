@@ -24,6 +24,8 @@ pub struct Content {
     pub writer: Side,
     /// Whether it must still be somewhere.
     pub owed: bool,
+    /// Per side: a person took it from sight there and did not bring it back.
+    pub taken: [bool; 2],
 }
 
 impl Ledger {
@@ -42,9 +44,13 @@ impl Ledger {
         let content = self.contents.entry(bytes.to_owned()).or_insert(Content {
             writer: side,
             owed: false,
+            taken: [false; 2],
         });
-        // An empty file is no content that could be lost.
-        content.owed = !bytes.is_empty();
+        // An empty file is no content that could be lost. And who brings back what
+        // the other side's person replaced or deleted has, by content, an unchanged
+        // file there: that wish of the other person is carried out.
+        content.taken[side as usize] = false;
+        content.owed = !bytes.is_empty() && !content.taken[side.other() as usize];
     }
 
     /// Notes what the power left of a person's data: known, but not owed.
@@ -52,20 +58,29 @@ impl Ledger {
         self.contents.entry(bytes.to_owned()).or_insert(Content {
             writer: side,
             owed: false,
+            taken: [false; 2],
         });
     }
 
-    /// Releases what a person's action took from sight.
-    pub fn released(&mut self, before: &BTreeSet<Vec<u8>>, after: &BTreeSet<Vec<u8>>) {
+    /// Releases what a person's action on a side, or the power, took from sight.
+    pub fn released(
+        &mut self,
+        on: Option<Side>,
+        before: &BTreeSet<Vec<u8>>,
+        after: &BTreeSet<Vec<u8>>,
+    ) {
         for bytes in before.difference(after) {
-            self.release(bytes);
+            self.release(on, bytes);
         }
     }
 
     /// Releases one content.
-    pub fn release(&mut self, bytes: &[u8]) {
+    pub fn release(&mut self, on: Option<Side>, bytes: &[u8]) {
         if let Some(content) = self.contents.get_mut(bytes) {
             content.owed = false;
+            if let Some(side) = on {
+                content.taken[side as usize] = true;
+            }
         }
     }
 

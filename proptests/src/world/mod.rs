@@ -336,8 +336,9 @@ impl State {
         let fragile = self.fragile_contents(side);
         let mut rng = self.rng.fork();
         self.disk_mut(side).lose_power(&mut rng);
-        let after = self.visible_contents(side);
-        self.ledger.released(&fragile, &after);
+        let left = self.disk(side).live.nodes.values();
+        let after = left.filter_map(disk::Node::content).map(<[u8]>::to_owned);
+        self.ledger.released(None, &fragile, &after.collect());
         let disk = &self.disks[side as usize];
         let left = disk
             .live
@@ -357,20 +358,17 @@ impl State {
         &self.remote
     }
 
-    /// Returns what people see on a side only in files that they wrote and whose
-    /// data is not durable.
+    /// Returns what is on a side only in files that people wrote and whose data is
+    /// not durable, wherever the program has moved them meanwhile.
     fn fragile_contents(&self, side: Side) -> BTreeSet<Vec<u8>> {
         let disk = self.disk(side);
         let mut fragile = BTreeSet::new();
         let mut firm = BTreeSet::new();
-        for (_, id) in self.visible_paths(side) {
-            let Some(node) = disk.live.nodes.get(&id) else {
-                continue;
-            };
+        for (id, node) in &disk.live.nodes {
             let Some(content) = node.content() else {
                 continue;
             };
-            let durable = disk.durable.nodes.get(&id).and_then(disk::Node::content);
+            let durable = disk.durable.nodes.get(id).and_then(disk::Node::content);
             if node.author == disk::Author::User && durable != Some(content) {
                 fragile.insert(content.to_owned());
             } else {

@@ -262,7 +262,7 @@ fn put_cut_short(atomic: bool, edit: usize, steps: usize) -> World {
     drop(call);
     done(&world, world.remote.tidy_up()).unwrap();
     // Replacing it is what was asked for.
-    world.with(|state| state.ledger.release(b"old"));
+    world.with(|state| state.ledger.release(Some(Side::Local), b"old"));
     world
 }
 

@@ -12,26 +12,42 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 
 /// The last lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Trace {
     lines: VecDeque<String>,
+    lines_max: usize,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self {
+            lines: VecDeque::new(),
+            lines_max: LINES_MAX,
+        }
+    }
 }
 
 impl Trace {
+    /// Keeps more lines, or fewer.
+    pub const fn keep(&mut self, lines_max: usize) {
+        self.lines_max = lines_max;
+    }
+
     /// Adds a line.
     pub fn note(&mut self, step: u64, line: String) {
-        if self.lines.len() >= LINES_MAX {
-            self.lines.pop_front();
-        }
-        self.lines.push_back(format!("{step:>6} {line}"));
+        self.add(format!("{step:>6} {line}"));
     }
 
     /// Adds a step of a call.
     pub fn step(&mut self, call: u64, label: &str) {
-        if self.lines.len() >= LINES_MAX {
+        self.add(format!("       . #{call} {label}"));
+    }
+
+    fn add(&mut self, line: String) {
+        if self.lines.len() >= self.lines_max {
             self.lines.pop_front();
         }
-        self.lines.push_back(format!("       . #{call} {label}"));
+        self.lines.push_back(line);
     }
 }
 

@@ -78,6 +78,14 @@ impl Busy {
                 .any(|((on, top), span)| *on == side && matters(span) && path.is_within(top))
     }
 
+    /// Returns the paths of directories that moved since a scan began, old and new.
+    pub(crate) fn moved(&self, side: Side, since: Seq) -> impl Iterator<Item = RelPath> + '_ {
+        let trees = self.trees.iter();
+        trees
+            .filter(move |((on, _), span)| *on == side && (span.open > 0 || span.ended > since))
+            .map(|((_, path), _)| path.clone())
+    }
+
     /// Tells whether an operation is open at a path now.
     pub(crate) fn is_open_at(&self, side: Side, path: &RelPath) -> bool {
         self.covers(side, path, Seq(u64::MAX))

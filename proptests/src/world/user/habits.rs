@@ -172,6 +172,12 @@ impl Person<'_> {
             Habit::Invert => self.invert(),
             Habit::Respell => self.respell(),
             Habit::MakeDirectory => self.make(Body::Directory(BTreeMap::new())),
+            // A disk that holds no links has nobody who makes them there.
+            Habit::MakeLink
+                if self.side == Side::Remote && !self.state.remote_options().symlinks =>
+            {
+                None
+            }
             Habit::MakeLink => {
                 let target = self.state.ledger.invent(self.side, 0);
                 let target = String::from_utf8_lossy(&target).into_owned();

@@ -100,6 +100,13 @@ impl State {
         }
     }
 
+    /// Tells whether both roots are in place and nobody is in the middle of anything.
+    #[must_use]
+    pub fn is_left_alone(&self) -> bool {
+        let busy = self.users.scripts.iter().any(|steps| !steps.is_empty());
+        !busy && Side::BOTH.iter().all(|side| self.is_mounted(*side))
+    }
+
     /// Does something as a person: new content is owed from now on, content that
     /// is out of sight afterwards is released.
     pub fn as_user<T>(&mut self, side: Side, what: &str, act: impl FnOnce(&mut Self) -> T) -> T {
@@ -109,7 +116,7 @@ impl State {
         let before = self.visible_contents(side);
         let result = act(self);
         let after = self.visible_contents(side);
-        self.ledger.released(&before, &after);
+        self.ledger.released(Some(side), &before, &after);
         result
     }
 
@@ -176,15 +183,22 @@ impl State {
         self.user_wrote(side, id);
         // Through an open file a person also writes over what is out of sight.
         if !self.visible_contents(side).contains(&old) {
-            self.ledger.release(&old);
+            self.ledger.release(Some(side), &old);
         }
         true
     }
 
     fn user_wrote(&mut self, side: Side, id: NodeId) {
         let node = self.disks[side as usize].live.nodes.get(&id);
-        if let Some(content) = node.and_then(super::disk::Node::content) {
-            self.ledger.wrote(side, content);
+        let content = node
+            .and_then(super::disk::Node::content)
+            .map(<[u8]>::to_owned);
+        if let Some(content) = content {
+            self.note(format!(
+                "     wrote {:?}",
+                String::from_utf8_lossy(&content)
+            ));
+            self.ledger.wrote(side, &content);
         }
     }
 

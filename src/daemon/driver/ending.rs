@@ -1,0 +1,94 @@
+//! How an operation ends.
+//!
+//! In: results of the executor. Out: inputs for the engine. Invariant: a failure is
+//! told only when nothing of a user's lies in the operation's slot any more, so that
+//! no plan takes for deleted what is on its way back; watched by ring 2. CRASH: the
+//! operation is open in the journal, and the next start empties its slot.
+
+use super::{Driver, Happening, place};
+use crate::daemon::RunError;
+use crate::executor::{empty_slot, uses_slot};
+use crate::ports::{PortError, PortResult};
+use journal_format::event::Outcome;
+use journal_format::value::{Seq, Side};
+use sync_core::input::Input;
+
+impl Driver<'_> {
+    pub(super) fn ended(&mut self, id: Seq, result: PortResult<Outcome>) {
+        self.running -= 1;
+        match result {
+            Ok(outcome) => self.conclude(Input::Succeeded {
+                operation: id,
+                outcome,
+            }),
+            Err(error) => self.empty_slot(id, error),
+        }
+    }
+
+    /// A failure is told once nothing of a user's lies in the slot any more: until
+    /// then the operation is open, and its node is not planned.
+    fn empty_slot(&mut self, id: Seq, error: PortError) {
+        let open = self.engine.state().open.get(&id);
+        let operation = open.map(|open| open.operation.clone());
+        let Some(operation) = operation.filter(uses_slot) else {
+            return self.failed(id, error);
+        };
+        let (sides, clock) = (self.sides, self.ports.clock);
+        self.push(async move {
+            let mut wait_ms = SLOT_RETRY_MS;
+            loop {
+                let result = empty_slot(sides, id, &operation).await;
+                if result.is_ok() || wait_ms > SLOT_RETRY_MAX_MS {
+                    return Happening::Emptied(id, error, result);
+                }
+                clock.sleep_until(clock.now().plus_millis(wait_ms)).await;
+                wait_ms *= 2;
+            }
+        });
+    }
+
+    /// While the root is away its slots are out of reach, and wait for it. A slot
+    /// that cannot be emptied with the root in place is left to the next start.
+    pub(super) fn emptied(
+        &mut self,
+        id: Seq,
+        error: PortError,
+        result: PortResult<()>,
+    ) -> Result<(), RunError> {
+        match result {
+            Ok(()) => self.failed(id, error),
+            Err(_) if self.sides_state[place(Side::Local)].is_halted => self.empty_slot(id, error),
+            Err(error) => {
+                let side = Side::Local;
+                return Err(RunError::Side { side, error });
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, id: Seq, error: PortError) {
+        let PortError {
+            class,
+            message,
+            retry_after_ms,
+        } = error;
+        tracing::info!(op = id.0, ?class, "{message}");
+        self.conclude(Input::Failed {
+            operation: id,
+            class,
+            detail: message,
+            retry_after_ms,
+        });
+    }
+
+    fn conclude(&mut self, input: Input) {
+        self.engine.handle(input, self.now());
+        self.tally
+            .fill(&mut self.progress, self.engine.outstanding());
+        self.ports.observer.progress(&self.progress);
+    }
+}
+
+/// The first wait before a slot is emptied again, in ms; doubled up to the last.
+const SLOT_RETRY_MS: i64 = 500;
+const SLOT_RETRY_MAX_MS: i64 = 32_000;
