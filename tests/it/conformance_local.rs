@@ -936,6 +936,58 @@ fn a_dropped_scan_and_a_dropped_stage_leave_a_working_side() {
     });
 }
 
+type Change = fn(&World);
+
+/// What is done, how, and which paths must be hinted at; each builds on the one before.
+const CHANGES: [(&str, Change, &[&str]); 10] = [
+    ("write", |world| world.write("d/f", "longer"), &["d/f"]),
+    ("create", |world| world.write("d/g", ""), &["d/g"]),
+    (
+        "rename",
+        |world| fs::rename(world.at("d/g"), world.at("h")).expect("rename"),
+        &["d/g", "h"],
+    ),
+    (
+        "link",
+        |world| symlink("x", world.at("d/l")).expect("link"),
+        &["d/l"],
+    ),
+    (
+        "remove",
+        |world| fs::remove_file(world.at("h")).expect("remove"),
+        &["h"],
+    ),
+    (
+        "mkdir",
+        |world| fs::create_dir(world.at("n")).expect("mkdir"),
+        &["n"],
+    ),
+    (
+        "moved in",
+        |world| {
+            fs::rename(world.base.path().join("coming"), world.at("in")).expect("move");
+        },
+        &["in", "in/inner"],
+    ),
+    (
+        "moved within",
+        |world| {
+            fs::rename(world.at("d"), world.at("e")).expect("move");
+        },
+        &["d", "e", "e/f"],
+    ),
+    (
+        "other ignore rules",
+        |world| world.write("e/.pydiosyncignore", "f"),
+        &["e/any/thing"],
+    ),
+    (
+        "under a new name",
+        |world| world.write("e/f", "again"),
+        &["e/f"],
+    ),
+];
+
 #[test]
 fn a_watch_hints_at_whatever_happens() {
     let world = World::with(&FilterRules {
@@ -946,58 +998,9 @@ fn a_watch_hints_at_whatever_happens() {
     world.write("quiet/f", "f");
     fs::create_dir(world.base.path().join("coming")).expect("directory");
     fs::write(world.base.path().join("coming/inner"), "").expect("file");
-    type Change = fn(&World);
-    let table: [(&str, Change, &[&str]); 10] = [
-        ("write", |world| world.write("d/f", "longer"), &["d/f"]),
-        ("create", |world| world.write("d/g", ""), &["d/g"]),
-        (
-            "rename",
-            |world| fs::rename(world.at("d/g"), world.at("h")).expect("rename"),
-            &["d/g", "h"],
-        ),
-        (
-            "link",
-            |world| symlink("x", world.at("d/l")).expect("link"),
-            &["d/l"],
-        ),
-        (
-            "remove",
-            |world| fs::remove_file(world.at("h")).expect("remove"),
-            &["h"],
-        ),
-        (
-            "mkdir",
-            |world| fs::create_dir(world.at("n")).expect("mkdir"),
-            &["n"],
-        ),
-        (
-            "moved in",
-            |world| {
-                fs::rename(world.base.path().join("coming"), world.at("in")).expect("move");
-            },
-            &["in", "in/inner"],
-        ),
-        (
-            "moved within",
-            |world| {
-                fs::rename(world.at("d"), world.at("e")).expect("move");
-            },
-            &["d", "e", "e/f"],
-        ),
-        (
-            "other ignore rules",
-            |world| world.write("e/.pydiosyncignore", "f"),
-            &["e/any/thing"],
-        ),
-        (
-            "under a new name",
-            |world| world.write("e/f", "again"),
-            &["e/f"],
-        ),
-    ];
     run(async {
         let mut watch = world.side.watch().expect("watch");
-        for (what, change, expected) in table {
+        for (what, change, expected) in CHANGES {
             world.write("quiet/f", what);
             world.write(".pydio-sync/x", what);
             change(&world);

@@ -25,6 +25,7 @@ pub(crate) struct Args {
 }
 
 /// Runs seeds until one fails.
+#[expect(clippy::print_stdout, reason = "a command")]
 pub(crate) fn run(args: &Args) -> ExitCode {
     if let Some(seed) = args.seed {
         let report = replay(seed, args.lines, &Program);
@@ -47,6 +48,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "a command")]
 fn verdict(seed: u64, broken: Option<String>) -> ExitCode {
     match broken {
         None => {

@@ -103,7 +103,7 @@ fn records(chunk: u64, seq: &mut Seq) -> Vec<Record> {
             case,
         }));
     };
-    if chunk % 100 == 0 {
+    if chunk.is_multiple_of(100) {
         both(
             &format!("project-{:04}", chunk / 100),
             Kind::Directory,
@@ -152,7 +152,7 @@ fn status_mb(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(field));
     let number = line
-        .and_then(|line| line.split_whitespace().nth(0))
+        .and_then(|line| line.split_whitespace().next())
         .and_then(|n| n.parse().ok());
     number.unwrap_or(0_u64) / 1024
 }

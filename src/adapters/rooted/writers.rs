@@ -24,6 +24,7 @@ pub(crate) struct Writers(Mutex<Option<(Instant, Open)>>);
 impl Writers {
     /// Tells whether a file of the root that was changed lately is open for
     /// writing in another process.
+    #[expect(clippy::disallowed_methods, reason = "file times are wall clock times")]
     pub(crate) fn has_open(&self, base: &Base, file: impl rustix::fd::AsFd) -> bool {
         let Ok(stat) = look_open(file) else {
             return false;
@@ -39,6 +40,7 @@ impl Writers {
             .contains(&(device_of(&stat), stat.stx_ino))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "ages a cache, decides nothing")]
     fn open_files(&self, root: &Path) -> Open {
         let mut cached = locked(&self.0);
         match &*cached {

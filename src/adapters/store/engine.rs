@@ -189,6 +189,10 @@ impl Engine {
     }
 
     /// Writes the memtables out; false if that did not work in time.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "fjall offers no bounded wait for its worker"
+    )]
     fn flush(&self) -> bool {
         let flushed = guarded(|| {
             self.records

@@ -98,6 +98,7 @@ fn holder_text(file: &mut File) -> String {
 }
 
 /// Names this process. The arguments are left out: they may hold a password.
+#[expect(clippy::disallowed_methods, reason = "a date for people")]
 fn own_text() -> String {
     let program = std::env::args_os()
         .next()

@@ -108,6 +108,10 @@ impl Handle {
 }
 
 impl Writer {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "spaces the witness, on a thread of its own"
+    )]
     fn run(mut self, queue: &Receiver<Append>) -> Self {
         let mut saved_at = Instant::now();
         loop {

@@ -45,6 +45,20 @@ fn observed(side: Side, text: &str, kind: Kind, object: u64) -> Event {
 
 /// A state with every part in use.
 fn state_of_all_parts() -> Engine {
+    let mut events = what_both_sides_show();
+    open_and_fail(&mut events);
+    let mut engine = Engine::new();
+    for (seq, event) in (1..).zip(events) {
+        engine.replay(&Record {
+            seq: Seq(seq),
+            time: Timestamp(1),
+            event,
+        });
+    }
+    engine
+}
+
+fn what_both_sides_show() -> Vec<Event> {
     let adopted = |text: &str| {
         let (local, remote) = (path(text), path(text));
         Event::Operation(OperationEvent::Adopted {
@@ -52,17 +66,6 @@ fn state_of_all_parts() -> Engine {
             remote,
             case: Case::A1,
         })
-    };
-    let operation = Operation {
-        case: Case::U1,
-        action: Action::Transfer {
-            from: Side::Local,
-            source: path("d/new"),
-            expect: entry(Kind::File, 30),
-            target: path("d/new"),
-            replaces: Expected::Absent,
-            displaced: journal_format::event::Displaced::Discard,
-        },
     };
     let mut events = vec![Event::Session(SessionEvent::RootConfigured {
         job: "job".to_owned(),
@@ -87,6 +90,21 @@ fn state_of_all_parts() -> Engine {
         path: path("pipe"),
         reason: UnknownReason::UnsupportedKind,
     }));
+    events
+}
+
+fn open_and_fail(events: &mut Vec<Event>) {
+    let operation = Operation {
+        case: Case::U1,
+        action: Action::Transfer {
+            from: Side::Local,
+            source: path("d/new"),
+            expect: entry(Kind::File, 30),
+            target: path("d/new"),
+            replaces: Expected::Absent,
+            displaced: journal_format::event::Displaced::Discard,
+        },
+    };
     events.push(Event::Conflict(ConflictEvent::Raised {
         local: path("d/edited"),
         remote: path("d/edited"),
@@ -117,15 +135,6 @@ fn state_of_all_parts() -> Engine {
         count: 3,
         plan: [4; 16],
     }));
-    let mut engine = Engine::new();
-    for (seq, event) in (1..).zip(events) {
-        engine.replay(&Record {
-            seq: Seq(seq),
-            time: Timestamp(1),
-            event,
-        });
-    }
-    engine
 }
 
 #[test]

@@ -148,77 +148,80 @@ fn an_unclean_stop_loses_nothing_and_leaves_a_copy() {
     assert_eq!(unclean.count(), 2);
 }
 
+type Spoil = fn(&Path);
+
+/// A damage, how it is done, and what is told if the store was closed and if it was not.
+const DAMAGES: [(&str, Spoil, &str, &str); 9] = [
+    ("nothing", |_| {}, "whole", "whole"),
+    (
+        "journal directory gone",
+        |dir| fs::remove_dir_all(dir.join("journal")).expect("remove"),
+        "history lost",
+        "history lost",
+    ),
+    (
+        "journal directory emptied",
+        |dir| {
+            fs::remove_dir_all(dir.join("journal")).expect("remove");
+            fs::create_dir(dir.join("journal")).expect("make");
+        },
+        "history lost",
+        "history lost",
+    ),
+    (
+        "journal files missing",
+        |dir| {
+            for path in with_extension(&dir.join("journal"), "jnl") {
+                fs::remove_file(path).expect("remove");
+            }
+        },
+        "damaged",
+        "damaged",
+    ),
+    (
+        "journal files emptied",
+        |dir| {
+            for path in with_extension(&dir.join("journal"), "jnl") {
+                fs::write(path, "").expect("empty");
+            }
+        },
+        "history lost",
+        "history lost",
+    ),
+    (
+        "version marker missing",
+        |dir| fs::remove_file(dir.join("journal/version")).expect("remove"),
+        "damaged",
+        "damaged",
+    ),
+    (
+        "keyspace version missing",
+        |dir| fs::remove_file(dir.join("journal/keyspaces/1/current")).expect("remove"),
+        "damaged",
+        "damaged",
+    ),
+    (
+        "witness missing",
+        |dir| fs::remove_file(dir.join("witness")).expect("remove"),
+        "whole",
+        "whole",
+    ),
+    (
+        "witness and mark of nothing",
+        |dir| {
+            fs::write(dir.join("witness"), "?").expect("write");
+            fs::write(dir.join("mark"), "?").expect("write");
+        },
+        "damaged",
+        "damaged",
+    ),
+];
+
 #[test]
 fn each_damage_is_told_or_harmless() {
-    type Spoil = fn(&Path);
-    let table: [(&str, Spoil, &str, &str); 9] = [
-        ("nothing", |_| {}, "whole", "whole"),
-        (
-            "journal directory gone",
-            |dir| fs::remove_dir_all(dir.join("journal")).expect("remove"),
-            "history lost",
-            "history lost",
-        ),
-        (
-            "journal directory emptied",
-            |dir| {
-                fs::remove_dir_all(dir.join("journal")).expect("remove");
-                fs::create_dir(dir.join("journal")).expect("make");
-            },
-            "history lost",
-            "history lost",
-        ),
-        (
-            "journal files missing",
-            |dir| {
-                for path in with_extension(&dir.join("journal"), "jnl") {
-                    fs::remove_file(path).expect("remove");
-                }
-            },
-            "damaged",
-            "damaged",
-        ),
-        (
-            "journal files emptied",
-            |dir| {
-                for path in with_extension(&dir.join("journal"), "jnl") {
-                    fs::write(path, "").expect("empty");
-                }
-            },
-            "history lost",
-            "history lost",
-        ),
-        (
-            "version marker missing",
-            |dir| fs::remove_file(dir.join("journal/version")).expect("remove"),
-            "damaged",
-            "damaged",
-        ),
-        (
-            "keyspace version missing",
-            |dir| fs::remove_file(dir.join("journal/keyspaces/1/current")).expect("remove"),
-            "damaged",
-            "damaged",
-        ),
-        (
-            "witness missing",
-            |dir| fs::remove_file(dir.join("witness")).expect("remove"),
-            "whole",
-            "whole",
-        ),
-        (
-            "witness and mark of nothing",
-            |dir| {
-                fs::write(dir.join("witness"), "?").expect("write");
-                fs::write(dir.join("mark"), "?").expect("write");
-            },
-            "damaged",
-            "damaged",
-        ),
-    ];
     for closed in [true, false] {
         let whole = prepared(HEAD, closed);
-        for (name, spoil, when_closed, when_not) in table {
+        for (name, spoil, when_closed, when_not) in DAMAGES {
             let dir = copy(whole.path());
             spoil(dir.path());
             let expected = if closed { when_closed } else { when_not };

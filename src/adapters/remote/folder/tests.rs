@@ -134,87 +134,89 @@ impl Source for Text {
 
 type Stop = fn(&World);
 
+/// Where a client stops, how, and what is there once it has come back.
+const STOPS: [(&str, Stop, &[&str]); 7] = [
+    (
+        "staged",
+        |world| {
+            world.stage();
+        },
+        &["f=old"],
+    ),
+    (
+        "noted, not exchanged",
+        |world| {
+            let ours = world.stage();
+            world.note(Some(ours), world.expect());
+        },
+        &["f=old"],
+    ),
+    (
+        "exchanged with what was expected",
+        |world| {
+            let (ours, old) = (world.stage(), world.expect());
+            world.note(Some(ours), old.clone());
+            world
+                .folder
+                .exchange(SLOT, &path(), &old)
+                .expect("exchange");
+        },
+        &["f=new"],
+    ),
+    (
+        "exchanged with what came in between",
+        |world| {
+            let (ours, old) = (world.stage(), world.expect());
+            world.note(Some(ours), old);
+            world.write("edited");
+            world
+                .folder
+                .exchange(SLOT, &path(), &world.expect())
+                .expect("exchange");
+        },
+        &["f (kept 7)=edited", "f=new"],
+    ),
+    (
+        "taken out, as expected",
+        |world| {
+            world.note(None, world.expect());
+            world
+                .folder
+                .take(SLOT, &path(), &world.expect())
+                .expect("take");
+        },
+        &[],
+    ),
+    (
+        "taken out, but something else",
+        |world| {
+            world.note(None, world.expect());
+            world.write("edited");
+            world
+                .folder
+                .take(SLOT, &path(), &world.expect())
+                .expect("take");
+        },
+        &["f=edited"],
+    ),
+    (
+        "taken out with a damaged note",
+        |world| {
+            world
+                .folder
+                .take(SLOT, &path(), &world.expect())
+                .expect("take");
+            let note = note_name(SLOT);
+            let at = world.root.path().join(".pydio-sync/staging").join(note);
+            fs::write(at, "{").expect("note");
+        },
+        &["recovered (kept 7)=old"],
+    ),
+];
+
 #[test]
 fn a_stop_at_any_step_keeps_every_byte_of_a_user() {
-    let table: [(&str, Stop, &[&str]); 7] = [
-        (
-            "staged",
-            |world| {
-                world.stage();
-            },
-            &["f=old"],
-        ),
-        (
-            "noted, not exchanged",
-            |world| {
-                let ours = world.stage();
-                world.note(Some(ours), world.expect());
-            },
-            &["f=old"],
-        ),
-        (
-            "exchanged with what was expected",
-            |world| {
-                let (ours, old) = (world.stage(), world.expect());
-                world.note(Some(ours), old.clone());
-                world
-                    .folder
-                    .exchange(SLOT, &path(), &old)
-                    .expect("exchange");
-            },
-            &["f=new"],
-        ),
-        (
-            "exchanged with what came in between",
-            |world| {
-                let (ours, old) = (world.stage(), world.expect());
-                world.note(Some(ours), old);
-                world.write("edited");
-                world
-                    .folder
-                    .exchange(SLOT, &path(), &world.expect())
-                    .expect("exchange");
-            },
-            &["f (kept 7)=edited", "f=new"],
-        ),
-        (
-            "taken out, as expected",
-            |world| {
-                world.note(None, world.expect());
-                world
-                    .folder
-                    .take(SLOT, &path(), &world.expect())
-                    .expect("take");
-            },
-            &[],
-        ),
-        (
-            "taken out, but something else",
-            |world| {
-                world.note(None, world.expect());
-                world.write("edited");
-                world
-                    .folder
-                    .take(SLOT, &path(), &world.expect())
-                    .expect("take");
-            },
-            &["f=edited"],
-        ),
-        (
-            "taken out with a damaged note",
-            |world| {
-                world
-                    .folder
-                    .take(SLOT, &path(), &world.expect())
-                    .expect("take");
-                let note = note_name(SLOT);
-                let at = world.root.path().join(".pydio-sync/staging").join(note);
-                fs::write(at, "{").expect("note");
-            },
-            &["recovered (kept 7)=old"],
-        ),
-    ];
-    for (what, stop, expected) in table {
+    for (what, stop, expected) in STOPS {
         let world = World::new();
         stop(&world);
         tidy_up(&world.folder, "another").expect("tidy");
