@@ -111,8 +111,8 @@ impl Round {
             self.settle_some(ledger, busy);
         }
         self.report_gone(ledger, busy);
-        if !self.held.is_empty() {
-            // Read under a name that a move of ours has changed meanwhile.
+        if !self.held.is_empty() || !self.again.is_empty() {
+            // Perhaps read under a name that a move of ours has changed meanwhile.
             self.again.extend(busy.moved(self.side, self.since));
         }
         self.again
