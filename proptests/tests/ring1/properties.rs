@@ -272,6 +272,25 @@ fn a_new_filter_deletes_nothing() {
 }
 
 #[test]
+fn nothing_is_done_at_or_below_a_name_that_a_filter_leaves_out() {
+    let cases = generate::case(setups(REMOTES, false), Names::Plain, 4);
+    hold(2, cases, |case| {
+        let mut run = case.perturbed()?;
+        run.perturb(Side::Local, &["exclude a".to_owned()]);
+        let hidden = promise::hidden_objects(&run.world);
+        settle_approving(&mut run)?;
+        let touched = run.started.iter().map(|operation| operation.action.path());
+        let below: Vec<_> = touched
+            .filter(|path| path.names().any(|name| name == "a"))
+            .collect();
+        if !below.is_empty() || hidden != promise::hidden_objects(&run.world) {
+            return Err(format!("a filter leaves out {below:?}"));
+        }
+        promise::replay_is_equal(&run)
+    });
+}
+
+#[test]
 fn shifting_all_times_of_a_side_changes_no_decision() {
     let cases = generate::case(setups(REMOTES, false), Names::Plain, 4);
     let cases = cases.prop_map(|mut case| {
