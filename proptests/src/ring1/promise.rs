@@ -197,7 +197,8 @@ pub fn same_outline(one: &Run, other: &Run) -> Result<(), String> {
 #[must_use]
 pub fn has_tie(run: &Run) -> bool {
     use journal_format::event::{Case, ConflictEvent, Event};
-    let tied = |case| matches!(case, Case::C1 | Case::C2 | Case::C3 | Case::M3);
+    // A step aside (M4) hides the letter of the move that it is part of.
+    let tied = |case| matches!(case, Case::C1 | Case::C2 | Case::C3 | Case::M3 | Case::M4);
     let raised = run.records.iter().any(|record| {
         matches!(&record.event, Event::Conflict(ConflictEvent::Raised { case, .. }) if tied(*case))
     });

@@ -164,11 +164,14 @@ impl Round {
             };
             if [&from, &to]
                 .into_iter()
-                .any(|path| busy.covers(self.side, path, self.since))
+                .any(|path| self.is_covered(busy, path))
             {
                 self.fresh.remove(&to);
                 self.again.extend([from, to]);
                 continue;
+            }
+            if entry.kind() == Kind::Directory {
+                self.moved.push((from.clone(), to.clone()));
             }
             done.push((to.clone(), entry.kind()));
             moves.push(PathMove { from, to, entry });
@@ -189,7 +192,7 @@ impl Round {
     /// A sight that is no move: something new, or a replacement in place.
     fn arrived(&mut self, ledger: &mut Ledger, busy: &Busy, path: &RelPath, entry: Entry) {
         self.fresh.remove(path);
-        if busy.covers(self.side, path, self.since) {
+        if self.is_covered(busy, path) {
             self.again.insert(path.clone());
             return;
         }
