@@ -15,7 +15,7 @@ use crate::schedule::{self, Schedule};
 use crate::state::{Halt, State};
 use crate::tree::index;
 use journal_format::event::{
-    Case, ConflictEvent, Event, Operation, OperationEvent, Record, SessionEvent,
+    Action, Case, ConflictEvent, Event, Operation, OperationEvent, Record, SessionEvent,
 };
 use journal_format::value::{DigestKind, Policy, RelPath, Seq, Side, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -294,9 +294,30 @@ impl Engine {
         let operation = open.operation.clone();
         append(&mut self.ledger);
         self.busy.ended(&operation, self.ledger.state.seq);
+        if success {
+            self.follow(&operation);
+        }
         self.prune_busy();
         self.schedule.ended(id, success);
         self.stale = true;
+    }
+
+    /// Paths to look at that lie in a directory that we moved are looked at there.
+    fn follow(&mut self, operation: &Operation) {
+        let Action::Move { side, from, to, .. } = &operation.action else {
+            return;
+        };
+        let paths = &mut self.wanted[index(*side)].paths;
+        let inside = paths.iter().filter(|(path, _)| path.is_within(from));
+        let moved: Vec<(RelPath, bool)> = inside
+            .filter_map(|(path, subtree)| {
+                let rest = &path.as_str()[from.as_str().len()..];
+                Some((RelPath::new(format!("{to}{rest}")).ok()?, *subtree))
+            })
+            .collect();
+        for (path, subtree) in moved {
+            *paths.entry(path).or_default() |= subtree;
+        }
     }
 
     /// What a failed operation met is not what we knew.
@@ -685,7 +706,6 @@ impl Engine {
 
 /// The paths that an operation reads or writes.
 fn paths_of(operation: &Operation) -> Vec<(Side, RelPath)> {
-    use journal_format::event::Action;
     match &operation.action {
         Action::Transfer {
             from,

@@ -162,6 +162,10 @@ impl Round {
             let Some(from) = tree.path(self.side, node) else {
                 continue;
             };
+            if !tree.facet(node, self.side).is_present() {
+                // What could not be looked at there is not what has moved away.
+                self.again.insert(from.clone());
+            }
             if [&from, &to]
                 .into_iter()
                 .any(|path| self.is_covered(busy, path))
