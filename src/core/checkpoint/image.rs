@@ -4,7 +4,7 @@
 //! Invariant: what the local facet says is not said again for the remote one.
 
 use crate::checkpoint::digest;
-use crate::state::{Conflict, Failure, Halt, Open, Removals, Root, State};
+use crate::state::{Conflict, Doubt, Failure, Halt, Open, Removals, Root, State};
 use crate::tree::{
     Baseline, BaselineState, Facet, Facts, Location, NodeId, Presence, Restoring, Tree,
 };
@@ -46,7 +46,7 @@ struct FailureImage {
     seq: Seq,
     at: Timestamp,
     retry_at: Option<Timestamp>,
-    aside: Option<(Side, RelPath)>,
+    doubt: Option<Doubt>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -261,7 +261,7 @@ impl FailureImage {
             seq,
             at,
             retry_at,
-            aside,
+            doubt,
         } = failure.clone();
         Self {
             class,
@@ -270,7 +270,7 @@ impl FailureImage {
             seq,
             at,
             retry_at,
-            aside,
+            doubt,
         }
     }
 
@@ -282,7 +282,7 @@ impl FailureImage {
             seq,
             at,
             retry_at,
-            aside,
+            doubt,
         } = self;
         Failure {
             class,
@@ -291,7 +291,7 @@ impl FailureImage {
             seq,
             at,
             retry_at,
-            aside,
+            doubt,
         }
     }
 }

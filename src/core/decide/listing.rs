@@ -43,7 +43,7 @@ impl Round {
             let Some(path) = ledger.state.tree.path(self.side, id) else {
                 continue;
             };
-            if busy.covers(self.side, &path, self.since) {
+            if self.is_covered(busy, &path) {
                 self.again.insert(path);
             } else if !self.fresh.contains_key(&path) {
                 self.miss(ledger, id);
@@ -101,7 +101,7 @@ impl Round {
         };
         match sight {
             Sight::Unknown(reason) => self.unknown(ledger, busy, child, &path, reason),
-            Sight::Entry(_) if busy.covers(self.side, &path, self.since) => {
+            Sight::Entry(_) if self.is_covered(busy, &path) => {
                 self.again.insert(path);
             }
             Sight::Entry(entry) => self.differs(ledger, child, path, entry),
@@ -158,7 +158,7 @@ impl Round {
         if path.is_root() {
             return;
         }
-        if busy.covers(self.side, path, self.since) {
+        if self.is_covered(busy, path) {
             self.again.insert(path.clone());
             return;
         }

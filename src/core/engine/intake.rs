@@ -133,6 +133,24 @@ impl Engine {
         self.stale = true;
     }
 
+    /// Paths to look at that lie in a directory that we moved are looked at there.
+    fn follow(&mut self, operation: &Operation) {
+        let Action::Move { side, from, to, .. } = &operation.action else {
+            return;
+        };
+        let paths = &mut self.wanted[index(*side)].paths;
+        let inside = paths.iter().filter(|(path, _)| path.is_within(from));
+        let moved: Vec<(RelPath, bool)> = inside
+            .filter_map(|(path, subtree)| {
+                let rest = &path.as_str()[from.as_str().len()..];
+                Some((RelPath::new(format!("{to}{rest}")).ok()?, *subtree))
+            })
+            .collect();
+        for (path, subtree) in moved {
+            *paths.entry(path).or_default() |= subtree;
+        }
+    }
+
     /// What a failed operation met is not what we knew.
     fn look_again_after(&mut self, id: Seq) {
         let Some(open) = self.ledger.state.open.get(&id) else {

@@ -5,7 +5,7 @@
 //! that was only read stays, and differs from the new baseline, so it is planned.
 
 use super::observation::{gone, observed, relocate};
-use crate::state::{Failure, Open, Removals, State};
+use crate::state::{Doubt, Failure, Open, Removals, State};
 use crate::tree::{Baseline, Facet, Location, NodeId, Presence, index};
 use journal_format::event::{Action, Displaced, OperationEvent, Outcome, Record};
 use journal_format::value::{Entry, Kind, RelPath, Seq, Side};
@@ -39,7 +39,7 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
                 return;
             };
             let before = state.failures.get(&node);
-            let known = before.and_then(|failure| failure.aside.clone());
+            let known = before.and_then(|failure| failure.doubt.clone());
             let failure = Failure {
                 class: *class,
                 detail: detail.clone(),
@@ -47,7 +47,7 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
                 seq: record.seq,
                 at: state.time,
                 retry_at: *retry_at,
-                aside: aside(&action).or(known),
+                doubt: doubt(&action).or(known),
             };
             state.failures.insert(node, failure);
         }
@@ -74,14 +74,18 @@ fn close(state: &mut State, operation: Seq) -> Option<(NodeId, Action)> {
         .then_some((id, open.operation.action))
 }
 
-fn aside(action: &Action) -> Option<(Side, RelPath)> {
+fn doubt(action: &Action) -> Option<Doubt> {
     match action {
         Action::Transfer {
             from,
             displaced: Displaced::ConflictCopy(copy),
             ..
-        } => Some((from.other(), copy.clone())),
-        _ => None,
+        } => Some(Doubt::Aside(from.other(), copy.clone())),
+        Action::Move { side, to, .. } => Some(Doubt::Moved(*side, to.clone())),
+        Action::Transfer { .. }
+        | Action::MakeDirectory { .. }
+        | Action::Remove { .. }
+        | Action::Hash { .. } => None,
     }
 }
 
