@@ -1,6 +1,8 @@
 //! Ring 1: the engine's rules as a table, as properties and as an enumeration.
 
 mod ring1 {
+    mod brakes;
+    mod exhaustive;
     mod properties;
     mod table;
 }

@@ -1,23 +1,37 @@
-//! The flags. Each has its name, its meaning and its default in one place.
+//! The flags and subcommands. Each has its name, its meaning and its default in
+//! one place.
+//!
+//! In: arguments. Out: typed values, or clap's message. Invariant: what was parsed
+//! needs no second look at its form. Deliberately absent: what the flags lead to.
+//! A new subcommand is a variant of [`Command`].
 
-use clap::{Parser, ValueEnum};
-use journal_format::value::{Direction, Solve};
+use super::values::{LogFormat, Pick, Port, Way, Winner};
+use clap::{Args as Group, CommandFactory, FromArgMatches, Parser, Subcommand};
+use journal_format::value::RelPath;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Keeps a folder in step with a server or with another folder.
+/// Keeps a folder in step with another folder.
 #[derive(Debug, Parser)]
 #[command(name = "pydio-sync", version, about, after_long_help = EXAMPLES)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the command line"
-)]
 pub(super) struct Args {
-    /// The remote: `file:///path` or a plain path for a folder.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) run: RunFlags,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// What to sync and how; without a subcommand only.
+#[derive(Debug, Group)]
+pub(super) struct RunFlags {
+    /// The remote: a folder, as a path or `file:///path`. Servers (`http://`,
+    /// `webdav://`) are understood and not reached by this release.
     #[arg(short, long, value_name = "URL", default_value = "http://localhost")]
     pub(super) server: String,
 
-    /// The local folder.
+    /// The local folder; it is created when only its last part is missing.
     #[arg(short, long, value_name = "DIR")]
     pub(super) directory: Option<PathBuf>,
 
@@ -35,15 +49,31 @@ pub(super) struct Args {
     )]
     pub(super) remote_folder: String,
 
+    /// The user's name on a server; a folder needs none.
+    #[arg(short, long, value_name = "NAME")]
+    pub(super) user: Option<String>,
+
+    /// The password on a server; visible to other users of this machine.
+    #[arg(short, long, value_name = "TEXT")]
+    pub(super) password: Option<String>,
+
+    /// A file whose first line is the password on a server.
+    #[arg(long, value_name = "FILE", conflicts_with = "password")]
+    pub(super) password_file: Option<PathBuf>,
+
     /// Which way changes travel; `-dir` is understood as well.
     #[arg(long, value_name = "WAY", default_value = "bi")]
     pub(super) direction: Way,
 
-    /// A JSON job file.
-    #[arg(short, long, value_name = "FILE")]
+    /// A JSON job file, in place of `-s`, `-d` and what goes with them.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = [
+        "server", "directory", "workspace", "remote_folder", "user", "password",
+        "password_file", "direction", "conflict",
+    ])]
     pub(super) file: Option<PathBuf>,
 
-    /// The port for notifications; the next one takes commands; 0 for none.
+    /// The port kept for notifications, which this release does not send yet; 0
+    /// for none.
     #[arg(
         short,
         long,
@@ -51,7 +81,7 @@ pub(super) struct Args {
         value_name = "PORT",
         default_value = "5556"
     )]
-    pub(super) zmq_port: String,
+    pub(super) zmq_port: Port,
 
     /// Sync until nothing is left to do, then exit.
     #[arg(long)]
@@ -61,90 +91,178 @@ pub(super) struct Args {
     #[arg(long)]
     pub(super) dry_run: bool,
 
-    /// Where journals and locks are kept.
-    #[arg(long, value_name = "DIR", env = "PYDIO_SYNC_STATE_DIR")]
-    pub(super) state_dir: Option<PathBuf>,
-
     /// Who wins when both sides changed the same file.
     #[arg(long, value_name = "WHO", default_value = "both")]
     pub(super) conflict: Winner,
+}
+
+/// What every command understands.
+#[derive(Debug, Group)]
+pub(super) struct Common {
+    /// Where journals and locks are kept.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PYDIO_SYNC_STATE_DIR",
+        hide_env_values = true,
+        global = true
+    )]
+    pub(super) state_dir: Option<PathBuf>,
 
     /// Print results on stdout as JSON lines.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(super) json: bool,
 
     /// Say more (twice: still more).
-    #[arg(short, long, action = clap::ArgAction::Count)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(super) verbose: u8,
 
     /// Say nothing but errors.
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", global = true)]
     pub(super) quiet: bool,
 
     /// How log lines look.
-    #[arg(long, value_name = "FORM", default_value = "text")]
+    #[arg(long, value_name = "FORM", default_value = "text", global = true)]
     pub(super) log_format: LogFormat,
 
     /// Write the log to a file instead of stderr.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) log_file: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Way {
-    /// Both ways.
-    Bi,
-    /// From the local folder to the remote.
-    Up,
-    /// From the remote to the local folder.
-    Down,
+/// What to do with jobs that ran before and do not run now.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Tell how jobs stood at the end of their last run.
+    #[command(
+        after_help = "Exit codes as for `--once`: 0 in sync, 3 conflicts, 4 problems or \
+        changes not synced yet, 5 halted, 7 journal damaged, 8 the job runs now."
+    )]
+    Status(OneJob),
+    /// Release a safety halt: the plan that was held back, and no other.
+    #[command(
+        after_help = "See what would be done first: run the job's usual command with `--dry-run`."
+    )]
+    Approve(OneJob),
+    /// List what waits for a decision.
+    Conflicts(OneJob),
+    /// Decide a conflict; the next run does it.
+    #[command(
+        allow_missing_positional = true,
+        after_help = "Example:\n  pydio-sync resolve Documents-0123456789ab letters/draft.txt --keep local"
+    )]
+    Resolve(Resolve),
+    /// Print the journal: every change that was seen and everything that was done.
+    #[command(after_help = "Example:\n  pydio-sync events --from 1000 --json | head")]
+    Events(Events),
+    /// List or restore what was deleted or replaced.
+    #[command(subcommand)]
+    Trash(Trash),
+    /// Look at the jobs that are known here, or check a job file.
+    #[command(subcommand)]
+    Jobs(Jobs),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  pydio-sync completions bash > \
+        ~/.local/share/bash-completion/completions/pydio-sync")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    #[command(after_help = "Example:\n  pydio-sync man | man -l -")]
+    Man,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Winner {
-    /// The remote version keeps the name, the local one becomes a conflict copy.
-    Both,
-    /// Nobody, until a person decides.
-    Manual,
-    /// The local version; the other one goes to the trash.
-    Local,
-    /// The remote version; the other one goes to the trash.
-    Remote,
+/// One of the known jobs.
+#[derive(Debug, Group)]
+pub(super) struct OneJob {
+    /// The job's id or label; may be left out when only one is known.
+    pub(super) job: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// JSON lines for programs.
-    Json,
+#[derive(Debug, Group)]
+pub(super) struct Resolve {
+    /// The job's id or label; may be left out when only one is known.
+    pub(super) job: Option<String>,
+    /// The path as `conflicts` prints it.
+    #[arg(value_parser = relative)]
+    pub(super) path: RelPath,
+    /// Which version keeps the name.
+    #[arg(long, value_name = "WHICH")]
+    pub(super) keep: Pick,
 }
 
-impl From<Way> for Direction {
-    fn from(way: Way) -> Self {
-        match way {
-            Way::Bi => Self::Bi,
-            Way::Up => Self::Up,
-            Way::Down => Self::Down,
+#[derive(Debug, Group)]
+pub(super) struct Events {
+    /// The job's id or label; may be left out when only one is known.
+    pub(super) job: Option<String>,
+    /// The first event to print.
+    #[arg(long, value_name = "SEQ", default_value = "1")]
+    pub(super) from: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Trash {
+    /// List what lies in the trash of a job's local folder.
+    List(OneJob),
+    /// Put something back into the local folder, never over anything.
+    #[command(
+        allow_missing_positional = true,
+        after_help = "Example:\n  pydio-sync trash restore 00000000000004d2 --to letters/old-draft.txt"
+    )]
+    Restore(Restore),
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Restore {
+    /// The job's id or label; may be left out when only one is known.
+    pub(super) job: Option<String>,
+    /// The entry's id or whole name as `trash list` prints it.
+    pub(super) entry: String,
+    /// Where to put it; otherwise where it came from.
+    #[arg(long, value_name = "PATH", value_parser = relative)]
+    pub(super) to: Option<RelPath>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Jobs {
+    /// List the jobs that ran here before.
+    List,
+    /// Read a job file and say what is wrong with it; nothing is started.
+    Check {
+        /// The job file.
+        file: PathBuf,
+    },
+}
+
+impl Args {
+    /// Parses arguments.
+    ///
+    /// # Errors
+    /// clap's error, which also stands for `--help` and `--version`.
+    pub(super) fn parse_from_os(
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(normalised(arguments))?;
+        if let Some((name, _)) = matches.subcommand() {
+            let stray = RUN_FLAGS.into_iter().find(|flag| {
+                matches.value_source(flag) == Some(clap::parser::ValueSource::CommandLine)
+            });
+            if let Some(flag) = stray {
+                let flag = flag.replace('_', "-");
+                return Err(command.error(
+                    clap::error::ErrorKind::ArgumentConflict,
+                    format!("`--{flag}` has no meaning for `{name}`"),
+                ));
+            }
         }
-    }
-}
-
-impl From<Winner> for Solve {
-    fn from(winner: Winner) -> Self {
-        match winner {
-            Winner::Both => Self::Both,
-            Winner::Manual => Self::Manual,
-            Winner::Local => Self::Local,
-            Winner::Remote => Self::Remote,
-        }
+        Self::from_arg_matches(&matches)
     }
 }
 
 /// Spells the old client's one-dash long flag `-dir` the way the parser knows it.
-pub(super) fn normalised(
-    arguments: impl IntoIterator<Item = OsString>,
-) -> impl Iterator<Item = OsString> {
+fn normalised(arguments: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
     arguments
         .into_iter()
         .map(|argument| match argument.to_str() {
@@ -157,12 +275,96 @@ pub(super) fn normalised(
         })
 }
 
+fn relative(text: &str) -> Result<RelPath, String> {
+    let path = RelPath::new(text.trim_matches('/'));
+    match path {
+        Ok(path) if !path.is_root() => Ok(path),
+        Ok(_) => Err("name something below the folder".to_owned()),
+        Err(_) => Err("a path below the folder is wanted, without `.` and `..`".to_owned()),
+    }
+}
+
+/// The flags of [`RunFlags`], as clap names them.
+const RUN_FLAGS: [&str; 13] = [
+    "server",
+    "directory",
+    "workspace",
+    "remote_folder",
+    "user",
+    "password",
+    "password_file",
+    "direction",
+    "file",
+    "zmq_port",
+    "once",
+    "dry_run",
+    "conflict",
+];
+
 const EXAMPLES: &str = "\
 Examples:
-  pydio-sync -s /mnt/disk/documents -d ~/Documents --once
-  pydio-sync -s /mnt/disk/photos -d ~/Photos -dir up
-  pydio-sync -s /mnt/disk/documents -d ~/Documents --dry-run
+  Sync two folders once, and again whenever you like:
+    pydio-sync -s /mnt/disk/documents -d ~/Documents --once
+  Keep them in sync until Ctrl-C:
+    pydio-sync -s /mnt/disk/documents -d ~/Documents
+  Look first:
+    pydio-sync -s /mnt/disk/documents -d ~/Documents --dry-run
+  One way, from here to there:
+    pydio-sync -s /mnt/disk/photos -d ~/Photos -dir up
+  Several pairs from a job file:
+    pydio-sync -f jobs.json
 
 Exit codes: 0 in sync, 1 internal error, 2 usage or configuration, 3 conflicts wait,
 4 some items could not be synced, 5 halted for safety, 6 remote unreachable,
-7 journal damaged, 8 another process has this job or folder.";
+7 journal damaged, 8 another process has this job or folder. With several jobs the
+first of 1, 7, 8, 2, 6, 5, 4, 3, 0 that one of them ended with.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_sound_and_every_run_flag_is_listed() {
+        Args::command().debug_assert();
+        let global = Args::command()
+            .get_arguments()
+            .filter(|argument| argument.is_global_set())
+            .count();
+        // Beside those, clap has `help` and `version`.
+        let own = Args::command().get_arguments().count() - global;
+        assert_eq!(own, RUN_FLAGS.len());
+    }
+
+    #[test]
+    fn a_line_means_what_the_table_says() {
+        let table = [
+            ("-s /a -d /b -dir up", true),
+            ("-s /a -d /b -dir=down", true),
+            ("-s /a -d /b -dir sideways", false),
+            ("-s /a -d /b -u me -p secret -w ws -r /x", true),
+            ("--remote_folder /x --zmq_port 7000 -d /b", true),
+            ("-z auto -d /b", true),
+            ("-z 65535 -d /b", false),
+            ("-z seven -d /b", false),
+            ("-d /b -f jobs.json", false),
+            ("-f jobs.json --once --json -q", true),
+            ("-q -v", false),
+            ("status", true),
+            ("status --json --state-dir /x", true),
+            ("--state-dir /x status job", true),
+            ("--once status", false),
+            ("resolve a/b --keep both", true),
+            ("resolve job a/b --keep both", true),
+            ("resolve job ../b --keep both", false),
+            ("resolve a/b", false),
+            ("trash restore 00ff --to x", true),
+            ("completions bash", true),
+            ("completions cmd.exe", false),
+        ];
+        for (line, is_right) in table {
+            let words = std::iter::once("pydio-sync").chain(line.split(' '));
+            let parsed = Args::parse_from_os(words.map(OsString::from));
+            assert_eq!(parsed.is_ok(), is_right, "{line}: {parsed:?}");
+        }
+    }
+}

@@ -6,8 +6,9 @@
 //! A new error gets its code in a `From` here.
 
 use crate::adapters::store::OpenError;
-use crate::daemon::{Report, RunError};
+use crate::daemon::RunError;
 use std::process::ExitCode;
+use sync_core::engine::Standing;
 
 /// How the program ends (section 2 of the contract).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(super) enum Exit {
     Unreachable = 6,
     JournalDamaged = 7,
     InUse = 8,
+    /// Told to stop before all was looked at: not in sync, as far as is known.
+    Stopped,
 }
 
 /// Why the program could not do its work, in words.
@@ -35,14 +38,16 @@ pub(super) struct Failure {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        match exit {
+            Exit::Stopped => Self::from(Exit::ItemsFailed as u8),
+            exit => Self::from(exit as u8),
+        }
     }
 }
 
 impl Exit {
     /// What a finished run amounts to.
-    pub(super) fn of(report: &Report) -> Self {
-        let standing = &report.standing;
+    pub(super) const fn of(standing: &Standing) -> Self {
         if standing.halt.is_some() {
             Self::Halted
         } else if standing.problems > 0 {
@@ -61,6 +66,7 @@ impl Exit {
             Self::ConflictsWait => "conflicts",
             Self::ItemsFailed => "problems",
             Self::Halted => "halted",
+            Self::Stopped => "stopped",
             Self::Internal
             | Self::Usage
             | Self::Unreachable
@@ -68,6 +74,25 @@ impl Exit {
             | Self::InUse => "error",
         }
     }
+}
+
+/// What several jobs amount to: what nobody expected, then what one of them could
+/// not even begin with, then what is left to do.
+pub(super) fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
+    let order = [
+        Exit::Internal,
+        Exit::JournalDamaged,
+        Exit::InUse,
+        Exit::Usage,
+        Exit::Unreachable,
+        Exit::Halted,
+        Exit::ItemsFailed,
+        Exit::Stopped,
+        Exit::ConflictsWait,
+        Exit::InSync,
+    ];
+    let rank = |exit: &Exit| order.iter().position(|other| other == exit);
+    exits.into_iter().min_by_key(rank).unwrap_or(Exit::InSync)
 }
 
 impl Failure {
@@ -87,6 +112,12 @@ impl Failure {
         }
     }
 
+    /// Names the job among several.
+    pub(super) fn of(mut self, label: &str) -> Self {
+        self.message = format!("{label}: {}", self.message);
+        self
+    }
+
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -99,7 +130,7 @@ impl From<RunError> for Failure {
             RunError::RootNeverSeen { .. } => Exit::Usage,
             RunError::Side { .. } => Exit::Unreachable,
             RunError::Append(_) => Exit::Internal,
-            RunError::Read(_) => Exit::JournalDamaged,
+            RunError::Read(_) | RunError::HistoryLost { .. } => Exit::JournalDamaged,
         };
         let failure = Self::new(exit, error.to_string());
         match error {
@@ -107,6 +138,8 @@ impl From<RunError> for Failure {
             RunError::Append(_) => {
                 failure.hint("free some space or mend the disk; the next start resumes by itself")
             }
+            RunError::HistoryLost { .. } => failure
+                .hint("run the job once: it looks at both sides again and deletes nothing unasked"),
             RunError::Side { .. } | RunError::Read(_) => failure,
         }
     }
@@ -132,5 +165,18 @@ impl From<OpenError> for Failure {
             _ => error.to_string(),
         };
         Self::new(exit, message).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_of_several_jobs_counts() {
+        use Exit::{Halted, InSync, InUse, ItemsFailed, Usage};
+        assert_eq!(worst([]), InSync);
+        assert_eq!(worst([InSync, ItemsFailed, Halted]), Halted);
+        assert_eq!(worst([Usage, InUse, Halted]), InUse);
     }
 }

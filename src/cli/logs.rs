@@ -1,12 +1,13 @@
 //! Where log lines go. Never credentials, never content.
 
-use super::args::{Args, LogFormat};
+use super::args::Common;
+use super::values::LogFormat;
 use std::sync::Mutex;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 /// Starts logging as the flags say. A log file that cannot be opened is told on
 /// stderr, which then takes the log.
-pub(super) fn start(args: &Args) {
+pub(super) fn start(args: &Common) {
     let level = match (args.quiet, args.verbose) {
         (true, _) => tracing::Level::ERROR,
         (false, 0) => tracing::Level::WARN,

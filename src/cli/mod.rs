@@ -3,25 +3,33 @@
 //! In: arguments, signals. Out: data on stdout, words on stderr, an exit code of
 //! the contract. Invariant: bad input changes nothing. Deliberately absent: logic
 //! worth a unit test of its own (that lives in the library). A crash leaves what
-//! the adapters say. A new subcommand is a file here and an arm in `main`.
+//! the adapters say. A new subcommand is a variant in `args` and an arm in
+//! `offline`.
 
 mod args;
+mod config;
 mod exit;
+mod jobfile;
+mod known;
 mod logs;
+mod offline;
 mod pair;
 mod print;
 mod progress;
 mod run;
 mod signals;
+mod text;
+mod trash;
+mod values;
+mod voice;
 
 use args::Args;
-use clap::Parser;
 use exit::Exit;
 
 /// Runs the program. Returns its exit code.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
-    let args = match Args::try_parse_from(args::normalised(arguments)) {
+    let args = match Args::parse_from_os(arguments) {
         Ok(args) => args,
         Err(error) => {
             let code = if error.use_stderr() {
@@ -34,8 +42,12 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> std::pro
             return code.into();
         }
     };
-    logs::start(&args);
-    match run::run(&args) {
+    logs::start(&args.common);
+    let done = match &args.command {
+        None => run::run(&args),
+        Some(command) => offline::run(&args, command),
+    };
+    match done {
         Ok(exit) => exit.into(),
         Err(failure) => {
             print::failure(&failure);

@@ -1,14 +1,20 @@
 //! What people and programs read. Data goes to stdout, words to stderr.
+//!
+//! In: reports. Out: lines. Invariants: the summary of a run is its last line on
+//! stdout; a name never commands the terminal; lists for people are bounded.
 
 use super::args::Args;
 use super::exit::{Exit, Failure};
-use crate::daemon::Report;
-use journal_format::event::{Action, Displaced, Operation};
+use super::pair::{self, Pair};
+use super::text::{count, duration, plain, size};
+use crate::daemon::{Report, Tally};
+use journal_format::event::{Action, Case, Displaced, HaltReason, Operation};
 use journal_format::value::Side;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::time::Duration;
-use sync_core::engine::Standing;
+use sync_core::engine::{Remark, Standing};
+use sync_core::state::Halt;
 
 /// Prints why the program gives up.
 pub(super) fn failure(failure: &Failure) {
@@ -18,49 +24,190 @@ pub(super) fn failure(failure: &Failure) {
     }
 }
 
-/// Prints the result of a run: problems first, the summary last.
-pub(super) fn report(args: &Args, job: &str, report: &Report, elapsed: Duration) {
-    for remark in &report.problems {
-        if args.json {
-            let path = remark.path.as_str();
-            data(&json!({"type": "problem", "job": job, "path": path, "detail": remark.detail}));
-        } else {
-            words(&format!("not synced: {}: {}", remark.path, remark.detail));
-        }
-    }
-    for remark in &report.held {
-        let (path, case) = (remark.path.as_str(), remark.case.letter());
-        if args.json {
-            data(&json!({"type": "held", "job": job, "path": path, "case": case}));
-        } else {
-            words(&format!("waits ({case}): {path}"));
-        }
-    }
-    halt(&report.standing);
-    if args.once {
-        summary(args, job, report, elapsed);
+/// Prints what a person should know and nothing depends on.
+pub(super) fn warning(args: &Args, text: &str) {
+    if !args.common.quiet {
+        words(&format!("pydio-sync: {text}"));
     }
 }
 
-fn halt(standing: &Standing) {
-    if let Some(halt) = &standing.halt {
-        let reason = serde_json::to_value(halt.reason).unwrap_or(Value::Null);
-        let reason = reason.as_str().unwrap_or("safety").replace('_', " ");
+/// Prints the result of a run: problems first, the summary last.
+pub(super) fn report(
+    args: &Args,
+    pair: &Pair,
+    alone: bool,
+    report: &Report,
+    exit: Exit,
+    elapsed_ms: u64,
+) {
+    let prefix = if alone {
+        String::new()
+    } else {
+        format!("{}: ", plain(&pair.label))
+    };
+    problems(args, &pair.job, &prefix, &report.problems);
+    held(args, &pair.job, &prefix, &report.held);
+    if let Some(halt) = &report.standing.halt {
+        halted(args, &prefix, pair, halt);
+    }
+    if args.run.once {
+        summary(args, pair, &prefix, report, exit.state(), elapsed_ms);
+    }
+}
+
+fn problems(args: &Args, job: &str, prefix: &str, remarks: &[Remark]) {
+    if args.common.json {
+        for remark in remarks {
+            let path = remark.path.as_str();
+            data(&json!({"type": "problem", "job": job, "path": path, "detail": remark.detail}));
+        }
+        return;
+    }
+    bounded(remarks, |remark| {
+        let path = plain(remark.path.as_str());
+        format!("{prefix}not synced: {path}: {}", plain(&remark.detail))
+    });
+}
+
+/// Prints conflicts that wait for a person, and divergences.
+fn held(args: &Args, job: &str, prefix: &str, remarks: &[Remark]) {
+    if args.common.json {
+        for remark in remarks {
+            data(&held_json(job, remark));
+        }
+        return;
+    }
+    bounded(remarks, |remark| {
+        let path = plain(remark.path.as_str());
+        let what = held_words(remark.case);
+        format!("{prefix}{what} ({}): {path}", remark.case.letter())
+    });
+    if remarks.iter().any(|remark| remark.case != Case::V1) {
         words(&format!(
-            "halted for safety: {reason} ({} side, {} entries at stake); nothing was deleted",
-            halt.side, halt.count
+            "{prefix}decide with: pydio-sync resolve {} PATH --keep local|remote|both",
+            quoted(job)
         ));
     }
 }
 
-fn summary(args: &Args, job: &str, report: &Report, elapsed: Duration) {
+/// A held node as one object.
+pub(super) fn held_json(job: &str, remark: &Remark) -> Value {
+    let kind = if remark.case == Case::V1 {
+        "divergence"
+    } else {
+        "conflict"
+    };
+    json!({
+        "type": kind, "job": job, "path": remark.path.as_str(), "case": remark.case.letter(),
+    })
+}
+
+/// What a held node is, in words.
+pub(super) const fn held_words(case: Case) -> &'static str {
+    match case {
+        Case::V1 => "differs on purpose",
+        _ => "conflict",
+    }
+}
+
+/// Prints the first lines of a list on stderr and how many there are more.
+fn bounded(remarks: &[Remark], show: impl Fn(&Remark) -> String) {
+    for remark in remarks.iter().take(LINES_MAX) {
+        words(&show(remark));
+    }
+    let rest = remarks.len().saturating_sub(LINES_MAX);
+    if rest > 0 {
+        words(&format!("and {rest} more; `--json` lists all"));
+    }
+}
+
+/// Says why a job halted and what releases it.
+pub(super) fn halted(args: &Args, prefix: &str, pair: &Pair, halt: &Halt) {
+    if args.common.json {
+        let mut value = halt_json(halt);
+        value["type"] = "halted".into();
+        value["job"] = pair.job.as_str().into();
+        data(&value);
+    }
+    let path = match halt.side {
+        Side::Local => &pair.local,
+        Side::Remote => &pair.remote,
+    };
+    let obstacle = match halt.reason {
+        HaltReason::RootMissing => pair::obstacle(path),
+        _ => None,
+    };
+    let what = obstacle.map_or_else(
+        || halt_words(halt),
+        |obstacle| format!("the {} folder {obstacle}", halt.side),
+    );
+    words(&format!(
+        "{prefix}halted for safety: {what} (`{}`); nothing was deleted",
+        plain(&path.to_string_lossy())
+    ));
+    words(&format!(
+        "  {}",
+        release_words(halt, &pair.job, &pair.state_dir)
+    ));
+}
+
+/// A halt as one object.
+pub(super) fn halt_json(halt: &Halt) -> Value {
+    let reason = serde_json::to_value(halt.reason).unwrap_or(Value::Null);
+    json!({"reason": reason, "side": halt.side.to_string(), "count": halt.count})
+}
+
+/// The reason for a halt, in words.
+pub(super) fn halt_words(halt: &Halt) -> String {
+    let (side, other) = (halt.side, halt.side.other());
+    let entries = count(halt.count, "entry", "entries");
+    match halt.reason {
+        HaltReason::RootMissing => format!("the {side} folder is missing"),
+        HaltReason::RootReplaced => {
+            format!("another folder stands where the {side} one was, or its marker is gone")
+        }
+        HaltReason::RootEmptied => {
+            format!("the {other} folder is empty; {entries} would be deleted on the {side} side")
+        }
+        HaltReason::TooManyDeletions => format!("{entries} would be deleted on the {side} side"),
+        HaltReason::EverythingChanged => {
+            format!("all {entries} would be overwritten on the {side} side")
+        }
+        HaltReason::RolledBack => "the server went back in time".to_owned(),
+        HaltReason::HistoryLost => format!(
+            "the journal has lost events, and {entries} would be deleted on the {side} side"
+        ),
+    }
+}
+
+/// What to do about a halt, with the exact command.
+pub(super) fn release_words(halt: &Halt, job: &str, state_dir: &std::path::Path) -> String {
+    if halt.reason == HaltReason::RootMissing {
+        return "put the folder back; the job then goes on by itself".to_owned();
+    }
+    let state_dir = quoted(&state_dir.to_string_lossy());
+    format!(
+        "if this is meant, release it with: pydio-sync approve {} --state-dir {state_dir}",
+        quoted(job)
+    )
+}
+
+/// Quotes a word for a shell, if it needs that.
+fn quoted(word: &str) -> String {
+    let is_simple = |c: char| c.is_ascii_alphanumeric() || "-_./%+:@".contains(c);
+    if !word.is_empty() && word.chars().all(is_simple) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+fn summary(args: &Args, pair: &Pair, prefix: &str, report: &Report, state: &str, elapsed_ms: u64) {
     let tally = &report.tally;
-    let state = Exit::of(report).state();
     let conflicts = tally.conflicts.max(report.standing.conflicts);
-    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    if args.json {
+    if args.common.json {
         data(&json!({
-            "type": "summary", "job": job, "state": state,
+            "type": "summary", "job": pair.job, "state": state,
             "uploaded": tally.uploaded, "downloaded": tally.downloaded,
             "created_dirs": tally.created_dirs, "moved": tally.moved,
             "deleted_local": tally.deleted_local, "deleted_remote": tally.deleted_remote,
@@ -68,37 +215,85 @@ fn summary(args: &Args, job: &str, report: &Report, elapsed: Duration) {
             "bytes_up": tally.bytes_up, "bytes_down": tally.bytes_down,
             "seq": report.seq.0, "elapsed_ms": elapsed_ms,
         }));
-    } else {
-        let deleted = tally.deleted_local + tally.deleted_remote;
-        line(&format!(
-            "{state}: {} up, {} down, {} folders, {} moved, {deleted} deleted, {conflicts} conflicts, \
-             {} problems, {} bytes, {elapsed_ms} ms",
-            tally.uploaded,
-            tally.downloaded,
-            tally.created_dirs,
-            tally.moved,
-            report.standing.problems,
-            tally.bytes_up + tally.bytes_down,
-        ));
+    } else if !args.common.quiet {
+        let elapsed = duration(Duration::from_millis(elapsed_ms));
+        let mut parts = summary_parts(tally, conflicts, report.standing.problems);
+        if parts.is_empty() {
+            let is_halted = report.standing.halt.is_some();
+            parts = if is_halted {
+                "nothing was done"
+            } else {
+                "nothing to do"
+            }
+            .to_owned();
+        }
+        line(&format!("{prefix}{state}: {parts} ({elapsed})"));
     }
 }
 
+fn summary_parts(tally: &Tally, conflicts: u64, problems: u64) -> String {
+    let mut parts = Vec::new();
+    if tally.uploaded > 0 {
+        let files = count(tally.uploaded, "file", "files");
+        parts.push(format!("{files} up, {}", size(tally.bytes_up)));
+    }
+    if tally.downloaded > 0 {
+        let files = count(tally.downloaded, "file", "files");
+        parts.push(format!("{files} down, {}", size(tally.bytes_down)));
+    }
+    let rest = [
+        (tally.created_dirs, "folder created", "folders created"),
+        (tally.moved, "moved", "moved"),
+        (tally.deleted_local, "deleted here", "deleted here"),
+        (tally.deleted_remote, "deleted there", "deleted there"),
+        (conflicts, "conflict", "conflicts"),
+        (problems, "not synced", "not synced"),
+    ];
+    let rest = rest.into_iter().filter(|(number, ..)| *number > 0);
+    parts.extend(rest.map(|(number, one, many)| count(number, one, many)));
+    parts.join("; ")
+}
+
 /// Prints a plan with its reasons.
-pub(super) fn preview(args: &Args, operations: &[Operation], standing: &Standing) {
+pub(super) fn preview(
+    args: &Args,
+    pair: &Pair,
+    alone: bool,
+    operations: &[Operation],
+    standing: &Standing,
+) {
+    let prefix = if alone {
+        String::new()
+    } else {
+        format!("{}: ", plain(&pair.label))
+    };
     for operation in operations {
         let case = operation.case.letter();
         let (what, from, path) = described(&operation.action);
-        if args.json {
+        if args.common.json {
             data(&json!({
-                "type": "planned", "case": case, "operation": what, "from": from, "path": path,
+                "type": "planned", "job": pair.job, "case": case, "operation": what,
+                "from": from, "path": path,
             }));
         } else if let Some(from) = from {
-            line(&format!("{case} {what} {from} -> {path}"));
+            line(&format!(
+                "{prefix}{case} {what} {} -> {}",
+                plain(from),
+                plain(path)
+            ));
         } else {
-            line(&format!("{case} {what} {path}"));
+            line(&format!("{prefix}{case} {what} {}", plain(path)));
         }
     }
-    halt(standing);
+    if operations.is_empty() && !args.common.json {
+        line(&format!("{prefix}nothing to do"));
+    }
+    if let Some(halt) = &standing.halt {
+        words(&format!(
+            "{prefix}would halt for safety: {}",
+            halt_words(halt)
+        ));
+    }
 }
 
 fn described(action: &Action) -> (&'static str, Option<&str>, &str) {
@@ -150,15 +345,20 @@ fn described(action: &Action) -> (&'static str, Option<&str>, &str) {
     }
 }
 
-fn data(value: &Value) {
+/// Prints an object on stdout.
+pub(super) fn data(value: &Value) {
     line(&value.to_string());
 }
 
-/// A reader that went away is no reason to fail a sync.
-fn line(text: &str) {
+/// Prints a line on stdout. A reader that went away is no reason to fail a sync.
+pub(super) fn line(text: &str) {
     drop(writeln!(std::io::stdout().lock(), "{text}"));
 }
 
-fn words(text: &str) {
+/// Prints a line on stderr.
+pub(super) fn words(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
+
+/// Lines of a list for people; the rest is counted.
+const LINES_MAX: usize = 50;

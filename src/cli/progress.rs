@@ -1,48 +1,57 @@
-//! The progress bar: on a terminal only.
+//! Progress bars: on a terminal only, one a job.
 
 use super::args::Args;
-use crate::ports::{Observer, Progress};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use journal_format::event::Record;
+use crate::ports::Progress;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 
-/// Shows how far the work is.
+/// The place where bars are drawn.
+pub(super) struct Bars(Option<MultiProgress>);
+
+/// Shows how far a job's work is.
 pub(super) struct Bar(Option<ProgressBar>);
 
-impl Bar {
+impl Bars {
     pub(super) fn new(args: &Args) -> Self {
-        let wanted = args.once && !args.quiet && !args.dry_run && std::io::stderr().is_terminal();
-        if !wanted {
-            return Self(None);
-        }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
-        let style = ProgressStyle::with_template(
-            "{spinner} {msg} [{bar:30}] {pos}/{len} {per_sec} eta {eta}",
-        );
-        if let Ok(style) = style {
-            bar.set_style(style);
-        }
-        Self(Some(bar))
+        let is_wanted = args.run.once
+            && !args.run.dry_run
+            && !args.common.quiet
+            && std::io::stderr().is_terminal();
+        let target = ProgressDrawTarget::stderr_with_hz(5);
+        Self(is_wanted.then(|| MultiProgress::with_draw_target(target)))
     }
 
+    pub(super) fn add(&self) -> Bar {
+        Bar(self.0.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::no_length());
+            let style =
+                ProgressStyle::with_template("{spinner} [{bar:24}] {pos}/{len} {msg}, eta {eta}");
+            if let Ok(style) = style {
+                bar.set_style(style);
+            }
+            bar
+        }))
+    }
+}
+
+impl Bar {
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
         }
     }
-}
 
-impl Observer for Bar {
-    fn appended(&self, _records: &[Record]) {}
-
-    fn progress(&self, progress: &Progress) {
+    pub(super) fn progress(&self, progress: &Progress) {
         let Some(bar) = &self.0 else { return };
         bar.set_length(progress.items_total);
         bar.set_position(progress.items_done);
+        let millis = u64::try_from(bar.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let rate = progress.bytes_done.saturating_mul(1000) / millis.max(1);
         bar.set_message(format!(
-            "{} scanned, {} sent",
+            "items, {} at {}/s, {} entries looked at",
+            super::text::size(progress.bytes_done),
+            super::text::size(rate),
             progress.scanned,
-            indicatif::HumanBytes(progress.bytes_done)
         ));
     }
 }

@@ -3,21 +3,26 @@
 use crate::daemon::Control;
 use futures::StreamExt;
 use futures::stream::LocalBoxStream;
+use std::cell::Cell;
+use std::rc::Rc;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Starts to listen for SIGINT and SIGTERM.
-pub(super) fn orders() -> std::io::Result<LocalBoxStream<'static, Control>> {
+/// Starts to listen for SIGINT and SIGTERM. The flag tells whether one came.
+pub(super) fn orders() -> std::io::Result<(LocalBoxStream<'static, Control>, Rc<Cell<bool>>)> {
     let interrupt = signal(SignalKind::interrupt())?;
     let terminate = signal(SignalKind::terminate())?;
+    let came = Rc::new(Cell::new(false));
+    let flag = Rc::clone(&came);
     let stream = futures::stream::unfold(
-        (interrupt, terminate),
-        |(mut interrupt, mut terminate)| async {
+        (interrupt, terminate, flag),
+        |(mut interrupt, mut terminate, flag)| async {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            Some((Control::Stop, (interrupt, terminate)))
+            flag.set(true);
+            Some((Control::Stop, (interrupt, terminate, flag)))
         },
     );
-    Ok(stream.boxed_local())
+    Ok((stream.boxed_local(), came))
 }

@@ -128,6 +128,16 @@ impl Engine {
         self.stale = true;
     }
 
+    /// Ends the replay for decisions alone: no operation is judged, nothing is
+    /// planned, the policy stays.
+    pub fn begin_session(&mut self, release: &str, seed: u64) {
+        self.ledger.session = Some(Session {
+            release: release.to_owned(),
+            seed,
+        });
+        self.ledger.state.tree.take_touched();
+    }
+
     fn configure(&mut self, identity: &Identity) {
         match &self.ledger.state.root {
             None => {

@@ -74,6 +74,7 @@ enum Happening<'a> {
     Ordered(LocalBoxStream<'a, Control>, Option<Control>),
     Woken(Timestamp),
     CheckpointSaved(PortResult<()>),
+    TrashExpired(PortResult<u64>),
 }
 
 /// Runs a job.
@@ -88,11 +89,12 @@ pub async fn run<'a>(
     mode: Mode,
     orders: LocalBoxStream<'a, Control>,
 ) -> Result<Report, RunError> {
-    let loaded = load::load(ports).await?;
+    let loaded = load::load(ports.store).await?;
     let mut driver = Driver::new(ports, job, mode, loaded);
     load::begin(ports, job, &mut driver.engine).await?;
     driver.await_order(orders);
     driver.watch();
+    driver.expire_trash();
     driver.run().await
 }
 
@@ -111,6 +113,9 @@ struct Driver<'a> {
     unstarted: VecDeque<(Seq, Operation)>,
     running: usize,
     sides_state: [SideState; 2],
+    trash_ms: i64,
+    is_expiring_trash: bool,
+    next_trash: Timestamp,
     /// The earliest timer that is set.
     timer: Option<Timestamp>,
     last_now: Timestamp,
@@ -160,6 +165,9 @@ impl<'a> Driver<'a> {
             unstarted: VecDeque::new(),
             running: 0,
             sides_state: [SideState::default(); 2],
+            trash_ms: job.trash_ms,
+            is_expiring_trash: false,
+            next_trash: now,
             timer: None,
             last_now: now,
             next_poll: now,
@@ -293,6 +301,7 @@ impl<'a> Driver<'a> {
             return quiet;
         }
         let scanning = self.sides_state.iter().any(|state| state.is_scanning);
+        let scanning = scanning || self.is_expiring_trash;
         let halted = self.sides_state.iter().any(|state| state.is_halted);
         self.mode == Mode::Once
             && quiet
@@ -324,6 +333,15 @@ impl<'a> Driver<'a> {
                 }
                 self.engine.handle(Input::Tick, now);
                 self.poll_roots(now);
+                self.expire_trash();
+            }
+            Happening::TrashExpired(result) => {
+                self.is_expiring_trash = false;
+                match result {
+                    Ok(0) => {}
+                    Ok(gone) => tracing::info!(gone, "the trash was tidied"),
+                    Err(error) => tracing::info!(%error, "the trash was not tidied"),
+                }
             }
             Happening::CheckpointSaved(result) => {
                 if let Err(error) = result {
@@ -347,6 +365,21 @@ impl<'a> Driver<'a> {
         self.tally.count(records);
         self.ports.observer.appended(records);
         Ok(())
+    }
+
+    /// Once a run and once a day.
+    fn expire_trash(&mut self) {
+        let now = self.now();
+        if self.is_expiring_trash || self.is_stopping || now < self.next_trash {
+            return;
+        }
+        self.is_expiring_trash = true;
+        self.next_trash = now.plus_millis(TRASH_PAUSE_MS);
+        let before = now.plus_millis(self.trash_ms.saturating_neg());
+        let local = self.ports.local;
+        self.push(async move {
+            Happening::TrashExpired(local.expire_trash(before, TRASH_BYTES_MAX).await)
+        });
     }
 
     fn await_order(&mut self, mut orders: LocalBoxStream<'a, Control>) {
@@ -427,5 +460,21 @@ impl<'a> Driver<'a> {
 
 /// Records in one append; more wait for the next.
 const BATCH_RECORDS_MAX: usize = 16_384;
+<<<<<<< HEAD
+=======
+/// How often the roots are looked at, in ms.
+const ROOT_POLL_MS: i64 = 5_000;
+/// How often the trash is tidied, in ms.
+const TRASH_PAUSE_MS: i64 = 86_400_000;
+/// Bytes in the trash beyond which the oldest entries go before their time.
+const TRASH_BYTES_MAX: u64 = 100 << 30;
+/// How often a watched side is scanned whole, in ms.
+const FULL_SCAN_MS: i64 = 600_000;
+/// The least time between two scans of a side, in ms, so that bursts of hints
+/// share one.
+const SCAN_PAUSE_MS: i64 = 50;
+/// How long to wait after a scan that did not end, in ms.
+const SCAN_RETRY_MS: i64 = 1_000;
+>>>>>>> cli
 /// Records beyond the checkpoint below which a new one is not worth its writing.
 const CHECKPOINT_TAIL_MIN: u64 = 20_000;

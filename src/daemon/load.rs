@@ -7,6 +7,7 @@
 use super::{Job, Ports, RunError};
 use crate::executor::{Sides, put_away_leftovers};
 use crate::ports::RootState;
+use crate::ports::Store;
 use journal_format::value::Side;
 use sync_core::checkpoint;
 use sync_core::engine::{Engine, Identity};
@@ -18,9 +19,9 @@ pub(super) struct Loaded {
 }
 
 /// Reads checkpoint and journal.
-pub(super) async fn load(ports: Ports<'_>) -> Result<Loaded, RunError> {
-    let head = ports.store.head();
-    let cached = ports.store.checkpoint().await.map_err(RunError::Read)?;
+pub(super) async fn load(store: &dyn Store) -> Result<Loaded, RunError> {
+    let head = store.head();
+    let cached = store.checkpoint().await.map_err(RunError::Read)?;
     let cached = cached.filter(|cached| cached.seq <= head);
     let state = cached.and_then(|cached| match checkpoint::decode(&cached.bytes) {
         Ok(state) if state.seq == cached.seq => Some(state),
@@ -37,8 +38,7 @@ pub(super) async fn load(ports: Ports<'_>) -> Result<Loaded, RunError> {
     let mut next = engine.state().seq.next();
     let mut replayed = 0;
     while next <= head {
-        let records = ports
-            .store
+        let records = store
             .read(next, PAGE_RECORDS)
             .await
             .map_err(RunError::Read)?;

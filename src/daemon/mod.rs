@@ -9,6 +9,7 @@
 
 mod driver;
 mod load;
+pub mod offline;
 mod preview;
 mod scan;
 mod tally;
@@ -93,6 +94,12 @@ pub enum RunError {
     /// looked at again at the next start.
     #[error("the journal cannot be written: {0}")]
     Append(PortError),
+    /// Acknowledged events are missing; a run of the job has to tell that first.
+    #[error("the journal has lost events: it was at {expected}")]
+    HistoryLost {
+        /// The head that was acknowledged.
+        expected: Seq,
+    },
     /// The journal could not be read.
     #[error("the journal cannot be read: {0}")]
     Read(PortError),

@@ -17,7 +17,7 @@ use sync_core::input::Input;
 /// # Errors
 /// A root is not there, a side cannot be scanned, or the journal cannot be read.
 pub async fn preview(ports: Ports<'_>, job: &Job) -> Result<(Vec<Operation>, Standing), RunError> {
-    let mut engine = load::load(ports).await?.engine;
+    let mut engine = load::load(ports.store).await?.engine;
     let capabilities = ports.remote.capabilities();
     let identity = Identity {
         job: job.id.clone(),

@@ -1,6 +1,11 @@
 //! Tests of the real parts: folders, processes, sockets.
 
+mod cli;
 mod conformance_local;
 mod conformance_remote;
 mod conformance_store;
+mod crash;
+mod daemon_folders;
 mod folders;
+mod program;
+mod trouble;

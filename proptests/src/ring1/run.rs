@@ -42,7 +42,8 @@ struct Running {
     id: Seq,
     operation: Operation,
     done: Option<Result<Outcome, Refusal>>,
-    /// It was planned before the users' last changes were seen.
+    /// It was planned before the users' last changes were seen, or on the word of
+    /// a scan that overlapped with operations.
     excused: bool,
 }
 
@@ -244,7 +245,7 @@ impl Run {
                         id,
                         operation,
                         done: None,
-                        excused: self.unseen.contains(&true),
+                        excused: self.wild || self.unseen.contains(&true),
                     });
                 }
                 self.take();

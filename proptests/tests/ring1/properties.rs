@@ -25,7 +25,7 @@ fn hold(
             .and_then(|text| text.parse::<u32>().ok())
     };
     let config = Config {
-        cases: number("RING1_CASES").unwrap_or(512) / share,
+        cases: number("RING1_CASES").unwrap_or(256) / share,
         max_shrink_iters: 20_000,
         failure_persistence: None,
         ..Config::default()
@@ -84,7 +84,7 @@ fn converges(case: &Case) -> Result<(), String> {
     let before = Before::new(&base.world, &run.world);
     let had_twins = promise::has_twins(&run.world);
     settle_approving(&mut run)?;
-    if had_twins {
+    for _ in 0..if had_twins { 3 } else { 0 } {
         // A second spelling is looked at again once the first one is away.
         run.look();
         settle_approving(&mut run)?;

@@ -5,7 +5,7 @@
 //! absent: file operations (`rooted`), decisions (the executor). CRASH: slots in
 //! staging, reported by `leftovers`.
 
-use crate::adapters::rooted::{self, Folder, Options, Probes, slot_name};
+use crate::adapters::rooted::{self, Folder, Options, Probes, Trashed, slot_name};
 use crate::ports::{
     Exchanged, HintStream, Leftover, LocalFs, PortResult, RootState, ScanRequest, ScanStream, Slot,
     Source, Staged, Task,
@@ -33,6 +33,26 @@ impl LocalFolder {
     /// The root is missing.
     pub fn probe(&self) -> Task<'_, Option<Probes>> {
         Box::pin(self.0.run(|folder| folder.probe()))
+    }
+}
+
+impl LocalFolder {
+    /// Lists the trash, oldest first.
+    ///
+    /// # Errors
+    /// The root is missing or its trash cannot be listed.
+    pub fn trashed(&self) -> Task<'_, Vec<Trashed>> {
+        Box::pin(self.0.run_long(|folder| folder.trashed()))
+    }
+
+    /// Renames an entry of the trash to a path. Durable after [`LocalFs::sync`].
+    ///
+    /// # Errors
+    /// `Precondition` when the path is taken, its parent is not there, or nothing of
+    /// that name lies in the trash.
+    pub fn restore<'a>(&'a self, name: &'a str, path: &'a RelPath) -> Task<'a, ()> {
+        let (name, path) = (name.to_owned(), path.clone());
+        Box::pin(self.0.run(move |folder| folder.restore(&name, &path)))
     }
 }
 

@@ -35,6 +35,7 @@ mod writers;
 pub use filter::{Filter, FilterError, FilterRules};
 pub use folder::Options;
 pub use probe::Probes;
+pub use trash::Trashed;
 
 pub(crate) use beneath::{STAGING, open_beneath};
 pub(crate) use fault::{fault, unsupported};

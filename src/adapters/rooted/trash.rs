@@ -1,21 +1,35 @@
 //! The trash: what lies there long enough, or beyond a size, is deleted.
 //!
-//! In: a point in time and a size. Out: how many entries went. Invariant: only
+//! In: a point in time and a size, or a name. Out: how many entries went, what lies
+//! there, or an entry back at a free path. Invariant: only
 //! what lies in the trash is deleted, link by link and directory by directory,
 //! never through a link. An entry's age is the time of its last rename, which is
 //! when it came here. CRASH: a half-deleted entry stays and goes the next time.
 
 use super::beneath::{LISTED, Place, TRASH};
-use super::fault::fault;
+use super::fault::{fault, unsupported};
 use super::folder::{Base, Folder};
 use super::look::{MASK, ctime_ns};
-use super::slots::{control_place, names_in};
+use super::rename::rename_new;
+use super::slots::{control_place, names_in, parent_of};
+use super::source::check_path;
 use crate::ports::PortResult;
-use journal_format::value::Timestamp;
+use journal_format::value::{RelPath, Timestamp};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Statx, openat, statx, unlinkat};
 use rustix::io::{Errno, Result};
 use std::ffi::{CStr, CString};
+
+/// Something that lies in the trash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trashed {
+    /// Its name there: the id of the operation that put it there, and its own name.
+    pub name: String,
+    /// Bytes of content, of a directory's all together.
+    pub bytes: u64,
+    /// When it came there.
+    pub since: Timestamp,
+}
 
 struct Entry {
     since_ns: i64,
@@ -24,6 +38,35 @@ struct Entry {
 }
 
 impl Folder {
+    /// Lists the trash, oldest first.
+    pub(crate) fn trashed(&self) -> PortResult<Vec<Trashed>> {
+        let base = self.base()?;
+        let mut entries = entries(&base)?;
+        entries.sort_unstable_by(|a, b| (a.since_ns, &a.name).cmp(&(b.since_ns, &b.name)));
+        let trashed = entries.into_iter().map(|entry| Trashed {
+            name: entry.name,
+            bytes: entry.bytes,
+            since: Timestamp(entry.since_ns.div_euclid(1_000_000)),
+        });
+        Ok(trashed.collect())
+    }
+
+    /// Renames an entry of the trash to a free path.
+    pub(crate) fn restore(&self, name: &str, path: &RelPath) -> PortResult<()> {
+        let is_name = RelPath::new(name).is_ok_and(|name| name.names().count() == 1);
+        if !is_name {
+            return Err(unsupported("a name in the trash is one name"));
+        }
+        check_path(path)?;
+        let base = self.base()?;
+        let from = control_place(&base, TRASH, name)?;
+        let to = Place::of(base.as_fd(), path).map_err(|error| fault(error, path))?;
+        rename_new(&from, &to).map_err(|error| fault(error, path))?;
+        self.changed_directory(TRASH);
+        self.changed_directory(parent_of(path));
+        Ok(())
+    }
+
     /// Deletes what came into the trash before a time, and the oldest beyond a
     /// size. Entries that cannot be deleted stay and are logged.
     pub(crate) fn expire_trash(&self, before: Timestamp, bytes_max: u64) -> PortResult<u64> {

@@ -26,14 +26,34 @@ struct Span {
 
 impl Busy {
     pub(crate) fn started(&mut self, operation: &Operation) {
-        self.each(operation, |span| span.open += 1);
+        for (side, path, is_tree) in places(operation) {
+            let spans = if is_tree {
+                &mut self.trees
+            } else {
+                &mut self.paths
+            };
+            spans.entry((side, path.clone())).or_default().open += 1;
+        }
     }
 
-    pub(crate) fn ended(&mut self, operation: &Operation, at: Seq) {
-        self.each(operation, |span| {
+    /// Notes an end; while no scan runs it is forgotten at once.
+    pub(crate) fn ended(&mut self, operation: &Operation, at: Seq, is_scanning: bool) {
+        for (side, path, is_tree) in places(operation) {
+            let spans = if is_tree {
+                &mut self.trees
+            } else {
+                &mut self.paths
+            };
+            let key = (side, path.clone());
+            let Some(span) = spans.get_mut(&key) else {
+                continue;
+            };
             span.open = span.open.saturating_sub(1);
             span.ended = at;
-        });
+            if span.open == 0 && !is_scanning {
+                spans.remove(&key);
+            }
+        }
     }
 
     /// Forgets what ended before the oldest running scan began; everything that
@@ -58,6 +78,14 @@ impl Busy {
                 .any(|((on, top), span)| *on == side && matters(span) && path.is_within(top))
     }
 
+    /// Returns the paths of directories that moved since a scan began, old and new.
+    pub(crate) fn moved(&self, side: Side, since: Seq) -> impl Iterator<Item = RelPath> + '_ {
+        let trees = self.trees.iter();
+        trees
+            .filter(move |((on, _), span)| *on == side && (span.open > 0 || span.ended > since))
+            .map(|((_, path), _)| path.clone())
+    }
+
     /// Tells whether an operation is open at a path now.
     pub(crate) fn is_open_at(&self, side: Side, path: &RelPath) -> bool {
         self.covers(side, path, Seq(u64::MAX))
@@ -75,38 +103,27 @@ impl Busy {
         };
         below(&self.paths) || below(&self.trees)
     }
+}
 
-    fn each(&mut self, operation: &Operation, mut change: impl FnMut(&mut Span)) {
-        let mut path = |side: Side, path: &RelPath| {
-            change(self.paths.entry((side, path.clone())).or_default());
-        };
-        match &operation.action {
-            Action::Transfer {
-                from,
-                source,
-                target,
-                displaced,
-                ..
-            } => {
-                path(*from, source);
-                path(from.other(), target);
-                if let Displaced::ConflictCopy(copy) = displaced {
-                    path(from.other(), copy);
-                }
+/// The places that an operation reads or changes; a tree is meant with all below.
+fn places(operation: &Operation) -> Vec<(Side, &RelPath, bool)> {
+    match &operation.action {
+        Action::Transfer {
+            from,
+            source,
+            target,
+            displaced,
+            ..
+        } => {
+            let mut places = vec![(*from, source, false), (from.other(), target, false)];
+            if let Displaced::ConflictCopy(copy) = displaced {
+                places.push((from.other(), copy, false));
             }
-            Action::MakeDirectory { side, path: place }
-            | Action::Remove {
-                side, path: place, ..
-            }
-            | Action::Hash {
-                side, path: place, ..
-            } => {
-                path(*side, place);
-            }
-            Action::Move { side, from, to, .. } => {
-                change(self.trees.entry((*side, from.clone())).or_default());
-                change(self.trees.entry((*side, to.clone())).or_default());
-            }
+            places
         }
+        Action::MakeDirectory { side, path }
+        | Action::Remove { side, path, .. }
+        | Action::Hash { side, path, .. } => vec![(*side, path, false)],
+        Action::Move { side, from, to, .. } => vec![(*side, from, true), (*side, to, true)],
     }
 }

@@ -155,7 +155,11 @@ impl Round {
         path: &RelPath,
         reason: UnknownReason,
     ) {
-        if path.is_root() || busy.covers(self.side, path, self.since) {
+        if path.is_root() {
+            return;
+        }
+        if busy.covers(self.side, path, self.since) {
+            self.again.insert(path.clone());
             return;
         }
         let known = child.map(|id| ledger.state.tree.facet(id, self.side).presence);

@@ -2,14 +2,16 @@
 //!
 //! An object that stands at a new path while it is missing from its old one has
 //! moved. Identity alone is no proof where inodes are used again: without a birth
-//! time, size and time must agree as well. What cannot be told stays a deletion and
-//! a creation: that costs traffic, never data.
+//! time, size and time must agree as well, or for a directory a child. What cannot be
+//! told stays a deletion and a creation: that costs traffic, never data.
 
 use super::{Busy, Ledger, Round};
+use crate::input::{Found, Sight};
 use crate::plan;
 use crate::tree::NodeId;
 use journal_format::event::{Event, ObservationEvent, PathMove};
 use journal_format::value::{Entry, Identity, Kind, RelPath};
+use std::collections::BTreeSet;
 
 impl Round {
     /// Decides what the sight at `path` is, and takes it off the list.
@@ -37,22 +39,48 @@ impl Round {
     fn moved_here(&self, ledger: &Ledger, path: &RelPath, entry: &Entry) -> Option<NodeId> {
         let tree = &ledger.state.tree;
         let identity = entry.fingerprint.identity?;
-        let node = *self.candidates.get(&identity)?;
-        let known = tree.get(node)?;
+        let (node, uid) = *self.candidates.get(&identity)?;
+        let known = tree.get(node).filter(|known| known.uid == uid)?;
         let facts = &tree.facet(node, self.side).facts;
         let is_certain = is_unique(identity)
-            || entry.kind() == Kind::Directory
-            || facts.size == entry.fingerprint.size && facts.mtime_ns == entry.fingerprint.mtime_ns;
+            || match entry.kind() {
+                Kind::Directory => self.kept_a_child(ledger, node, path),
+                Kind::File | Kind::Symlink => {
+                    facts.size == entry.fingerprint.size
+                        && facts.mtime_ns == entry.fingerprint.mtime_ns
+                }
+            };
         let is_free = facts.identity() == Some(identity)
-            && (self.missing.contains(&node)
+            && (self.is_missing(ledger, node)
                 || tree
                     .ancestors(self.side, node)
-                    .any(|id| self.missing.contains(&id)));
+                    .any(|id| self.is_missing(ledger, id)));
         // Put aside by a write of ours whose end we did not see: no wish of a user.
         let failure = ledger.state.failures.get(&node);
         let aside = failure.and_then(|failure| failure.aside.as_ref());
         let is_ours = aside.is_some_and(|(side, copy)| *side == self.side && copy == path);
         (known.kind == entry.kind() && is_certain && is_free && !is_ours).then_some(node)
+    }
+
+    /// Tells whether a known child of a directory is listed below its new path.
+    fn kept_a_child(&self, ledger: &Ledger, node: NodeId, path: &RelPath) -> bool {
+        let listings = self.held.get(path).into_iter().flatten();
+        let mut entries = listings.flat_map(|found| match found {
+            Found::Listing { entries, .. } => entries.as_slice(),
+            Found::Unlisted { .. } => &[],
+        });
+        let tree = &ledger.state.tree;
+        let children = tree.children(self.side, node);
+        let known: BTreeSet<Identity> = children
+            .filter_map(|child| tree.identity(child, self.side))
+            .collect();
+        entries.any(|(_, sight)| match sight {
+            Sight::Entry(entry) => {
+                let identity = entry.fingerprint.identity;
+                identity.is_some_and(|identity| known.contains(&identity))
+            }
+            Sight::Unknown(_) => false,
+        })
     }
 
     /// Finds the missing node whose own move, not seen to end, left it at a temporary
@@ -67,8 +95,8 @@ impl Round {
                 && node.kind == entry.kind()
                 && (is_directory || facts.size == entry.fingerprint.size)
         };
-        let missing = self.missing.iter().copied();
-        missing.filter(|id| tree.get(*id).is_some()).find(same)
+        let missing = self.missing.keys().copied();
+        missing.filter(|id| self.is_missing(ledger, *id)).find(same)
     }
 
     /// Sees to it that whoever stands in the way of `chain`'s first move leaves:
@@ -91,18 +119,11 @@ impl Round {
                 chain.push((node, to, entry));
                 continue;
             }
-            let replaced = chain.is_empty() && ledger.state.tree.node(node).kind == entry.kind();
-            // What comes from within is taken out by its own move, whose fold then
-            // ends what stands in the way.
-            let tree = &ledger.state.tree;
-            let holds_newcomer = chain
-                .iter()
-                .any(|(moving, ..)| tree.ancestors(self.side, *moving).any(|id| id == node));
-            if !replaced && let Some(path) = tree.path(self.side, node) {
+            // A move takes the place of whoever stands there by itself.
+            let stays = !chain.is_empty() || ledger.state.tree.node(node).kind == entry.kind();
+            if !stays && let Some(path) = ledger.state.tree.path(self.side, node) {
                 self.missing.remove(&node);
-                if !holds_newcomer {
-                    self.gone(ledger, busy, &path);
-                }
+                self.gone(ledger, busy, &path);
             }
             break;
         }
@@ -170,10 +191,10 @@ impl Round {
             return;
         }
         let kind = entry.kind();
+        self.observed(ledger, path.clone(), entry);
         if let Some(standing) = ledger.state.tree.lookup(self.side, path) {
             self.missing.remove(&standing);
         }
-        self.observed(ledger, path.clone(), entry);
         if kind == Kind::Directory {
             self.release_held(ledger, busy, path);
         }

@@ -29,8 +29,9 @@ pub(crate) struct Round {
     pub(super) fresh: BTreeMap<RelPath, Entry>,
     pub(super) fresh_by_identity: BTreeMap<Identity, RelPath>,
     /// Known nodes that were not found, or found replaced by another object.
-    pub(super) missing: BTreeSet<NodeId>,
-    pub(super) candidates: BTreeMap<Identity, NodeId>,
+    /// With their numbers, since places in memory are used again.
+    pub(super) missing: BTreeMap<NodeId, u64>,
+    pub(super) candidates: BTreeMap<Identity, (NodeId, u64)>,
     /// Directories of which a side could not speak and which can be entered again.
     pub(super) unconfirmed: BTreeMap<NodeId, Entry>,
     /// Paths that an operation touched meanwhile.
@@ -49,7 +50,7 @@ impl Round {
             held: BTreeMap::new(),
             fresh: BTreeMap::new(),
             fresh_by_identity: BTreeMap::new(),
-            missing: BTreeSet::new(),
+            missing: BTreeMap::new(),
             candidates: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
             again: BTreeSet::new(),
@@ -106,10 +107,14 @@ impl Round {
             return self.again;
         }
         self.report_gone_for_good(ledger, busy);
-        while let Some(path) = self.next_fresh() {
-            self.settle(ledger, busy, &path);
+        while !self.fresh.is_empty() {
+            self.settle_some(ledger, busy);
         }
         self.report_gone(ledger, busy);
+        if !self.held.is_empty() {
+            // Read under a name that a move of ours has changed meanwhile.
+            self.again.extend(busy.moved(self.side, self.since));
+        }
         self.again
     }
 
@@ -127,14 +132,16 @@ impl Round {
             let identity = tree.identity(id, self.side);
             halfway.contains(&id) || identity.is_some_and(|identity| seen.contains(&identity))
         };
-        let lost = |id: &NodeId| {
-            tree.get(*id)?;
-            let path = tree.path(self.side, *id)?;
+        let lost = |id: NodeId| {
+            let path = self
+                .is_missing(ledger, id)
+                .then(|| tree.path(self.side, id))??;
             let is_replaced = self.fresh.contains_key(&path);
-            let mut subtree = tree.subtree(self.side, *id).into_iter();
-            (!is_replaced && !subtree.any(turned_up)).then_some((path, *id))
+            let mut subtree = tree.subtree(self.side, id).into_iter();
+            (!is_replaced && !subtree.any(turned_up)).then_some((path, id))
         };
-        let lost: BTreeMap<RelPath, NodeId> = self.missing.iter().filter_map(lost).collect();
+        let missing = self.missing.keys().copied();
+        let lost: BTreeMap<RelPath, NodeId> = missing.filter_map(lost).collect();
         for (path, id) in lost {
             self.missing.remove(&id);
             self.gone(ledger, busy, &path);
@@ -157,25 +164,39 @@ impl Round {
             .collect()
     }
 
-    /// Directories first: what a new directory holds may have come from anywhere.
-    fn next_fresh(&self) -> Option<RelPath> {
-        let mut directories = self
-            .fresh
-            .iter()
-            .filter(|(_, entry)| entry.kind() == Kind::Directory);
-        directories
-            .next()
-            .or_else(|| self.fresh.iter().next())
-            .map(|(path, _)| path.clone())
+    /// Settles a share of what is new. Directories come first: what a new one holds
+    /// may have come from anywhere. Free places come first too: who moves to one
+    /// leaves its old place before that is taken or gone.
+    fn settle_some(&mut self, ledger: &mut Ledger, busy: &Busy) {
+        for free_only in [true, false] {
+            for directories in [true, false] {
+                let fresh = self.fresh.iter();
+                let paths: Vec<RelPath> = fresh
+                    .filter(|(_, entry)| (entry.kind() == Kind::Directory) == directories)
+                    .map(|(path, _)| path.clone())
+                    .collect();
+                let mut settled = false;
+                for path in paths {
+                    let is_free = ledger.state.tree.lookup(self.side, &path).is_none();
+                    if is_free || !free_only {
+                        self.settle(ledger, busy, &path);
+                        settled = true;
+                    }
+                }
+                if settled {
+                    return;
+                }
+            }
+        }
     }
 
-    fn report_gone(&self, ledger: &mut Ledger, busy: &Busy) {
+    fn report_gone(&mut self, ledger: &mut Ledger, busy: &Busy) {
+        let missing = std::mem::take(&mut self.missing);
         let tree = &ledger.state.tree;
-        let mut gone: Vec<RelPath> = self
-            .missing
-            .iter()
-            .filter(|id| tree.get(**id).is_some())
-            .filter_map(|id| tree.path(self.side, *id))
+        let mut gone: Vec<RelPath> = missing
+            .into_iter()
+            .filter(|(id, uid)| ledger.state.is_node(*id, *uid))
+            .filter_map(|(id, _)| tree.path(self.side, id))
             .collect();
         gone.sort();
         for path in gone {
@@ -183,10 +204,17 @@ impl Round {
         }
     }
 
+    /// Tells whether a node is not where it was.
+    pub(super) fn is_missing(&self, ledger: &Ledger, id: NodeId) -> bool {
+        let uid = self.missing.get(&id);
+        uid.is_some_and(|uid| ledger.state.is_node(id, *uid))
+    }
+
     /// Appends that a path is gone, if something is still known there.
-    pub(super) fn gone(&self, ledger: &mut Ledger, busy: &Busy, path: &RelPath) {
-        let is_known = ledger.state.tree.lookup(self.side, path).is_some();
-        if is_known && !busy.covers(self.side, path, self.since) {
+    pub(super) fn gone(&mut self, ledger: &mut Ledger, busy: &Busy, path: &RelPath) {
+        if busy.covers(self.side, path, self.since) {
+            self.again.insert(path.clone());
+        } else if ledger.state.tree.lookup(self.side, path).is_some() {
             let (side, epoch) = (self.side, self.epoch);
             ledger.emit(Event::Observation(ObservationEvent::Gone {
                 side,
@@ -234,13 +262,15 @@ impl Round {
     /// Notes that a node is not where it was. It and what it took along may turn
     /// up elsewhere.
     pub(super) fn miss(&mut self, ledger: &Ledger, node: NodeId) {
-        if !self.missing.insert(node) {
+        let tree = &ledger.state.tree;
+        let uid = tree.node(node).uid;
+        if self.missing.insert(node, uid) == Some(uid) {
             return;
         }
-        let tree = &ledger.state.tree;
         for id in tree.subtree(self.side, node) {
             if let Some(identity) = tree.identity(id, self.side) {
-                self.candidates.entry(identity).or_insert(id);
+                let uid = tree.node(id).uid;
+                self.candidates.entry(identity).or_insert((id, uid));
             }
         }
     }

@@ -126,8 +126,9 @@ impl Engine {
         };
         let operation = open.operation.clone();
         append(&mut self.ledger);
-        self.busy.ended(&operation, self.ledger.state.seq);
-        self.prune_busy();
+        let is_scanning = self.rounds.iter().any(Option::is_some);
+        self.busy
+            .ended(&operation, self.ledger.state.seq, is_scanning);
         self.schedule.ended(id, success);
         self.stale = true;
     }

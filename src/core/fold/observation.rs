@@ -6,14 +6,14 @@
 //! under a moved directory is the child of that directory, not of a path.
 
 use crate::state::State;
-use crate::tree::{Facet, Facts, Location, NodeId, Presence, Tree};
-use journal_format::event::{ObservationEvent, PathMove};
+use crate::tree::{Facet, Facts, Location, NodeId, Presence, Tree, index};
+use journal_format::event::{FailureClass, ObservationEvent, PathMove};
 use journal_format::value::{Entry, Kind, RelPath, Side};
 
 pub(super) fn fold(state: &mut State, event: &ObservationEvent) {
     match event {
         ObservationEvent::Observed { side, path, entry } => {
-            if let Some(node) = observed(&mut state.tree, *side, path, entry) {
+            if let Some(node) = observed(state, *side, path, entry) {
                 reconsider(state, node);
             }
         }
@@ -21,7 +21,11 @@ pub(super) fn fold(state: &mut State, event: &ObservationEvent) {
         ObservationEvent::Gone { side, path, .. } => {
             if let Some(node) = state.tree.lookup_mut(*side, path.as_str()) {
                 reconsider(state, node);
+                let below = state.tree.subtree(*side, node);
                 gone(&mut state.tree, *side, node);
+                below
+                    .into_iter()
+                    .for_each(|id| unite(state, side.other(), id));
             }
         }
         ObservationEvent::Unknown { side, path, reason } => {
@@ -34,7 +38,7 @@ pub(super) fn fold(state: &mut State, event: &ObservationEvent) {
                 };
                 tree.set_facet(node, *side, facet);
             } else {
-                place(tree, *side, path, None, presence, Facts::NONE);
+                place(state, *side, path, None, presence, Facts::NONE);
             }
         }
         ObservationEvent::Hashed {
@@ -71,15 +75,16 @@ fn reconsider(state: &mut State, node: NodeId) {
 /// Puts an entry at a path of a side. Returns its node, or nothing when its
 /// directory is not known there.
 pub(super) fn observed(
-    tree: &mut Tree,
+    state: &mut State,
     side: Side,
     path: &RelPath,
     entry: &Entry,
 ) -> Option<NodeId> {
+    let tree = &mut state.tree;
     let mut facts = tree.facts(entry);
     let Some(node) = tree.lookup_mut(side, path.as_str()) else {
         return place(
-            tree,
+            state,
             side,
             path,
             Some(entry.kind()),
@@ -93,7 +98,7 @@ pub(super) fn observed(
     if tree.node(node).kind != entry.kind() {
         gone(tree, side, node);
         return place(
-            tree,
+            state,
             side,
             path,
             Some(entry.kind()),
@@ -119,7 +124,7 @@ pub(super) fn observed(
 
 /// Gives a facet to the node that belongs at a free path of a side.
 fn place(
-    tree: &mut Tree,
+    state: &mut State,
     side: Side,
     path: &RelPath,
     kind: Option<Kind>,
@@ -127,9 +132,10 @@ fn place(
     facts: Facts,
 ) -> Option<NodeId> {
     let (directory, name) = path.split()?;
-    let parent = tree.directory_mut(side, directory)?;
-    let node = partner(tree, side, parent, name, kind)
-        .unwrap_or_else(|| tree.create(kind.unwrap_or(Kind::File)));
+    let parent = state.tree.directory_mut(side, directory)?;
+    let known = partner(state, side, parent, name, kind, &facts);
+    let tree = &mut state.tree;
+    let node = known.unwrap_or_else(|| tree.create(kind.unwrap_or(Kind::File)));
     let location = Location {
         parent,
         name: tree.name_for(node, name),
@@ -149,14 +155,18 @@ fn place(
 /// Finds the node that the other side, or else the baseline, knows at a place
 /// and that this side lacks.
 fn partner(
-    tree: &Tree,
+    state: &State,
     side: Side,
     parent: NodeId,
     name: &str,
     kind: Option<Kind>,
+    facts: &Facts,
 ) -> Option<NodeId> {
+    let tree = &state.tree;
     let fits = |id: &NodeId| {
-        tree.facet(*id, side).is_absent() && kind.is_none_or(|kind| tree.node(*id).kind == kind)
+        tree.facet(*id, side).is_absent()
+            && kind.is_none_or(|kind| tree.node(*id).kind == kind)
+            && !is_another(state, side, *id, facts)
     };
     let here = |id: &NodeId| {
         let facet = tree.facet(*id, side.other());
@@ -165,6 +175,25 @@ fn partner(
     let mut candidates: Vec<NodeId> = tree.at_place(parent, name).filter(fits).collect();
     candidates.sort_by_key(|id| (!here(id), tree.node(*id).uid));
     candidates.first().copied()
+}
+
+/// Tells whether what stands where the other side moved a node to is surely not
+/// that node but another object. Then both are kept. While a write of ours to that
+/// node is in doubt, it may well be what that wrote.
+fn is_another(state: &State, side: Side, id: NodeId, facts: &Facts) -> bool {
+    let tree = &state.tree;
+    let Some(baseline) = tree.baseline(id) else {
+        return false;
+    };
+    let other = tree.facet(id, side.other());
+    let is_moved = !other.is_absent() && !tree.same_place(other.location, baseline.location);
+    let is_in_doubt = state
+        .failures
+        .get(&id)
+        .is_some_and(|failure| failure.class == FailureClass::InDoubt);
+    let was = baseline.facts[index(side)].identity();
+    let now = facts.identity();
+    is_moved && !is_in_doubt && now.is_some() && was.is_some() && now != was
 }
 
 fn same_name(tree: &Tree, facet: &Facet, name: &str) -> bool {
@@ -182,10 +211,9 @@ pub(super) fn gone(tree: &mut Tree, side: Side, node: NodeId) {
 }
 
 fn moved(state: &mut State, side: Side, moves: &[PathMove]) {
-    let tree = &mut state.tree;
     let found: Vec<Option<NodeId>> = moves
         .iter()
-        .map(|step| tree.lookup_mut(side, step.from.as_str()))
+        .map(|step| state.tree.lookup_mut(side, step.from.as_str()))
         .collect();
     let mut order: Vec<usize> = (0..moves.len()).collect();
     order.sort_by_key(|place| moves[*place].to.names().count());
@@ -194,15 +222,16 @@ fn moved(state: &mut State, side: Side, moves: &[PathMove]) {
     for place in order {
         let step = &moves[place];
         let kind = step.entry.kind();
-        let node = found[place]
-            .filter(|id| *id != NodeId::ROOT && tree.get(*id).is_some_and(|it| it.kind == kind));
+        let node = found[place].filter(|id| {
+            *id != NodeId::ROOT && state.tree.get(*id).is_some_and(|it| it.kind == kind)
+        });
         match node {
             Some(node) => {
-                relocate(tree, side, node, &step.to, Some(&step.entry), &leaving);
+                relocate(state, side, node, &step.to, Some(&step.entry), &leaving);
                 changed.push(node);
             }
             None => {
-                observed(tree, side, &step.to, &step.entry);
+                observed(state, side, &step.to, &step.entry);
             }
         }
     }
@@ -212,13 +241,14 @@ fn moved(state: &mut State, side: Side, moves: &[PathMove]) {
 /// Moves a facet to another path of its side, with what lies below it. Whoever
 /// stands there and does not leave in the same group is gone.
 pub(super) fn relocate(
-    tree: &mut Tree,
+    state: &mut State,
     side: Side,
     node: NodeId,
     to: &RelPath,
     entry: Option<&Entry>,
     leaving: &[NodeId],
 ) {
+    let tree = &mut state.tree;
     let Some((directory, name)) = to.split() else {
         return;
     };
@@ -248,10 +278,11 @@ pub(super) fn relocate(
             facts,
         },
     );
+    // Only now: what moves may come from below whom it replaces.
     if let Some(standing) = standing.filter(|id| *id != node && !leaving.contains(id)) {
         gone(tree, side, standing);
     }
-    unite(tree, side, node);
+    unite(state, side, node);
 }
 
 /// What cannot be synced and stands, on the other side, at the place that a node
@@ -274,9 +305,13 @@ fn part(tree: &mut Tree, side: Side, node: NodeId) {
 /// Makes one node of two when the moved one is gone on the other side and the
 /// other side has a node of its own, never synced, at the new place. This is how
 /// a move is recognised on a side without identities.
-fn unite(tree: &mut Tree, side: Side, node: NodeId) {
+fn unite(state: &mut State, side: Side, node: NodeId) {
+    let tree = &state.tree;
     let other = side.other();
-    if !tree.facet(node, other).is_absent() {
+    let is_half = tree.get(node).is_some()
+        && tree.facet(node, other).is_absent()
+        && tree.facet(node, side).is_present();
+    if !is_half {
         return;
     }
     let here = tree.facet(node, side).location;
@@ -286,8 +321,10 @@ fn unite(tree: &mut Tree, side: Side, node: NodeId) {
             && tree.facet(*twin, side).is_absent()
             && tree.baseline(*twin).is_none()
             && tree.node(*twin).kind == tree.node(node).kind
+            && !is_another(state, other, node, &tree.facet(*twin, other).facts)
             && tree.children(other, *twin).next().is_none()
     });
+    let tree = &mut state.tree;
     if let Some(twin) = twin {
         let facet = *tree.facet(twin, other);
         tree.set_facet(twin, other, Facet::ABSENT);

@@ -124,7 +124,7 @@ fn succeeded(state: &mut State, open: &Open, outcome: &Outcome) {
                 transferred(state, node, *from, expect, target, outcome);
             }
             for kept in &outcome.kept {
-                observed(&mut state.tree, from.other(), &kept.path, &kept.entry);
+                observed(state, from.other(), &kept.path, &kept.entry);
             }
         }
         Action::MakeDirectory { side, path } => {
@@ -248,9 +248,9 @@ fn agree_if_both(state: &mut State, node: NodeId) {
 /// facts if what arrived is the version that left. Somebody may have written to it
 /// between the look and the rename; that is an edit.
 fn renamed(state: &mut State, node: NodeId, side: Side, to: &RelPath, entry: Option<&Entry>) {
+    let before = state.tree.facet(node, side).facts;
+    relocate(state, side, node, to, entry, &[]);
     let tree = &mut state.tree;
-    let before = tree.facet(node, side).facts;
-    relocate(tree, side, node, to, entry, &[]);
     let Some(baseline) = tree.baseline(node) else {
         return;
     };

@@ -27,7 +27,6 @@ use crate::state::State;
 use crate::tree::NodeId;
 use journal_format::event::Case;
 use journal_format::value::Timestamp;
-use std::collections::BTreeSet;
 
 /// What to do next.
 #[derive(Debug, Default)]
@@ -41,8 +40,7 @@ pub(crate) struct Plan {
 
 /// Plans for all dirty nodes that no open operation masks.
 pub(crate) fn plan(state: &State, now: Timestamp) -> Plan {
-    let masked: BTreeSet<NodeId> = state.masked();
-    let goals = structure::goals(state, &masked);
+    let goals = structure::goals(state);
     let brake = Endangered::find(state, &goals).brake(state);
     if brake.is_some() {
         return Plan {
@@ -66,5 +64,5 @@ pub(crate) fn plan(state: &State, now: Timestamp) -> Plan {
 
 /// Finds what the plan for this state would take away.
 pub(crate) fn endangered(state: &State) -> Endangered {
-    Endangered::find(state, &structure::goals(state, &state.masked()))
+    Endangered::find(state, &structure::goals(state))
 }

@@ -7,7 +7,7 @@ use super::goal::{Displacing, Place};
 use super::steps::{Act, Step};
 use super::structure::free_conflict_name;
 use crate::state::State;
-use crate::tree::NodeId;
+use crate::tree::{NodeId, canonical};
 use journal_format::event::{Action, Displaced, Expected, Operation};
 use journal_format::value::{Fingerprint, Side};
 
@@ -81,7 +81,10 @@ fn transfer(
         Displacing::Discard => Displaced::Discard,
         Displacing::Rescue => Displaced::Rescue,
         Displacing::Copy => {
-            let name = free_conflict_name(state, step.node, at, |_| true);
+            let own = canonical(&at.name, true);
+            let name = free_conflict_name(state, step.node, at, |place| {
+                canonical(&place.name, true) != own
+            });
             Displaced::ConflictCopy(state.tree.path_at(to, at.parent, &name)?)
         }
     };

@@ -7,7 +7,7 @@
 //! watched by ring 1. Deliberately absent: goals, limits on what runs at once.
 
 use super::goal::Place;
-use super::names::moving_name;
+use super::names::{is_moving, moving_name};
 use super::steps::{Act, Step};
 use crate::state::State;
 use crate::tree::{NodeId, Presence};
@@ -32,7 +32,8 @@ pub(super) fn order(state: &State, mut steps: Vec<Step>) -> Ordered {
         if stuck.is_empty() {
             return Ordered { steps: kept, after };
         }
-        steps = break_ring(kept, &stuck);
+        let rings = only_rings(&after, &stuck);
+        steps = break_ring(state, kept, &stuck, &rings);
     }
 }
 
@@ -117,7 +118,8 @@ fn conditions(
 /// Tells whether a node is a second spelling that stands beside a place, not on it.
 fn is_other_twin(state: &State, side: Side, id: NodeId, place: &Place) -> bool {
     let facet = state.tree.facet(id, side);
-    facet.presence == Presence::Unknown(UnknownReason::NameTwin)
+    !state.tree.fold_case()
+        && facet.presence == Presence::Unknown(UnknownReason::NameTwin)
         && state.tree.name(facet.location.name) != place.name
 }
 
@@ -183,13 +185,53 @@ fn in_rings(after: &[Vec<u32>]) -> BTreeSet<usize> {
     stuck
 }
 
-/// Takes one move of a ring through a temporary name and leaves the others of the
-/// ring to the next round.
-fn break_ring(steps: Vec<Step>, stuck: &BTreeSet<usize>) -> Vec<Step> {
-    let chosen = stuck
+/// Leaves out of `stuck` the steps that nobody waits for, and then those before
+/// them: what remains waits for itself.
+fn only_rings(after: &[Vec<u32>], stuck: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let mut waiters = vec![0_usize; after.len()];
+    for place in stuck {
+        for condition in &after[*place] {
+            waiters[*condition as usize] += 1;
+        }
+    }
+    let mut rings = stuck.clone();
+    let mut idle: Vec<usize> = stuck
         .iter()
         .copied()
-        .filter(|place| matches!(steps[*place].act, Act::Move { .. }))
+        .filter(|place| waiters[*place] == 0)
+        .collect();
+    while let Some(place) = idle.pop() {
+        rings.remove(&place);
+        for condition in &after[place] {
+            let condition = *condition as usize;
+            waiters[condition] -= 1;
+            if waiters[condition] == 0 && rings.contains(&condition) {
+                idle.push(condition);
+            }
+        }
+    }
+    rings
+}
+
+/// Takes one move of a ring through a temporary name and leaves the others of the
+/// ring to the next round.
+fn break_ring(
+    state: &State,
+    steps: Vec<Step>,
+    stuck: &BTreeSet<usize>,
+    rings: &BTreeSet<usize>,
+) -> Vec<Step> {
+    let can_step_aside = |step: &Step| match &step.act {
+        Act::Move { on, .. } => {
+            let name = state.tree.facet(step.node, *on).location.name;
+            !is_moving(state.tree.name(name))
+        }
+        _ => false,
+    };
+    let chosen = rings
+        .iter()
+        .copied()
+        .filter(|place| can_step_aside(&steps[*place]))
         .min_by_key(|place| steps[*place].uid);
     let mut kept = Vec::with_capacity(steps.len());
     for (place, mut step) in steps.into_iter().enumerate() {

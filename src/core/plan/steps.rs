@@ -91,11 +91,12 @@ impl Waiting {
     }
 }
 
-/// Finds the next step of each node that has one.
+/// Finds the next step of each node that has one and no open operation.
 pub(super) fn steps(state: &State, goals: &Goals, now: Timestamp) -> (Vec<Step>, Waiting) {
     let mut waiting = Waiting::default();
     let mut steps = Vec::new();
-    for (id, goal) in goals {
+    let masked = state.masked();
+    for (id, goal) in goals.iter().filter(|(id, _)| !masked.contains(id)) {
         let Some(act) = next_act(state, *id, goal) else {
             if goal.case != Case::N0 {
                 waiting.stuck.push((*id, goal.case));

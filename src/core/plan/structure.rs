@@ -16,24 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) type Goals = BTreeMap<NodeId, Goal>;
 
-/// Finds the goals of all dirty nodes. Nodes in `masked` have open operations and
-/// stay as they are.
-pub(super) fn goals(state: &State, masked: &BTreeSet<NodeId>) -> Goals {
-    let mut goals: Goals = state
-        .tree
-        .dirty()
-        .map(|id| {
-            let is_masked = masked.contains(&id);
-            (
-                id,
-                if is_masked {
-                    Goal::frozen(Case::N0)
-                } else {
-                    merge::merge(state, id)
-                },
-            )
-        })
-        .collect();
+/// Finds the goals of all dirty nodes, also of those with open operations: where
+/// these will be counts for the others.
+pub(super) fn goals(state: &State) -> Goals {
+    let dirty = state.tree.dirty();
+    let mut goals: Goals = dirty.map(|id| (id, merge::merge(state, id))).collect();
     undo_cycles(state, &mut goals);
     keep_directories(state, &mut goals);
     separate_names(state, &mut goals);

@@ -1,0 +1,169 @@
+//! The jobs that ran here before, as notes beside their journals.
+//!
+//! In: a pair that runs; a name that a person gives. Out: `job.json` in the job's
+//! directory; the job that is meant. Invariant: never a credential in a note.
+//! Deliberately absent: settings, which the command line or a job file gives each
+//! time. A crash leaves an old note or a new one.
+
+use super::exit::{Exit, Failure};
+use super::pair::Pair;
+use crate::adapters::store::job_directory;
+use serde::{Deserialize, Serialize};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// A job that ran here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
+    pub(super) id: String,
+    pub(super) label: String,
+    /// The remote, as a path.
+    pub(super) server: String,
+    pub(super) directory: PathBuf,
+    pub(super) remote_folder: String,
+    /// Where its journal is.
+    #[serde(skip)]
+    pub(super) place: PathBuf,
+}
+
+/// Notes that a job runs. A note that cannot be written costs the subcommands, so
+/// it is told and does not stop the sync.
+pub(super) fn remember(pair: &Pair) {
+    let place = job_directory(&pair.state_dir, &pair.job);
+    let path = place.join(NOTE);
+    let (Some(directory), Some(server)) = (pair.local.to_str(), pair.remote.to_str()) else {
+        tracing::warn!(
+            "a folder's path is not UTF-8: `status` and the like will not find this job"
+        );
+        return;
+    };
+    let known = Known {
+        id: pair.job.clone(),
+        label: pair.label.clone(),
+        server: server.to_owned(),
+        directory: PathBuf::from(directory),
+        remote_folder: "/".to_owned(),
+        place,
+    };
+    if read(&path).is_ok_and(|old| {
+        Known {
+            place: known.place.clone(),
+            ..old
+        } == known
+    }) {
+        return;
+    }
+    if let Err(error) = write(&path, &known) {
+        tracing::warn!(%error, path = %path.display(), "the job's note cannot be written");
+    }
+}
+
+fn write(path: &Path, known: &Known) -> std::io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = std::fs::File::create(&temporary)?;
+    file.write_all(serde_json::to_string_pretty(known)?.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)
+}
+
+fn read(path: &Path) -> std::io::Result<Known> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(NOTE_BYTES_MAX)
+        .read_to_end(&mut bytes)?;
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+/// Lists the jobs that are known, by label and id.
+///
+/// # Errors
+/// The state folder cannot be read.
+pub(super) fn all(state_dir: &Path) -> Result<Vec<Known>, Failure> {
+    let jobs = state_dir.join("jobs");
+    let entries = match std::fs::read_dir(&jobs) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            let message = format!("`{}` cannot be read: {error}", jobs.display());
+            return Err(Failure::new(Exit::Internal, message));
+        }
+    };
+    let mut known = Vec::new();
+    for entry in entries.flatten() {
+        let place = entry.path();
+        match read(&place.join(NOTE)) {
+            Ok(job) => known.push(Known { place, ..job }),
+            // Jobs that were opened and never ran have none.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(%error, job = %place.display(), "the job's note cannot be read");
+            }
+        }
+    }
+    known.sort_by(|a, b| (&a.label, &a.id).cmp(&(&b.label, &b.id)));
+    Ok(known)
+}
+
+/// Finds the job that a person means: by id, by label, by the beginning of its id,
+/// or the only one.
+///
+/// # Errors
+/// None or several fit.
+pub(super) fn find(state_dir: &Path, name: Option<&str>) -> Result<Known, Failure> {
+    let mut known = all(state_dir)?;
+    let nothing = || {
+        Failure::usage(
+            format!(
+                "no job ran yet with the state folder `{}`",
+                state_dir.display()
+            ),
+            "run one, or name the right folder with `--state-dir`",
+        )
+    };
+    let ids = |known: &[Known]| {
+        let names: Vec<_> = known.iter().map(|job| job.id.as_str()).collect();
+        names.join(", ")
+    };
+    let Some(name) = name else {
+        return match known.len() {
+            0 => Err(nothing()),
+            1 => Ok(known.remove(0)),
+            _ => Err(Failure::usage(
+                format!("which job? known are {}", ids(&known)),
+                "name one by its id or its label",
+            )),
+        };
+    };
+    if known.is_empty() {
+        return Err(nothing());
+    }
+    let rules: [fn(&Known, &str) -> bool; 3] = [
+        |job, name| job.id == name,
+        |job, name| job.label == name,
+        |job, name| job.id.starts_with(name),
+    ];
+    for rule in rules {
+        let fitting: Vec<Known> = known
+            .iter()
+            .filter(|job| rule(job, name))
+            .cloned()
+            .collect();
+        match fitting.len() {
+            0 => {}
+            1 => return Ok(fitting.into_iter().next().expect("one was counted")),
+            _ => {
+                return Err(Failure::usage(
+                    format!("`{name}` could be {}", ids(&fitting)),
+                    "name one by its id",
+                ));
+            }
+        }
+    }
+    Err(Failure::usage(
+        format!("no job `{name}`; known are {}", ids(&known)),
+        "name one by its id or its label",
+    ))
+}
+
+const NOTE: &str = "job.json";
+const NOTE_BYTES_MAX: u64 = 64 * 1024;

@@ -1,0 +1,174 @@
+//! `trash list` and `trash restore`.
+//!
+//! In: a job, an entry's name. Out: a list, or the entry back in the local folder.
+//! Invariants: nothing is replaced; the folder is the one the journal knows.
+//! Deliberately absent: the event of a restore, which the next run observes.
+
+use super::args::{Restore, Trash};
+use super::exit::{Exit, Failure};
+use super::offline::{Desk, Opened, close, shown};
+use super::print;
+use super::text::{plain, size, time};
+use crate::adapters::clock::SystemClock;
+use crate::adapters::local_fs::LocalFolder;
+use crate::adapters::rooted::{Options, Trashed};
+use crate::daemon::RunError;
+use crate::daemon::offline::last_known;
+use crate::ports::{LocalFs, PortError, RootState, Store};
+use journal_format::event::{Event, OperationEvent};
+use journal_format::value::{RelPath, Seq, Side};
+use serde_json::json;
+
+/// Runs a command on the trash.
+pub(super) async fn run(desk: &Desk<'_>, command: &Trash) -> Result<Exit, Failure> {
+    match command {
+        Trash::List(job) => {
+            let opened = desk.open(job.job.as_deref())?;
+            list(desk, &opened).await?;
+            close(opened.journal)?;
+        }
+        Trash::Restore(restored) => {
+            let opened = desk.open(restored.job.as_deref())?;
+            restore(&opened, restored).await?;
+            close(opened.journal)?;
+        }
+    }
+    Ok(Exit::InSync)
+}
+
+async fn list(desk: &Desk<'_>, opened: &Opened) -> Result<(), Failure> {
+    let local = folder(opened).await?;
+    for entry in local.trashed().await.map_err(side)? {
+        let origin = origin(&opened.journal, &entry.name).await?;
+        let path = origin.as_ref().map(RelPath::as_str);
+        if desk.args.common.json {
+            print::data(&json!({
+                "type": "trashed", "job": opened.known.id, "name": entry.name, "path": path,
+                "bytes": entry.bytes, "time": entry.since.0,
+            }));
+        } else {
+            print::line(&format!(
+                "{} {} {}, {}",
+                id_text(&entry.name).unwrap_or(&entry.name),
+                time(entry.since),
+                path.map_or_else(|| plain(&entry.name), plain),
+                size(entry.bytes),
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn restore(opened: &Opened, wanted: &Restore) -> Result<(), Failure> {
+    let local = folder(opened).await?;
+    let entry = pick(local.trashed().await.map_err(side)?, &wanted.entry)?;
+    let origin = match &wanted.to {
+        Some(path) => Some(path.clone()),
+        None => origin(&opened.journal, &entry.name).await?,
+    };
+    let path = origin.ok_or_else(|| {
+        Failure::usage(
+            "the journal does not say where that came from",
+            "name a place with `--to PATH`",
+        )
+    })?;
+    make_parents(&local, &path).await?;
+    let restored = local.restore(&entry.name, &path).await;
+    restored.map_err(|error| {
+        Failure::usage(
+            format!("not restored: {error}"),
+            "nothing was replaced; name another place with `--to PATH`",
+        )
+    })?;
+    local.sync().await.map_err(side)?;
+    print::words(&format!(
+        "restored: {}; the next run syncs it",
+        plain(path.as_str())
+    ));
+    Ok(())
+}
+
+/// Finds the entry that a person means: by its whole name, or by its id.
+fn pick(entries: Vec<Trashed>, wanted: &str) -> Result<Trashed, Failure> {
+    let fits = |entry: &Trashed| {
+        entry.name == wanted
+            || id_text(&entry.name).is_some_and(|id| {
+                id == wanted || id.trim_start_matches('0') == wanted.trim_start_matches('0')
+            })
+    };
+    let mut fitting = entries.into_iter().filter(fits);
+    match (fitting.next(), fitting.next()) {
+        (Some(entry), None) => Ok(entry),
+        (None, _) => Err(Failure::usage(
+            format!("nothing in the trash is `{wanted}`"),
+            "`pydio-sync trash list` shows what is there",
+        )),
+        (Some(_), Some(_)) => Err(Failure::usage(
+            format!("`{wanted}` is more than one entry"),
+            "give the whole name, as `trash list --json` shows it",
+        )),
+    }
+}
+
+/// The local folder, if it is the one that the journal knows.
+async fn folder(opened: &Opened) -> Result<LocalFolder, Failure> {
+    let path = &opened.known.directory;
+    let local = LocalFolder::open(path, Options::default()).map_err(side)?;
+    let known = last_known(&opened.journal, &SystemClock).await?.markers[0].clone();
+    match local.root().await.map_err(side)? {
+        RootState::Present { marker } if marker.is_some() && marker == known => Ok(local),
+        _ => Err(Failure::new(
+            Exit::Halted,
+            format!(
+                "`{}` is not the folder of this job at this moment",
+                shown(path)
+            ),
+        )
+        .hint("put the folder back, then try again")),
+    }
+}
+
+/// Where an entry came from, by the operation in its name.
+async fn origin(store: &dyn Store, name: &str) -> Result<Option<RelPath>, Failure> {
+    let id = id_text(name).and_then(|id| u64::from_str_radix(id, 16).ok());
+    let Some(id) = id
+        .map(Seq)
+        .filter(|id| *id > Seq::ZERO && *id <= store.head())
+    else {
+        return Ok(None);
+    };
+    let records = store.read(id, 1).await.map_err(RunError::Read)?;
+    Ok(records.into_iter().find_map(|record| match record.event {
+        Event::Operation(OperationEvent::Started { operation }) => {
+            Some(operation.action.path().clone())
+        }
+        _ => None,
+    }))
+}
+
+/// The id in an entry's name.
+fn id_text(name: &str) -> Option<&str> {
+    let (id, _) = name.split_once('-')?;
+    (id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
+}
+
+async fn make_parents(local: &dyn LocalFs, path: &RelPath) -> Result<(), Failure> {
+    let mut missing = Vec::new();
+    let mut above = path.parent();
+    while let Some(directory) = above.filter(|directory| !directory.is_root()) {
+        if local.stat(&directory).await.map_err(side)?.is_some() {
+            break;
+        }
+        above = directory.parent();
+        missing.push(directory);
+    }
+    for directory in missing.iter().rev() {
+        local.make_dir(directory).await.map_err(side)?;
+    }
+    Ok(())
+}
+
+fn side(error: PortError) -> Failure {
+    let side = Side::Local;
+    RunError::Side { side, error }.into()
+}

@@ -1,0 +1,82 @@
+//! A job that does not run: how it stood, and decisions for its next run.
+//!
+//! In: its journal. Out: a report, or a decision as events. Invariant: the sides are
+//! neither read nor written; what was acknowledged and is missing is told in the
+//! journal before anything else is. CRASH: the decision is there, or it is not.
+
+use super::{RunError, load};
+use crate::ports::{Clock, Store};
+use journal_format::event::Record;
+use journal_format::value::{Seq, Timestamp};
+use sync_core::engine::{Engine, Remark, Standing};
+use sync_core::input::Input;
+
+/// How a job stood when it ran last.
+#[derive(Debug, Clone)]
+pub struct LastKnown {
+    /// How things stand.
+    pub standing: Standing,
+    /// What could not be synced.
+    pub problems: Vec<Remark>,
+    /// Conflicts that wait for a person, and divergences.
+    pub held: Vec<Remark>,
+    /// The last event.
+    pub seq: Seq,
+    /// When it was appended.
+    pub time: Timestamp,
+    /// The ids of the roots, local and remote, if they were seen.
+    pub markers: [Option<String>; 2],
+}
+
+/// Reads a journal and tells how its job stood.
+///
+/// # Errors
+/// The journal cannot be read.
+pub async fn last_known(store: &dyn Store, clock: &dyn Clock) -> Result<LastKnown, RunError> {
+    let mut engine = load::load(store).await?.engine;
+    let state = engine.state();
+    let (halt, seq, time) = (state.halt, state.seq, state.time);
+    let markers = state.markers.clone();
+    // Its own idea of a halt is about a plan that was never journaled.
+    engine.refresh_standing(clock.now());
+    Ok(LastKnown {
+        standing: Standing {
+            halt,
+            ..engine.standing()
+        },
+        problems: engine.problems(),
+        held: engine.held(),
+        seq,
+        time,
+        markers,
+    })
+}
+
+/// Appends what an input leads to. Returns the records, durable now; none when the
+/// input means nothing to this job.
+///
+/// # Errors
+/// The journal cannot be read or written.
+pub async fn decide(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    release: &str,
+    lost_history: Option<Seq>,
+    input: Input,
+) -> Result<Vec<Record>, RunError> {
+    let mut engine: Engine = load::load(store).await?.engine;
+    engine.begin_session(release, clock.random());
+    let before = engine.state().seq;
+    engine.handle(input, clock.now());
+    if engine.state().seq == before {
+        return Ok(Vec::new());
+    }
+    // A loss has to be told first, or the next open would find nothing missing.
+    if let Some(expected) = lost_history {
+        return Err(RunError::HistoryLost { expected });
+    }
+    let records = engine.take_records();
+    let copy = records.clone();
+    store.append(records).await.map_err(RunError::Append)?;
+    Ok(copy)
+}
