@@ -460,21 +460,9 @@ impl<'a> Driver<'a> {
 
 /// Records in one append; more wait for the next.
 const BATCH_RECORDS_MAX: usize = 16_384;
-<<<<<<< HEAD
-=======
-/// How often the roots are looked at, in ms.
-const ROOT_POLL_MS: i64 = 5_000;
 /// How often the trash is tidied, in ms.
 const TRASH_PAUSE_MS: i64 = 86_400_000;
 /// Bytes in the trash beyond which the oldest entries go before their time.
 const TRASH_BYTES_MAX: u64 = 100 << 30;
-/// How often a watched side is scanned whole, in ms.
-const FULL_SCAN_MS: i64 = 600_000;
-/// The least time between two scans of a side, in ms, so that bursts of hints
-/// share one.
-const SCAN_PAUSE_MS: i64 = 50;
-/// How long to wait after a scan that did not end, in ms.
-const SCAN_RETRY_MS: i64 = 1_000;
->>>>>>> cli
 /// Records beyond the checkpoint below which a new one is not worth its writing.
 const CHECKPOINT_TAIL_MIN: u64 = 20_000;
