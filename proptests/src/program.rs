@@ -69,7 +69,7 @@ async fn run_once(
         .await
         .map_err(|error| match error {
             RunError::Side { error, .. } | RunError::Append(error) | RunError::Read(error) => error,
-            RunError::RootNeverSeen { .. } => {
+            RunError::RootNeverSeen { .. } | RunError::HistoryLost { .. } => {
                 PortError::new(FailureClass::Fatal, error.to_string())
             }
         })
