@@ -98,9 +98,30 @@ fn is_blocked(state: &State, side: Side) -> bool {
             .count()
     };
     let is_filtered = |name: &String| name.split('/').any(is_excluded);
-    left_out(state, side)
+    let problems = left_out(state, side);
+    let has_taken = |name: &String| !is_filtered(name) && uses(name) > 1;
+    problems
         .iter()
-        .any(|name| !is_filtered(name) && uses(name) > 1)
+        .any(|name| has_taken(name) || is_holder_in_the_way(state, side, name))
+}
+
+/// Tells whether a directory that lives on for a problem below it stands where the
+/// other side has something of another kind.
+fn is_holder_in_the_way(state: &State, side: Side, problem: &str) -> bool {
+    let folding = folding(state);
+    let other = side.other();
+    let files: BTreeSet<String> = state
+        .visible_paths(other)
+        .into_iter()
+        .filter(|(_, id)| {
+            let node = state.disk(other).live.nodes.get(id);
+            node.is_some_and(|node| !matches!(node.body, Body::Directory(_)))
+        })
+        .map(|(path, _)| key(path.as_str(), folding))
+        .collect();
+    let ends = problem.match_indices('/').map(|(end, _)| end);
+    ends.into_iter()
+        .any(|end| files.contains(&key(&problem[..end], folding)))
 }
 
 /// Returns the normalised paths of a side's documented problems.
