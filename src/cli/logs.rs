@@ -1,4 +1,8 @@
 //! Where log lines go. Never credentials, never content.
+//!
+//! In: flags. Out: a subscriber for the whole process. Invariant: results never mix with
+//! logs, which go to stderr or a file. Deliberately absent: facts (the journal has
+//! them), so a lost log line loses nothing.
 
 use super::args::Common;
 use super::values::LogFormat;

@@ -1,4 +1,8 @@
 //! Progress bars: on a terminal only, one a job.
+//!
+//! In: the driver's progress. Out: bars on stderr, gone at the end. Invariant: off a
+//! terminal nothing is written, so that scripts see results only. Deliberately absent:
+//! results (`print`).
 
 use super::args::Args;
 use crate::ports::Progress;

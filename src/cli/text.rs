@@ -1,4 +1,7 @@
 //! Numbers, sizes, times and paths as people read them.
+//!
+//! In: values. Out: text. Invariant: no name from a disk can command the terminal.
+//! Deliberately absent: JSON, in which values stay as they are.
 
 use journal_format::value::Timestamp;
 use std::fmt::Write;

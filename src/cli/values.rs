@@ -1,4 +1,7 @@
 //! Values of flags, in the words of the command line.
+//!
+//! In: words. Out: values of the journal's types. Invariant: clap refuses
+//! every other word. Deliberately absent: defaults (`args`).
 
 use clap::ValueEnum;
 use journal_format::event::Keep;

@@ -458,11 +458,11 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// Records in one append; more wait for the next.
-const BATCH_RECORDS_MAX: usize = 16_384;
 /// How often the trash is tidied, in ms.
 const TRASH_PAUSE_MS: i64 = 86_400_000;
 /// Bytes in the trash beyond which the oldest entries go before their time.
 const TRASH_BYTES_MAX: u64 = 100 << 30;
+/// Records in one append; more wait for the next.
+const BATCH_RECORDS_MAX: usize = 16_384;
 /// Records beyond the checkpoint below which a new one is not worth its writing.
 const CHECKPOINT_TAIL_MIN: u64 = 20_000;

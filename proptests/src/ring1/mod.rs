@@ -12,4 +12,5 @@ pub mod generate;
 pub mod promise;
 pub mod random;
 pub mod run;
+mod user;
 pub mod world;

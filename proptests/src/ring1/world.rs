@@ -8,6 +8,7 @@
 
 use super::disk::{Disk, Traits, join, name, parent, path};
 use super::random::Random;
+use super::user;
 use journal_format::event::{Action, Displaced, Expected, Kept, Operation, Outcome, UnknownReason};
 use journal_format::value::{Entry, Fingerprint, Kind, RelPath, Side};
 use std::collections::BTreeSet;
@@ -107,26 +108,26 @@ impl World {
                     true
                 }
             }
-            ["mv", from, to] => user_move(disk, from, to),
-            ["swap", one, other] => user_swap(disk, one, other),
+            ["mv", from, to] => user::rename(disk, from, to),
+            ["swap", one, other] => user::swap(disk, one, other),
             ["touch", path] => disk.items.get_mut(*path).is_some_and(|item| {
                 item.mtime_ms = now;
                 true
             }),
             ["exclude", name] => self.excluded.insert((*name).to_owned()),
-            ["fifo", path] => hide(disk, path, Some(UnknownReason::UnsupportedKind)),
-            ["shut", path] => hide(disk, path, Some(UnknownReason::Unreadable)),
-            ["open", path] => hide(disk, path, None),
-            ["new", text] => write(disk, text, Kind::File, true, now),
-            ["link", text] => write(disk, text, Kind::Symlink, true, now),
+            ["fifo", path] => user::hide(disk, path, Some(UnknownReason::UnsupportedKind)),
+            ["shut", path] => user::hide(disk, path, Some(UnknownReason::Unreadable)),
+            ["open", path] => user::hide(disk, path, None),
+            ["new", text] => user::write(disk, text, Kind::File, true, now),
+            ["link", text] => user::write(disk, text, Kind::Symlink, true, now),
             [text] => match text.strip_suffix('/') {
                 Some(path) => {
-                    may_create(disk, path) && {
+                    user::may_create(disk, path) && {
                         disk.create(path, Kind::Directory, 0, now);
                         true
                     }
                 }
-                None => write(disk, text, Kind::File, false, now),
+                None => user::write(disk, text, Kind::File, false, now),
             },
             _ => false,
         }
@@ -429,75 +430,4 @@ fn shut(directory: &str) -> Found {
         directory: path(directory),
         reason: UnknownReason::Unreadable,
     }
-}
-
-fn may_create(disk: &Disk, path: &str) -> bool {
-    RelPath::new(path).is_ok_and(|path| !path.is_root())
-        && disk.is_directory(parent(path))
-        && disk.occupant(path).is_none()
-}
-
-fn write(disk: &mut Disk, text: &str, kind: Kind, replace: bool, now: i64) -> bool {
-    let Some((path, content)) = text.split_once('=') else {
-        return false;
-    };
-    let Ok(content) = content.parse() else {
-        return false;
-    };
-    if let Some(item) = disk.items.get(path) {
-        if item.kind != kind {
-            return false;
-        }
-        disk.overwrite(path, content, now, replace);
-        return true;
-    }
-    may_create(disk, path) && {
-        disk.create(path, kind, content, now);
-        true
-    }
-}
-
-/// As `rename(2)`: a file may replace a file, nothing else replaces anything.
-fn user_move(disk: &mut Disk, from: &str, to: &str) -> bool {
-    let inside = to == from || to.starts_with(&format!("{from}/"));
-    let Some(item) = disk.items.get(from) else {
-        return false;
-    };
-    if inside || !disk.is_directory(parent(to)) || RelPath::new(to).is_err() || to.is_empty() {
-        return false;
-    }
-    if let Some(standing) = disk.occupant(to)
-        && standing != from
-    {
-        let replaceable = item.kind != Kind::Directory && !disk.is_directory(&standing);
-        if !replaceable {
-            return false;
-        }
-        disk.remove(&standing);
-    }
-    disk.rename(from, to);
-    true
-}
-
-fn user_swap(disk: &mut Disk, one: &str, other: &str) -> bool {
-    let within = |a: &str, b: &str| a == b || a.starts_with(&format!("{b}/"));
-    if !disk.items.contains_key(one)
-        || !disk.items.contains_key(other)
-        || within(one, other)
-        || within(other, one)
-    {
-        return false;
-    }
-    disk.rename(one, "<aside>");
-    disk.rename(other, one);
-    disk.rename("<aside>", other);
-    true
-}
-
-fn hide(disk: &mut Disk, path: &str, reason: Option<UnknownReason>) -> bool {
-    disk.items.get_mut(path).is_some_and(|item| {
-        let changed = item.hidden != reason;
-        item.hidden = reason;
-        changed
-    })
 }

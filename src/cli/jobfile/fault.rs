@@ -1,4 +1,7 @@
 //! A mistake in a job file, in words.
+//!
+//! In: a place, a value, what would be right. Out: one message. Invariant: a value that
+//! may be a password is never shown. Deliberately absent: the file's name (`jobfile`).
 
 use serde_json::Value;
 use std::fmt;

@@ -1,4 +1,8 @@
 //! Typed reading of one JSON object. `null` counts as left out.
+//!
+//! In: a JSON value and its pointer. Out: texts, flags, numbers within bounds, words of
+//! a list; or a fault that names place, value and what is wanted. Deliberately absent:
+//! which keys a job has (`job`).
 
 use super::fault::Fault;
 use serde_json::{Map, Value};

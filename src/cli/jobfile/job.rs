@@ -1,4 +1,8 @@
 //! One job of a job file.
+//!
+//! In: a JSON object. Out: a [`JobConfig`], or the first mistake. Invariant: a key that
+//! is not known is a mistake, never passed over. Deliberately absent:
+//! whether the places exist (`pair`). A new key is a line in [`KEYS`] and in [`read`].
 
 use super::fault::Fault;
 use super::fields::{Fields, pointer};

@@ -1,4 +1,7 @@
 //! JSON in which no key stands twice: the second would silently win.
+//!
+//! In: bytes. Out: a value, or a fault with line and column. Invariant: what is read is
+//! all that stands in the file. Deliberately absent: what keys mean (`job`).
 
 use super::fault::Fault;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
