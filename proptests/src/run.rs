@@ -177,7 +177,8 @@ impl Run<'_> {
                     Err("a root is away".to_owned())
                 }
             });
-            if verdict.is_ok() {
+            // A halt waits for a person, who is there between two runs only.
+            if verdict.is_ok() || self.world.with(|state| state.journal.is_halted()) {
                 return self.stop();
             }
             naps += 1;

@@ -31,13 +31,18 @@ impl Round {
             .collect();
         // Before anything is compared: what a streaming scan adds is not lost.
         let lost = self.lost(ledger, directory, names, &children);
+        let holds_on = self.is_to_go(ledger, directory);
         for (place, (name, sight)) in entries.into_iter().enumerate() {
             let sight = if twins.contains(&place) {
                 Sight::Unknown(UnknownReason::NameTwin)
             } else {
                 sight
             };
-            self.compare_one(ledger, busy, (path, &name), children[place], sight);
+            if sight == Sight::Unknown(UnknownReason::Excluded) && holds_on {
+                self.excluded_stays(ledger, busy, children[place], path, &name);
+            } else {
+                self.compare_one(ledger, busy, (path, &name), children[place], sight);
+            }
         }
         for id in lost {
             let Some(path) = ledger.state.tree.path(self.side, id) else {
@@ -143,6 +148,34 @@ impl Round {
         } else {
             self.miss(ledger, child);
             self.hold(ledger, path, entry);
+        }
+    }
+
+    /// Tells whether the other side has removed a directory, so that it is to go here.
+    fn is_to_go(&self, ledger: &Ledger, directory: NodeId) -> bool {
+        let tree = &ledger.state.tree;
+        tree.baseline(directory).is_some() && tree.facet(directory, self.side.other()).is_absent()
+    }
+
+    /// What is left out is not journaled, however much there is of it, unless it keeps
+    /// a directory from being removed: then that is why.
+    fn excluded_stays(
+        &self,
+        ledger: &mut Ledger,
+        busy: &Busy,
+        child: Option<NodeId>,
+        directory: &RelPath,
+        name: &str,
+    ) {
+        let reason = UnknownReason::Excluded;
+        let known = child.map(|id| ledger.state.tree.facet(id, self.side).presence);
+        let Ok(path) = directory.join(name) else {
+            return;
+        };
+        if known != Some(Presence::Unknown(reason)) && !busy.covers(self.side, &path, self.since) {
+            let side = self.side;
+            let unknown = ObservationEvent::Unknown { side, path, reason };
+            ledger.emit(Event::Observation(unknown));
         }
     }
 

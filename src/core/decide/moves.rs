@@ -159,7 +159,9 @@ impl Round {
         let mut done = Vec::new();
         for (node, to, entry) in chain.drain(..) {
             self.missing.remove(&node);
-            let Some(from) = tree.path(self.side, node) else {
+            // An earlier move may have ended a node that one of these is.
+            let is_there = tree.get(node).is_some();
+            let Some(from) = is_there.then(|| tree.path(self.side, node)).flatten() else {
                 continue;
             };
             if !tree.facet(node, self.side).is_present() {

@@ -248,7 +248,9 @@ fn agree_if_both(state: &mut State, node: NodeId) {
     }
 }
 
-/// A rename of ours: the baseline's place follows once both sides are there.
+/// A rename of ours: the baseline's place follows once both sides are there, and its
+/// facts if what arrived is the version that left. Somebody may have written to it
+/// between the look and the rename; that is an edit.
 fn renamed(state: &mut State, node: NodeId, side: Side, to: &RelPath, entry: Option<&Entry>) {
     let before = state.tree.facet(node, side).facts;
     relocate(state, side, node, to, entry, &[]);
@@ -258,8 +260,10 @@ fn renamed(state: &mut State, node: NodeId, side: Side, to: &RelPath, entry: Opt
     };
     let [local, remote] = tree.node(node).facets;
     let mut facts = baseline.facts;
-    if tree.same_version(tree.node(node).kind, &before, &facts[index(side)]) {
-        facts[index(side)] = tree.facet(node, side).facts;
+    let (kind, after) = (tree.node(node).kind, tree.facet(node, side).facts);
+    let is_baseline = tree.same_version(kind, &before, &facts[index(side)]);
+    if is_baseline && tree.same_version(kind, &before, &after) {
+        facts[index(side)] = after;
     }
     let together = local.is_present()
         && remote.is_present()
