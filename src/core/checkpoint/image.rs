@@ -9,9 +9,7 @@ use crate::tree::{
     Baseline, BaselineState, Facet, Facts, Location, NodeId, Presence, Restoring, Tree,
 };
 use journal_format::event::{Case, FailureClass, HaltReason, Keep, Operation, UnknownReason};
-use journal_format::value::{
-    Digest, DigestKind, Identity, Kind, Policy, RelPath, Seq, Side, Timestamp,
-};
+use journal_format::value::{Digest, DigestKind, Identity, Kind, Policy, Seq, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;

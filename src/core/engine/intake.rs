@@ -129,6 +129,9 @@ impl Engine {
         let is_scanning = self.rounds.iter().any(Option::is_some);
         self.busy
             .ended(&operation, self.ledger.state.seq, is_scanning);
+        if success {
+            self.follow(&operation);
+        }
         self.schedule.ended(id, success);
         self.stale = true;
     }
