@@ -32,7 +32,7 @@ pub fn check(state: &State) -> Verdict {
     for side in Side::BOTH {
         out.extend(left_out(state, side));
     }
-    if Side::BOTH.iter().any(|side| is_blocked(state, *side)) {
+    if is_anything_blocked(state) {
         return Ok(());
     }
     let [local, remote] = Side::BOTH.map(|side| shown(state, side, &out));
@@ -51,6 +51,12 @@ pub fn check(state: &State) -> Verdict {
         }
     }
     Ok(())
+}
+
+/// Tells whether a problem stands at a name that is in use elsewhere.
+#[must_use]
+pub fn is_anything_blocked(state: &State) -> bool {
+    Side::BOTH.iter().any(|side| is_blocked(state, *side))
 }
 
 fn shown(state: &State, side: Side, out: &BTreeSet<String>) -> BTreeMap<String, Shown> {

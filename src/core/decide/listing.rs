@@ -27,7 +27,12 @@ impl Round {
         let tree = &ledger.state.tree;
         let children: Vec<Option<NodeId>> = entries
             .iter()
-            .map(|(name, _)| tree.child(self.side, directory, name))
+            .map(|(name, sight)| {
+                let child = tree.child(self.side, directory, name)?;
+                // What a filter leaves out is nobody's second spelling.
+                let known = tree.name(tree.facet(child, self.side).location.name);
+                (!is_excluded(sight) || known == name).then_some(child)
+            })
             .collect();
         // Before anything is compared: what a streaming scan adds is not lost.
         let lost = self.lost(ledger, directory, names, &children);
@@ -38,7 +43,7 @@ impl Round {
             } else {
                 sight
             };
-            if sight == Sight::Unknown(UnknownReason::Excluded) && holds_on {
+            if is_excluded(&sight) && holds_on {
                 self.excluded_stays(ledger, busy, children[place], path, &name);
             } else {
                 self.compare_one(ledger, busy, (path, &name), children[place], sight);
@@ -208,6 +213,10 @@ impl Round {
     }
 }
 
+fn is_excluded(sight: &Sight) -> bool {
+    *sight == Sight::Unknown(UnknownReason::Excluded)
+}
+
 /// Finds the entries whose names mean the same as another entry's. The one that is
 /// known keeps the name, or else the first by its bytes.
 fn twins(
@@ -228,6 +237,7 @@ fn twins(
         .map(|(name, _)| key(&canonical(name, fold_case)))
         .collect();
     let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.retain(|place| !is_excluded(&entries[*place].1));
     let is_known = |place: usize| {
         let child = tree.child(round.side, directory, &entries[place].0);
         child.is_some_and(|id| tree.facet(id, round.side).is_present())
