@@ -9,6 +9,7 @@
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests"))]
 
 pub mod checkers;
+pub mod mutants;
 pub mod program;
 pub mod ring1;
 pub mod run;

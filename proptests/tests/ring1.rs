@@ -4,5 +4,6 @@ mod ring1 {
     mod brakes;
     mod exhaustive;
     mod properties;
+    mod seeds;
     mod table;
 }

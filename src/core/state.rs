@@ -80,8 +80,17 @@ pub(crate) struct Failure {
     pub(crate) at: Timestamp,
     /// When to try again; never before a change when there is none.
     pub(crate) retry_at: Option<Timestamp>,
-    /// Where a write in doubt may have put the version that stood in its way.
-    pub(crate) aside: Option<(Side, RelPath)>,
+    /// What an operation in doubt may have left behind.
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// What an operation in doubt may have left behind: it is ours, no wish of a user.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Doubt {
+    /// The version that stood in the way of a write, as its conflict copy.
+    Aside(Side, RelPath),
+    /// The node itself, at its new path.
+    Moved(Side, RelPath),
 }
 
 impl Failure {

@@ -6,8 +6,8 @@
 
 use super::{Sides, keep};
 use crate::ports::{PortResult, PutRequest};
-use journal_format::event::{Displaced, Expected, Outcome};
-use journal_format::value::{Entry, RelPath, Seq};
+use journal_format::event::{Displaced, Expected, Kept, Outcome};
+use journal_format::value::{Entry, Fingerprint, RelPath, Seq};
 
 pub(super) struct Upload<'a> {
     pub(super) source: &'a RelPath,
@@ -19,11 +19,18 @@ pub(super) struct Upload<'a> {
 
 pub(super) async fn run(sides: Sides<'_>, id: Seq, upload: &Upload<'_>) -> PortResult<Outcome> {
     let mut outcome = Outcome::default();
-    if let (Displaced::Rescue | Displaced::ConflictCopy(_), Expected::Version(expect)) =
-        (upload.displaced, upload.replaces)
-    {
-        let trashed = keep::rescue_remote(sides, id, upload.target, expect).await?;
-        outcome.trashed = Some(trashed);
+    let mut replaces = upload.replaces.clone();
+    match (upload.displaced, upload.replaces) {
+        (Displaced::Rescue, Expected::Version(expect)) => {
+            let trashed = keep::rescue_remote(sides, id, upload.target, expect).await?;
+            outcome.trashed = Some(trashed);
+        }
+        (Displaced::ConflictCopy(path), Expected::Version(expect)) => {
+            let kept = set_aside(sides, upload.target, path, expect).await?;
+            outcome.kept.push(kept);
+            replaces = Expected::Absent;
+        }
+        (Displaced::Discard, _) | (_, Expected::Absent) => {}
     }
     let source = sides
         .local
@@ -33,14 +40,30 @@ pub(super) async fn run(sides: Sides<'_>, id: Seq, upload: &Upload<'_>) -> PortR
         id,
         path: upload.target,
         source,
-        replaces: upload.replaces,
+        replaces: &replaces,
         digest: sides.digest,
     };
     let put = sides.remote.put(request).await?;
     sides.remote.sync().await?;
     outcome.source = Some(put.source);
     outcome.target = Some(put.entry);
-    outcome.kept = put.kept;
+    outcome.kept.extend(put.kept);
     outcome.bytes = put.bytes;
     Ok(outcome)
+}
+
+/// Renames the remote version to its conflict copy's name. CRASH: the copy is there
+/// and the name is free; both are seen by the next scan.
+async fn set_aside(
+    sides: Sides<'_>,
+    path: &RelPath,
+    copy: &RelPath,
+    expect: &Fingerprint,
+) -> PortResult<Kept> {
+    let entry = sides.remote.rename(path, copy, expect).await?;
+    sides.remote.sync().await?;
+    Ok(Kept {
+        path: copy.clone(),
+        entry,
+    })
 }

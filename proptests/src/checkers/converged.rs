@@ -4,8 +4,10 @@
 //! normalisation, since each side keeps its own bytes. Left out, with all below
 //! them, are the documented problems: excluded names, pipes, links where the remote
 //! holds none, names that are one name on a side or after normalisation; and then
-//! directories that live on only because of such an entry in them. Times and inode
-//! numbers are not compared.
+//! directories that live on only because of such an entry in them. Where such a
+//! problem (other than an excluded name) stands at a name that the other side wants
+//! too, whatever waits for that name stays where it is, and whatever waits for that
+//! in turn: then nothing is compared. Times and inode numbers are not compared.
 
 use super::Verdict;
 use crate::world::State;
@@ -30,6 +32,9 @@ pub fn check(state: &State) -> Verdict {
     for side in Side::BOTH {
         out.extend(left_out(state, side));
     }
+    if is_anything_blocked(state) {
+        return Ok(());
+    }
     let [local, remote] = Side::BOTH.map(|side| shown(state, side, &out));
     let names: BTreeSet<&String> = local.keys().chain(remote.keys()).collect();
     for name in names {
@@ -46,6 +51,12 @@ pub fn check(state: &State) -> Verdict {
         }
     }
     Ok(())
+}
+
+/// Tells whether a problem stands at a name that is in use elsewhere.
+#[must_use]
+pub fn is_anything_blocked(state: &State) -> bool {
+    Side::BOTH.iter().any(|side| is_blocked(state, *side))
 }
 
 fn shown(state: &State, side: Side, out: &BTreeSet<String>) -> BTreeMap<String, Shown> {
@@ -77,6 +88,46 @@ fn is_left_out(name: &str, out: &BTreeSet<String>, state: &State) -> bool {
         let wanted = key(&at, folding);
         out.iter().any(|path| key(path, folding) == wanted)
     })
+}
+
+/// Tells whether a problem of a side stands at a name that is in use elsewhere.
+fn is_blocked(state: &State, side: Side) -> bool {
+    let folding = folding(state);
+    let of = |side| state.visible_paths(side).into_iter();
+    let keys: Vec<String> = of(side)
+        .chain(of(side.other()))
+        .map(|(path, _)| key(path.as_str(), folding))
+        .collect();
+    let uses = |name: &String| {
+        keys.iter()
+            .filter(|other| **other == key(name, folding))
+            .count()
+    };
+    let is_filtered = |name: &String| name.split('/').any(is_excluded);
+    let problems = left_out(state, side);
+    let has_taken = |name: &String| !is_filtered(name) && uses(name) > 1;
+    problems
+        .iter()
+        .any(|name| has_taken(name) || is_holder_in_the_way(state, side, name))
+}
+
+/// Tells whether a directory that lives on for a problem below it stands where the
+/// other side has something of another kind.
+fn is_holder_in_the_way(state: &State, side: Side, problem: &str) -> bool {
+    let folding = folding(state);
+    let other = side.other();
+    let files: BTreeSet<String> = state
+        .visible_paths(other)
+        .into_iter()
+        .filter(|(_, id)| {
+            let node = state.disk(other).live.nodes.get(id);
+            node.is_some_and(|node| !matches!(node.body, Body::Directory(_)))
+        })
+        .map(|(path, _)| key(path.as_str(), folding))
+        .collect();
+    let ends = problem.match_indices('/').map(|(end, _)| end);
+    ends.into_iter()
+        .any(|end| files.contains(&key(&problem[..end], folding)))
 }
 
 /// Returns the normalised paths of a side's documented problems.

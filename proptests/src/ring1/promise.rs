@@ -196,9 +196,13 @@ pub fn same_outline(one: &Run, other: &Run) -> Result<(), String> {
 /// Tells whether a run had a tie that "remote keeps the name" decided.
 #[must_use]
 pub fn has_tie(run: &Run) -> bool {
-    use journal_format::event::Case;
-    let tied = |case| matches!(case, Case::C1 | Case::C2 | Case::C3 | Case::M3);
-    run.started.iter().any(|operation| tied(operation.case))
+    use journal_format::event::{Case, ConflictEvent, Event};
+    // A step aside (M4) hides the letter of the move that it is part of.
+    let tied = |case| matches!(case, Case::C1 | Case::C2 | Case::C3 | Case::M3 | Case::M4);
+    let raised = run.records.iter().any(|record| {
+        matches!(&record.event, Event::Conflict(ConflictEvent::Raised { case, .. }) if tied(*case))
+    });
+    raised || run.started.iter().any(|operation| tied(operation.case))
 }
 
 /// The contents that a side cannot speak of.

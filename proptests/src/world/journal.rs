@@ -11,7 +11,7 @@
 use super::prng::Ratio;
 use super::tasks::Turn;
 use super::{Inner, State};
-use journal_format::event::{FailureClass, Record};
+use journal_format::event::{Event, FailureClass, HaltReason, Record, SessionEvent};
 use journal_format::value::{Seq, Side};
 use pydio_sync::ports::{Checkpoint, Observer, PortError, PortResult, Progress, Store, Task};
 use std::rc::Rc;
@@ -148,6 +148,23 @@ impl Journal {
     #[must_use]
     pub fn head(&self) -> Seq {
         self.records.last().map_or(Seq::ZERO, |record| record.seq)
+    }
+
+    /// Tells whether the program stopped itself because a root was emptied.
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        let last = self
+            .records
+            .iter()
+            .rev()
+            .find_map(|record| match &record.event {
+                Event::Session(SessionEvent::HaltRaised { reason, .. }) => Some(Some(*reason)),
+                Event::Session(
+                    SessionEvent::HaltApproved { .. } | SessionEvent::HaltCleared { .. },
+                ) => Some(None),
+                _ => None,
+            });
+        last.flatten() == Some(HaltReason::RootEmptied)
     }
 
     /// Returns the last record that the present process was told of.

@@ -54,7 +54,7 @@ fn setups(kits: &'static [Kit], wild: bool) -> impl Strategy<Value = Setup> {
 }
 
 /// Brakes have their own properties.
-fn generous() -> Policy {
+pub(super) fn generous() -> Policy {
     let mut policy = Policy::default();
     policy.brakes.deletions_percent_max = 100;
     policy.brakes.entries_min = 1_000;
@@ -64,7 +64,7 @@ fn generous() -> Policy {
 const REMOTES: &[Kit] = &[Kit::Rich, Kit::Plain, Kit::Disk];
 
 /// Releases whatever halts the run, so that it can come to its end.
-fn settle_approving(run: &mut Run) -> Result<(), String> {
+pub(super) fn settle_approving(run: &mut Run) -> Result<(), String> {
     for _ in 0..4 {
         run.settle()?;
         if run.engine.state().halt.is_none() {
@@ -78,7 +78,7 @@ fn settle_approving(run: &mut Run) -> Result<(), String> {
     ))
 }
 
-fn converges(case: &Case) -> Result<(), String> {
+pub(super) fn converges(case: &Case) -> Result<(), String> {
     let base = case.synced()?;
     let mut run = case.perturbed()?;
     let before = Before::new(&base.world, &run.world);
@@ -190,25 +190,25 @@ fn a_restart_after_any_prefix_reaches_the_same_trees() {
     );
 }
 
+/// Crashes after each number of steps, then lets the run come to its end.
+pub(super) fn restarts(case: &Case, prefixes: &[usize]) -> Result<(), String> {
+    let base = case.synced()?;
+    let mut run = case.perturbed()?;
+    let before = Before::new(&base.world, &run.world);
+    for steps in prefixes {
+        run.crash_after(*steps)?;
+    }
+    settle_approving(&mut run)?;
+    promise::sides_are_equal(&run.world)?;
+    promise::nothing_is_lost(&before, &run.world)?;
+    promise::replay_is_equal(&run)?;
+    promise::second_run_is_idle(&mut run)
+}
+
 #[test]
 fn many_restarts_lose_nothing() {
-    hold(
-        2,
-        generate::case(setups(REMOTES, true), Names::Plain, 5),
-        |case| {
-            let base = case.synced()?;
-            let mut run = case.perturbed()?;
-            let before = Before::new(&base.world, &run.world);
-            for steps in [3, 9, 5, 14, 2] {
-                run.crash_after(steps)?;
-            }
-            settle_approving(&mut run)?;
-            promise::sides_are_equal(&run.world)?;
-            promise::nothing_is_lost(&before, &run.world)?;
-            promise::replay_is_equal(&run)?;
-            promise::second_run_is_idle(&mut run)
-        },
-    );
+    let cases = generate::case(setups(REMOTES, true), Names::Plain, 5);
+    hold(2, cases, |case| restarts(case, &[3, 9, 5, 14, 2]));
 }
 
 #[test]
@@ -269,6 +269,25 @@ fn a_new_filter_deletes_nothing() {
             promise::second_run_is_idle(&mut run)
         },
     );
+}
+
+#[test]
+fn nothing_is_done_at_or_below_a_name_that_a_filter_leaves_out() {
+    let cases = generate::case(setups(REMOTES, false), Names::Plain, 4);
+    hold(2, cases, |case| {
+        let mut run = case.perturbed()?;
+        run.perturb(Side::Local, &["exclude a".to_owned()]);
+        let hidden = promise::hidden_objects(&run.world);
+        settle_approving(&mut run)?;
+        let touched = run.started.iter().map(|operation| operation.action.path());
+        let below: Vec<_> = touched
+            .filter(|path| path.names().any(|name| name == "a"))
+            .collect();
+        if !below.is_empty() || hidden != promise::hidden_objects(&run.world) {
+            return Err(format!("a filter leaves out {below:?}"));
+        }
+        promise::replay_is_equal(&run)
+    });
 }
 
 #[test]

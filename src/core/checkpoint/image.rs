@@ -4,14 +4,12 @@
 //! Invariant: what the local facet says is not said again for the remote one.
 
 use crate::checkpoint::digest;
-use crate::state::{Conflict, Failure, Halt, Open, Removals, Root, State};
+use crate::state::{Conflict, Doubt, Failure, Halt, Open, Removals, Root, State};
 use crate::tree::{
     Baseline, BaselineState, Facet, Facts, Location, NodeId, Presence, Restoring, Tree,
 };
 use journal_format::event::{Case, FailureClass, HaltReason, Keep, Operation, UnknownReason};
-use journal_format::value::{
-    Digest, DigestKind, Identity, Kind, Policy, RelPath, Seq, Side, Timestamp,
-};
+use journal_format::value::{Digest, DigestKind, Identity, Kind, Policy, Seq, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -46,7 +44,7 @@ struct FailureImage {
     seq: Seq,
     at: Timestamp,
     retry_at: Option<Timestamp>,
-    aside: Option<(Side, RelPath)>,
+    doubt: Option<Doubt>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -261,7 +259,7 @@ impl FailureImage {
             seq,
             at,
             retry_at,
-            aside,
+            doubt,
         } = failure.clone();
         Self {
             class,
@@ -270,7 +268,7 @@ impl FailureImage {
             seq,
             at,
             retry_at,
-            aside,
+            doubt,
         }
     }
 
@@ -282,7 +280,7 @@ impl FailureImage {
             seq,
             at,
             retry_at,
-            aside,
+            doubt,
         } = self;
         Failure {
             class,
@@ -291,7 +289,7 @@ impl FailureImage {
             seq,
             at,
             retry_at,
-            aside,
+            doubt,
         }
     }
 }

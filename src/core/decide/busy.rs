@@ -86,6 +86,14 @@ impl Busy {
             .map(|((_, path), _)| path.clone())
     }
 
+    /// Returns the single paths at which operations were open since a scan began.
+    pub(crate) fn touched(&self, side: Side, since: Seq) -> impl Iterator<Item = RelPath> + '_ {
+        let paths = self.paths.iter();
+        paths
+            .filter(move |((on, _), span)| *on == side && (span.open > 0 || span.ended > since))
+            .map(|((_, path), _)| path.clone())
+    }
+
     /// Tells whether an operation is open at a path now.
     pub(crate) fn is_open_at(&self, side: Side, path: &RelPath) -> bool {
         self.covers(side, path, Seq(u64::MAX))

@@ -27,23 +27,33 @@ impl Round {
         let tree = &ledger.state.tree;
         let children: Vec<Option<NodeId>> = entries
             .iter()
-            .map(|(name, _)| tree.child(self.side, directory, name))
+            .map(|(name, sight)| {
+                let child = tree.child(self.side, directory, name)?;
+                // What a filter leaves out is nobody's second spelling.
+                let known = tree.name(tree.facet(child, self.side).location.name);
+                (!is_excluded(sight) || known == name).then_some(child)
+            })
             .collect();
         // Before anything is compared: what a streaming scan adds is not lost.
         let lost = self.lost(ledger, directory, names, &children);
+        let holds_on = self.is_to_go(ledger, directory);
         for (place, (name, sight)) in entries.into_iter().enumerate() {
             let sight = if twins.contains(&place) {
                 Sight::Unknown(UnknownReason::NameTwin)
             } else {
                 sight
             };
-            self.compare_one(ledger, busy, (path, &name), children[place], sight);
+            if is_excluded(&sight) && holds_on {
+                self.excluded_stays(ledger, busy, children[place], path, &name);
+            } else {
+                self.compare_one(ledger, busy, (path, &name), children[place], sight);
+            }
         }
         for id in lost {
             let Some(path) = ledger.state.tree.path(self.side, id) else {
                 continue;
             };
-            if busy.covers(self.side, &path, self.since) {
+            if self.is_covered(busy, &path) {
                 self.again.insert(path);
             } else if !self.fresh.contains_key(&path) {
                 self.miss(ledger, id);
@@ -101,7 +111,7 @@ impl Round {
         };
         match sight {
             Sight::Unknown(reason) => self.unknown(ledger, busy, child, &path, reason),
-            Sight::Entry(_) if busy.covers(self.side, &path, self.since) => {
+            Sight::Entry(_) if self.is_covered(busy, &path) => {
                 self.again.insert(path);
             }
             Sight::Entry(entry) => self.differs(ledger, child, path, entry),
@@ -146,6 +156,34 @@ impl Round {
         }
     }
 
+    /// Tells whether the other side has removed a directory, so that it is to go here.
+    fn is_to_go(&self, ledger: &Ledger, directory: NodeId) -> bool {
+        let tree = &ledger.state.tree;
+        tree.baseline(directory).is_some() && tree.facet(directory, self.side.other()).is_absent()
+    }
+
+    /// What is left out is not journaled, however much there is of it, unless it keeps
+    /// a directory from being removed: then that is why.
+    fn excluded_stays(
+        &self,
+        ledger: &mut Ledger,
+        busy: &Busy,
+        child: Option<NodeId>,
+        directory: &RelPath,
+        name: &str,
+    ) {
+        let reason = UnknownReason::Excluded;
+        let known = child.map(|id| ledger.state.tree.facet(id, self.side).presence);
+        let Ok(path) = directory.join(name) else {
+            return;
+        };
+        if known != Some(Presence::Unknown(reason)) && !busy.covers(self.side, &path, self.since) {
+            let side = self.side;
+            let unknown = ObservationEvent::Unknown { side, path, reason };
+            ledger.emit(Event::Observation(unknown));
+        }
+    }
+
     /// A side cannot speak of a path.
     pub(super) fn unknown(
         &mut self,
@@ -158,7 +196,7 @@ impl Round {
         if path.is_root() {
             return;
         }
-        if busy.covers(self.side, path, self.since) {
+        if self.is_covered(busy, path) {
             self.again.insert(path.clone());
             return;
         }
@@ -173,6 +211,10 @@ impl Round {
             ledger.emit(Event::Observation(unknown));
         }
     }
+}
+
+fn is_excluded(sight: &Sight) -> bool {
+    *sight == Sight::Unknown(UnknownReason::Excluded)
 }
 
 /// Finds the entries whose names mean the same as another entry's. The one that is
@@ -195,6 +237,7 @@ fn twins(
         .map(|(name, _)| key(&canonical(name, fold_case)))
         .collect();
     let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.retain(|place| !is_excluded(&entries[*place].1));
     let is_known = |place: usize| {
         let child = tree.child(round.side, directory, &entries[place].0);
         child.is_some_and(|id| tree.facet(id, round.side).is_present())

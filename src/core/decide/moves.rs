@@ -8,6 +8,7 @@
 use super::{Busy, Ledger, Round};
 use crate::input::{Found, Sight};
 use crate::plan;
+use crate::state::Doubt;
 use crate::tree::NodeId;
 use journal_format::event::{Event, ObservationEvent, PathMove};
 use journal_format::value::{Entry, Identity, Kind, RelPath};
@@ -55,10 +56,8 @@ impl Round {
                 || tree
                     .ancestors(self.side, node)
                     .any(|id| self.is_missing(ledger, id)));
-        // Put aside by a write of ours whose end we did not see: no wish of a user.
-        let failure = ledger.state.failures.get(&node);
-        let aside = failure.and_then(|failure| failure.aside.as_ref());
-        let is_ours = aside.is_some_and(|(side, copy)| *side == self.side && copy == path);
+        let aside = Doubt::Aside(self.side, path.clone());
+        let is_ours = doubt(ledger, node) == Some(&aside);
         (known.kind == entry.kind() && is_certain && is_free && !is_ours).then_some(node)
     }
 
@@ -83,20 +82,26 @@ impl Round {
         })
     }
 
-    /// Finds the missing node whose own move, not seen to end, left it at a temporary
-    /// name: that name is evidence also on a side without identities.
+    /// Finds the missing node that a move of ours, not seen to end, took here: its
+    /// intent is evidence also on a side without identities.
     pub(super) fn halfway(&self, ledger: &Ledger, path: &RelPath, entry: &Entry) -> Option<NodeId> {
-        let uid = plan::moving_uid(path.name()?)?;
+        let uid = plan::moving_uid(path.name()?);
+        if uid.is_none() && ledger.state.failures.is_empty() {
+            return None;
+        }
         let tree = &ledger.state.tree;
-        let same = |id: &NodeId| {
-            let (node, facts) = (tree.node(*id), tree.facet(*id, self.side).facts);
+        let moved = Doubt::Moved(self.side, path.clone());
+        let was_meant =
+            |id: NodeId| uid == Some(tree.node(id).uid) || doubt(ledger, id) == Some(&moved);
+        let same = |id: NodeId| {
+            let (node, facts) = (tree.node(id), tree.facet(id, self.side).facts);
             let is_directory = node.kind == Kind::Directory;
-            node.uid == uid
-                && node.kind == entry.kind()
-                && (is_directory || facts.size == entry.fingerprint.size)
+            node.kind == entry.kind() && (is_directory || facts.size == entry.fingerprint.size)
         };
         let missing = self.missing.keys().copied();
-        missing.filter(|id| self.is_missing(ledger, *id)).find(same)
+        missing
+            .filter(|id| self.is_missing(ledger, *id))
+            .find(|id| was_meant(*id) && same(*id))
     }
 
     /// Sees to it that whoever stands in the way of `chain`'s first move leaves:
@@ -154,16 +159,25 @@ impl Round {
         let mut done = Vec::new();
         for (node, to, entry) in chain.drain(..) {
             self.missing.remove(&node);
-            let Some(from) = tree.path(self.side, node) else {
+            // An earlier move may have ended a node that one of these is.
+            let is_there = tree.get(node).is_some();
+            let Some(from) = is_there.then(|| tree.path(self.side, node)).flatten() else {
                 continue;
             };
+            if !tree.facet(node, self.side).is_present() {
+                // What could not be looked at there is not what has moved away.
+                self.again.insert(from.clone());
+            }
             if [&from, &to]
                 .into_iter()
-                .any(|path| busy.covers(self.side, path, self.since))
+                .any(|path| self.is_covered(busy, path))
             {
                 self.fresh.remove(&to);
                 self.again.extend([from, to]);
                 continue;
+            }
+            if entry.kind() == Kind::Directory {
+                self.moved.push((from.clone(), to.clone()));
             }
             done.push((to.clone(), entry.kind()));
             moves.push(PathMove { from, to, entry });
@@ -184,7 +198,7 @@ impl Round {
     /// A sight that is no move: something new, or a replacement in place.
     fn arrived(&mut self, ledger: &mut Ledger, busy: &Busy, path: &RelPath, entry: Entry) {
         self.fresh.remove(path);
-        if busy.covers(self.side, path, self.since) {
+        if self.is_covered(busy, path) {
             self.again.insert(path.clone());
             return;
         }
@@ -218,6 +232,10 @@ impl Round {
             }
         }
     }
+}
+
+fn doubt(ledger: &Ledger, id: NodeId) -> Option<&Doubt> {
+    ledger.state.failures.get(&id)?.doubt.as_ref()
 }
 
 /// Server ids and inodes with a birth time are not used again.

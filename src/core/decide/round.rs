@@ -36,6 +36,8 @@ pub(crate) struct Round {
     pub(super) unconfirmed: BTreeMap<NodeId, Entry>,
     /// Paths that an operation touched meanwhile.
     pub(super) again: BTreeSet<RelPath>,
+    /// Directories that this scan found moved, from where to where.
+    pub(super) moved: Vec<(RelPath, RelPath)>,
 }
 
 impl Round {
@@ -54,6 +56,7 @@ impl Round {
             candidates: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
             again: BTreeSet::new(),
+            moved: Vec::new(),
         }
     }
 
@@ -111,9 +114,13 @@ impl Round {
             self.settle_some(ledger, busy);
         }
         self.report_gone(ledger, busy);
-        if !self.held.is_empty() {
-            // Read under a name that a move of ours has changed meanwhile.
+        if !self.held.is_empty() || !self.again.is_empty() {
+            // Perhaps read under a name that a move of ours has changed meanwhile.
             self.again.extend(busy.moved(self.side, self.since));
+        }
+        if !self.moved.is_empty() {
+            // What we wrote meanwhile may have landed in a namesake of its directory.
+            self.again.extend(busy.touched(self.side, self.since));
         }
         self.again
     }
@@ -210,9 +217,27 @@ impl Round {
         uid.is_some_and(|uid| ledger.state.is_node(id, *uid))
     }
 
+    /// Tells whether an operation was at work at a path since the scan began, also
+    /// under the name that its directory had before the user moved it.
+    pub(super) fn is_covered(&self, busy: &Busy, path: &RelPath) -> bool {
+        let before = |(from, to): &(RelPath, RelPath)| {
+            let rest = path
+                .is_within(to)
+                .then(|| &path.as_str()[to.as_str().len()..])?;
+            RelPath::new(format!("{from}{rest}")).ok()
+        };
+        let covers = |path: &RelPath| busy.covers(self.side, path, self.since);
+        covers(path)
+            || self
+                .moved
+                .iter()
+                .filter_map(before)
+                .any(|path| covers(&path))
+    }
+
     /// Appends that a path is gone, if something is still known there.
     pub(super) fn gone(&mut self, ledger: &mut Ledger, busy: &Busy, path: &RelPath) {
-        if busy.covers(self.side, path, self.since) {
+        if self.is_covered(busy, path) {
             self.again.insert(path.clone());
         } else if ledger.state.tree.lookup(self.side, path).is_some() {
             let (side, epoch) = (self.side, self.epoch);

@@ -129,8 +129,29 @@ impl Engine {
         let is_scanning = self.rounds.iter().any(Option::is_some);
         self.busy
             .ended(&operation, self.ledger.state.seq, is_scanning);
+        if success {
+            self.follow(&operation);
+        }
         self.schedule.ended(id, success);
         self.stale = true;
+    }
+
+    /// Paths to look at that lie in a directory that we moved are looked at there.
+    fn follow(&mut self, operation: &Operation) {
+        let Action::Move { side, from, to, .. } = &operation.action else {
+            return;
+        };
+        let paths = &mut self.wanted[index(*side)].paths;
+        let inside = paths.iter().filter(|(path, _)| path.is_within(from));
+        let moved: Vec<(RelPath, bool)> = inside
+            .filter_map(|(path, subtree)| {
+                let rest = &path.as_str()[from.as_str().len()..];
+                Some((RelPath::new(format!("{to}{rest}")).ok()?, *subtree))
+            })
+            .collect();
+        for (path, subtree) in moved {
+            *paths.entry(path).or_default() |= subtree;
+        }
     }
 
     /// What a failed operation met is not what we knew.

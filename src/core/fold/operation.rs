@@ -5,7 +5,7 @@
 //! that was only read stays, and differs from the new baseline, so it is planned.
 
 use super::observation::{gone, observed, relocate};
-use crate::state::{Failure, Open, Removals, State};
+use crate::state::{Doubt, Failure, Open, Removals, State};
 use crate::tree::{Baseline, Facet, Location, NodeId, Presence, index};
 use journal_format::event::{Action, Displaced, OperationEvent, Outcome, Record};
 use journal_format::value::{Entry, Kind, RelPath, Seq, Side};
@@ -39,7 +39,7 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
                 return;
             };
             let before = state.failures.get(&node);
-            let known = before.and_then(|failure| failure.aside.clone());
+            let known = before.and_then(|failure| failure.doubt.clone());
             let failure = Failure {
                 class: *class,
                 detail: detail.clone(),
@@ -47,7 +47,7 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
                 seq: record.seq,
                 at: state.time,
                 retry_at: *retry_at,
-                aside: aside(&action).or(known),
+                doubt: doubt(&action).or(known),
             };
             state.failures.insert(node, failure);
         }
@@ -74,14 +74,18 @@ fn close(state: &mut State, operation: Seq) -> Option<(NodeId, Action)> {
         .then_some((id, open.operation.action))
 }
 
-fn aside(action: &Action) -> Option<(Side, RelPath)> {
+fn doubt(action: &Action) -> Option<Doubt> {
     match action {
         Action::Transfer {
             from,
             displaced: Displaced::ConflictCopy(copy),
             ..
-        } => Some((from.other(), copy.clone())),
-        _ => None,
+        } => Some(Doubt::Aside(from.other(), copy.clone())),
+        Action::Move { side, to, .. } => Some(Doubt::Moved(*side, to.clone())),
+        Action::Transfer { .. }
+        | Action::MakeDirectory { .. }
+        | Action::Remove { .. }
+        | Action::Hash { .. } => None,
     }
 }
 
@@ -244,7 +248,9 @@ fn agree_if_both(state: &mut State, node: NodeId) {
     }
 }
 
-/// A rename of ours: the baseline's place follows once both sides are there.
+/// A rename of ours: the baseline's place follows once both sides are there, and its
+/// facts if what arrived is the version that left. Somebody may have written to it
+/// between the look and the rename; that is an edit.
 fn renamed(state: &mut State, node: NodeId, side: Side, to: &RelPath, entry: Option<&Entry>) {
     let before = state.tree.facet(node, side).facts;
     relocate(state, side, node, to, entry, &[]);
@@ -254,8 +260,10 @@ fn renamed(state: &mut State, node: NodeId, side: Side, to: &RelPath, entry: Opt
     };
     let [local, remote] = tree.node(node).facets;
     let mut facts = baseline.facts;
-    if tree.same_version(tree.node(node).kind, &before, &facts[index(side)]) {
-        facts[index(side)] = tree.facet(node, side).facts;
+    let (kind, after) = (tree.node(node).kind, tree.facet(node, side).facts);
+    let is_baseline = tree.same_version(kind, &before, &facts[index(side)]);
+    if is_baseline && tree.same_version(kind, &before, &after) {
+        facts[index(side)] = after;
     }
     let together = local.is_present()
         && remote.is_present()

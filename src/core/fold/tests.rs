@@ -1,1 +1,186 @@
+//! Pairing: which node an observation belongs to.
 
+use super::fold;
+use crate::state::State;
+use journal_format::event::{Event, ObservationEvent, PathMove, Record};
+use journal_format::value::{Entry, Fingerprint, Identity, Kind, RelPath, Side, Timestamp};
+
+fn path(text: &str) -> RelPath {
+    RelPath::new(text).expect("a valid path")
+}
+
+fn entry(kind: Kind, object: u64) -> Entry {
+    Entry {
+        fingerprint: Fingerprint {
+            kind,
+            size: 0,
+            mtime_ns: 0,
+            identity: (object > 0).then_some(Identity {
+                device: 0,
+                object,
+                born_ns: 0,
+            }),
+            version: None,
+        },
+        digest: None,
+    }
+}
+
+#[derive(Default)]
+struct Bench {
+    state: State,
+}
+
+impl Bench {
+    fn see(&mut self, event: ObservationEvent) {
+        let record = Record {
+            seq: self.state.seq.next(),
+            time: Timestamp(0),
+            event: Event::Observation(event),
+        };
+        fold(&mut self.state, &record);
+        self.state.tree.check().expect("the tree is sound");
+    }
+
+    fn observed(&mut self, side: Side, text: &str, kind: Kind, object: u64) {
+        let (path, entry) = (path(text), entry(kind, object));
+        self.see(ObservationEvent::Observed { side, path, entry });
+    }
+
+    fn gone(&mut self, side: Side, text: &str) {
+        let (path, epoch) = (path(text), 1);
+        self.see(ObservationEvent::Gone { side, path, epoch });
+    }
+
+    fn moved(&mut self, side: Side, moves: &[(&str, &str, Kind, u64)]) {
+        let moves = moves.iter().map(|(from, to, kind, object)| PathMove {
+            from: path(from),
+            to: path(to),
+            entry: entry(*kind, *object),
+        });
+        let moves = moves.collect();
+        self.see(ObservationEvent::Moved { side, moves });
+    }
+
+    /// Both sides have it, and it is the baseline.
+    fn synced(&mut self, text: &str, kind: Kind, object: u64) {
+        self.observed(Side::Local, text, kind, object);
+        self.observed(Side::Remote, text, kind, object);
+        let node = self.state.tree.lookup(Side::Local, &path(text));
+        self.state.tree.agree(node.expect("just observed"));
+    }
+
+    fn node(&self, side: Side, text: &str) -> Option<u64> {
+        let node = self.state.tree.lookup(side, &path(text))?;
+        Some(self.state.tree.node(node).uid)
+    }
+}
+
+#[test]
+fn creations_on_both_sides_meet_in_one_node() {
+    let mut bench = Bench::default();
+    bench.observed(Side::Local, "a", Kind::File, 1);
+    bench.observed(Side::Remote, "a", Kind::File, 2);
+    assert_eq!(bench.node(Side::Local, "a"), bench.node(Side::Remote, "a"));
+}
+
+#[test]
+fn creations_of_different_kinds_stay_apart() {
+    let mut bench = Bench::default();
+    bench.observed(Side::Local, "a", Kind::File, 1);
+    bench.observed(Side::Remote, "a", Kind::Directory, 2);
+    assert_ne!(bench.node(Side::Local, "a"), bench.node(Side::Remote, "a"));
+}
+
+#[test]
+fn what_comes_back_is_itself_again() {
+    let mut bench = Bench::default();
+    bench.synced("a", Kind::File, 1);
+    let before = bench.node(Side::Remote, "a");
+    bench.gone(Side::Local, "a");
+    bench.observed(Side::Local, "a", Kind::File, 9);
+    assert_eq!(bench.node(Side::Local, "a"), before);
+}
+
+#[test]
+fn a_child_belongs_to_its_directory_and_not_to_a_path() {
+    let mut bench = Bench::default();
+    bench.synced("d", Kind::Directory, 1);
+    bench.synced("d/x", Kind::File, 2);
+    bench.moved(Side::Local, &[("d", "e", Kind::Directory, 1)]);
+    bench.observed(Side::Remote, "d/new", Kind::File, 3);
+    bench.observed(Side::Local, "e/new", Kind::File, 4);
+    assert_eq!(
+        bench.node(Side::Local, "e/x"),
+        bench.node(Side::Remote, "d/x")
+    );
+    assert_eq!(
+        bench.node(Side::Local, "e/new"),
+        bench.node(Side::Remote, "d/new")
+    );
+}
+
+#[test]
+fn a_group_of_moves_swaps() {
+    let mut bench = Bench::default();
+    bench.synced("a", Kind::File, 1);
+    bench.synced("b", Kind::File, 2);
+    let [a, b] = ["a", "b"].map(|name| bench.node(Side::Remote, name));
+    let swap = [("a", "b", Kind::File, 1), ("b", "a", Kind::File, 2)];
+    bench.moved(Side::Local, &swap);
+    assert_eq!(bench.node(Side::Local, "b"), a);
+    assert_eq!(bench.node(Side::Local, "a"), b);
+}
+
+#[test]
+fn a_child_that_replaces_its_directory_survives_it() {
+    let mut bench = Bench::default();
+    bench.synced("d", Kind::Directory, 1);
+    bench.synced("d/d", Kind::Directory, 2);
+    let child = bench.node(Side::Remote, "d/d");
+    bench.moved(Side::Local, &[("d/d", "d", Kind::Directory, 2)]);
+    assert_eq!(bench.node(Side::Local, "d"), child);
+}
+
+#[test]
+fn a_move_without_identities_meets_the_move_of_the_other_side_in_any_order() {
+    for gone_first in [false, true] {
+        let mut bench = Bench::default();
+        bench.synced("a", Kind::File, 0);
+        bench.moved(Side::Local, &[("a", "b", Kind::File, 0)]);
+        if gone_first {
+            bench.gone(Side::Remote, "a");
+        }
+        bench.observed(Side::Remote, "b", Kind::File, 0);
+        bench.gone(Side::Remote, "a");
+        assert_eq!(bench.node(Side::Local, "b"), bench.node(Side::Remote, "b"));
+    }
+}
+
+#[test]
+fn another_object_at_the_place_of_a_move_is_another_node_in_any_order() {
+    for gone_first in [false, true] {
+        let mut bench = Bench::default();
+        bench.synced("a", Kind::File, 1);
+        bench.moved(Side::Local, &[("a", "b", Kind::File, 1)]);
+        if gone_first {
+            bench.gone(Side::Remote, "a");
+        }
+        bench.observed(Side::Remote, "b", Kind::File, 7);
+        bench.gone(Side::Remote, "a");
+        assert_ne!(bench.node(Side::Local, "b"), bench.node(Side::Remote, "b"));
+    }
+}
+
+#[test]
+fn what_is_gone_takes_along_what_lies_below_it() {
+    let mut bench = Bench::default();
+    bench.synced("d", Kind::Directory, 1);
+    bench.synced("d/x", Kind::File, 2);
+    bench.gone(Side::Local, "d");
+    assert_eq!(bench.node(Side::Local, "d/x"), None);
+    assert!(bench.node(Side::Remote, "d/x").is_some());
+    bench.gone(Side::Remote, "d");
+    assert_eq!(bench.state.tree.counts().present, [0, 0]);
+    assert_eq!(bench.state.tree.counts().baseline, 0);
+}

@@ -116,11 +116,13 @@ pub(super) fn change(state: &State, id: NodeId, side: Side) -> Change {
     let content = if tree.same_version(kind, now, then) {
         Change::Same
     } else {
-        match (now.digest, then.digest) {
+        // Both sides of a baseline are one content, so either's digest will do. Where
+        // there is none, no hash can ever decide.
+        let known = then.digest.or(baseline.facts[index(side.other())].digest);
+        match (now.digest, known) {
             (Some(now), Some(then)) if now == then => Change::Touched,
-            (Some(now), Some(then)) if now.kind() == then.kind() => Change::Edited,
-            _ if now.size != then.size => Change::Edited,
-            _ => Change::Maybe,
+            (None, Some(_)) if now.size == then.size => Change::Maybe,
+            _ => Change::Edited,
         }
     };
     let deleted_over_there = tree.facet(id, side.other()).is_absent();
