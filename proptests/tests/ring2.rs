@@ -40,6 +40,7 @@ const KEPT: [(u64, &str); 20] = [
 ];
 
 #[test]
+#[expect(clippy::print_stdout, reason = "names the seed of a failure")]
 fn kept_seeds_hold() {
     for (seed, rule) in KEPT {
         println!("seed {seed}: {rule}");
@@ -66,6 +67,7 @@ fn caught_by(mutant: Mutant, seed: u64) -> Option<String> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "names the seed of a failure")]
 fn each_broken_rule_is_noticed() {
     let rules = [
         Mutant::SyncDoesNothing,
