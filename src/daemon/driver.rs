@@ -116,6 +116,10 @@ struct Driver<'a> {
     trash_ms: i64,
     is_expiring_trash: bool,
     next_trash: Timestamp,
+    /// Failed operations whose slots could not be emptied yet.
+    full_slots: Vec<(Seq, PortError)>,
+    slot_tries: u32,
+    next_slots: Timestamp,
     /// The earliest timer that is set.
     timer: Option<Timestamp>,
     last_now: Timestamp,
@@ -168,6 +172,9 @@ impl<'a> Driver<'a> {
             trash_ms: job.trash_ms,
             is_expiring_trash: false,
             next_trash: now,
+            full_slots: Vec::new(),
+            slot_tries: 0,
+            next_slots: now,
             timer: None,
             last_now: now,
             next_poll: now,
@@ -212,6 +219,7 @@ impl<'a> Driver<'a> {
         if now < self.last_now {
             self.timer = None;
             self.next_poll = now;
+            self.next_slots = now;
             for state in &mut self.sides_state {
                 state.next_scan = now;
                 state.next_full_scan = now;
@@ -224,6 +232,7 @@ impl<'a> Driver<'a> {
     /// Starts whatever can be started.
     fn advance(&mut self) {
         self.notice_clock();
+        self.empty_slots();
         if !self.is_stopping {
             Side::BOTH.into_iter().for_each(|side| self.scan(side));
         }
@@ -271,6 +280,9 @@ impl<'a> Driver<'a> {
         };
         let now = self.now();
         let mut wanted: Vec<Timestamp> = engine.into_iter().collect();
+        if !self.full_slots.is_empty() {
+            wanted.push(self.next_slots);
+        }
         if self.mode == Mode::Continuous && !self.is_stopping {
             wanted.push(self.next_poll);
             let waiting = self.sides_state.iter().filter(|state| !state.is_scanning);

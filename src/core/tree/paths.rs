@@ -5,7 +5,7 @@
 //! Deliberately absent: changes.
 
 use super::{Location, NameId, NodeId, Presence, Tree, canonical, index, key};
-use journal_format::value::{RelPath, Side};
+use journal_format::value::{Kind, RelPath, Side};
 
 impl Tree {
     /// Returns the node at a path of a side, if something was seen there.
@@ -23,7 +23,8 @@ impl Tree {
         self.child(side, directory, name)
     }
 
-    /// Returns the directory at a path, remembering it for the next call.
+    /// Returns the directory at a path, remembering it for the next call. What arrives
+    /// late below a directory that a file has replaced finds no place.
     pub(crate) fn directory_mut(&mut self, side: Side, path: &str) -> Option<NodeId> {
         if let Some((text, id)) = &self.memo[index(side)]
             && text == path
@@ -31,6 +32,9 @@ impl Tree {
             return Some(*id);
         }
         let id = self.lookup_text(side, path)?;
+        if self.node(id).kind != Kind::Directory {
+            return None;
+        }
         self.memo[index(side)] = Some((path.to_owned(), id));
         Some(id)
     }

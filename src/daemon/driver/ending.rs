@@ -33,17 +33,10 @@ impl Driver<'_> {
         let Some(operation) = operation.filter(uses_slot) else {
             return self.failed(id, error);
         };
-        let (sides, clock) = (self.sides, self.ports.clock);
+        let sides = self.sides;
         self.push(async move {
-            let mut wait_ms = SLOT_RETRY_MS;
-            loop {
-                let result = empty_slot(sides, id, &operation).await;
-                if result.is_ok() || wait_ms > SLOT_RETRY_MAX_MS {
-                    return Happening::Emptied(id, error, result);
-                }
-                clock.sleep_until(clock.now().plus_millis(wait_ms)).await;
-                wait_ms *= 2;
-            }
+            let result = empty_slot(sides, id, &operation).await;
+            Happening::Emptied(id, error, result)
         });
     }
 
@@ -55,15 +48,30 @@ impl Driver<'_> {
         error: PortError,
         result: PortResult<()>,
     ) -> Result<(), RunError> {
-        match result {
-            Ok(()) => self.failed(id, error),
-            Err(_) if self.sides_state[place(Side::Local)].is_halted => self.empty_slot(id, error),
-            Err(error) => {
-                let side = Side::Local;
-                return Err(RunError::Side { side, error });
-            }
+        let Err(why) = result else {
+            self.slot_tries = 0;
+            self.failed(id, error);
+            return Ok(());
+        };
+        self.slot_tries += 1;
+        let is_away = self.sides_state[place(Side::Local)].is_halted;
+        if !is_away && self.slot_tries > SLOT_TRIES_MAX {
+            let side = Side::Local;
+            return Err(RunError::Side { side, error: why });
         }
+        self.full_slots.push((id, error));
+        self.next_slots = self.now().plus_millis(SLOT_RETRY_MS);
         Ok(())
+    }
+
+    /// Tries again to empty the slots that could not be emptied before.
+    pub(super) fn empty_slots(&mut self) {
+        if self.full_slots.is_empty() || self.now() < self.next_slots {
+            return;
+        }
+        for (id, error) in std::mem::take(&mut self.full_slots) {
+            self.empty_slot(id, error);
+        }
     }
 
     fn failed(&mut self, id: Seq, error: PortError) {
@@ -89,6 +97,7 @@ impl Driver<'_> {
     }
 }
 
-/// The first wait before a slot is emptied again, in ms; doubled up to the last.
-const SLOT_RETRY_MS: i64 = 500;
-const SLOT_RETRY_MAX_MS: i64 = 32_000;
+/// The wait before a slot is emptied again, in ms.
+const SLOT_RETRY_MS: i64 = 2_000;
+/// Vain tries in a row after which the job stops.
+const SLOT_TRIES_MAX: u32 = 200;
