@@ -162,9 +162,13 @@ impl Run<'_> {
             let before = self.world.with(|state| second_run_idle::before(state));
             self.run_to_its_end(Mode::Once)?;
             runs_left -= 1;
-            let verdict = self
-                .world
-                .with(|state| second_run_idle::check(state, before));
+            let verdict = self.world.with(|state| {
+                if is_blocked {
+                    second_run_idle::check_blocked(state, before)
+                } else {
+                    second_run_idle::check(state, before)
+                }
+            });
             if verdict.is_ok() || runs_left == 0 {
                 return verdict;
             }

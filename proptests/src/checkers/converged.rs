@@ -103,9 +103,22 @@ fn is_blocked(state: &State, side: Side) -> bool {
             .filter(|other| **other == key(name, folding))
             .count()
     };
-    let is_filtered = |name: &String| name.split('/').any(is_excluded);
+    let is_filtered = |name: &str| name.split('/').any(is_excluded);
     let problems = left_out(state, side);
-    let has_taken = |name: &String| !is_filtered(name) && uses(name) > 1;
+    // A name that is filtered on one side only by its case is no problem over there.
+    let others = state.visible_paths(side.other());
+    let has_other_case = |name: &String| {
+        let wanted = key(name, folding);
+        let mut others = others.iter().map(|(path, _)| path.as_str());
+        others.any(|path| !is_filtered(path) && key(path, folding) == wanted)
+    };
+    let has_taken = |name: &String| {
+        if is_filtered(name) {
+            has_other_case(name)
+        } else {
+            uses(name) > 1
+        }
+    };
     problems
         .iter()
         .any(|name| has_taken(name) || is_holder_in_the_way(state, side, name))

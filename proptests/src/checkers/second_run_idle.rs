@@ -6,7 +6,7 @@
 
 use super::Verdict;
 use crate::world::State;
-use journal_format::event::{Event, Record, SessionEvent};
+use journal_format::event::{Event, OperationEvent, Record, SessionEvent};
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +37,35 @@ pub fn check(state: &State, before: Before) -> Verdict {
     if let Some(record) = new.iter().find(|record| !is_about_the_process(record)) {
         return Err(format!("second_run_idle: appended {record:?}"));
     }
-    let changes = state.engine_changes - before.changes;
-    if changes > 0 {
-        return Err(format!("second_run_idle: {changes} changes"));
+    changes_since(state, before)
+}
+
+/// Judges a cycle in a world where a name is blocked: what cannot be done is tried
+/// again, in vain.
+///
+/// # Errors
+/// Names the first event of another kind, or counts the changes.
+pub fn check_blocked(state: &State, before: Before) -> Verdict {
+    let records = &state.journal.records;
+    let new = records.get(before.records..).unwrap_or_default();
+    let is_vain = |record: &Record| {
+        matches!(
+            record.event,
+            Event::Operation(OperationEvent::Started { .. } | OperationEvent::Failed { .. })
+        )
+    };
+    let told = |record: &&Record| !is_about_the_process(record) && !is_vain(record);
+    if let Some(record) = new.iter().find(told) {
+        return Err(format!("second_run_idle: appended {record:?}"));
     }
-    Ok(())
+    changes_since(state, before)
+}
+
+fn changes_since(state: &State, before: Before) -> Verdict {
+    match state.engine_changes - before.changes {
+        0 => Ok(()),
+        changes => Err(format!("second_run_idle: {changes} changes")),
+    }
 }
 
 const fn is_about_the_process(record: &Record) -> bool {

@@ -135,6 +135,9 @@ fn place(
     let parent = state.tree.directory_mut(side, directory)?;
     let known = partner(state, side, parent, name, kind, &facts);
     let tree = &mut state.tree;
+    let known = known.filter(|id| {
+        presence == Presence::Present || !has_left(tree, side.other(), *id, parent, name)
+    });
     let node = known.unwrap_or_else(|| tree.create(kind.unwrap_or(Kind::File)));
     let location = Location {
         parent,
@@ -150,6 +153,13 @@ fn place(
         },
     );
     Some(node)
+}
+
+/// Tells whether a side has a node elsewhere than at a place.
+fn has_left(tree: &Tree, side: Side, node: NodeId, parent: NodeId, name: &str) -> bool {
+    let facet = tree.facet(node, side);
+    let is_here = facet.location.parent == parent && same_name(tree, facet, name);
+    !facet.is_absent() && !is_here
 }
 
 /// Finds the node that the other side, or else the baseline, knows at a place
