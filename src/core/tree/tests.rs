@@ -51,15 +51,18 @@ fn walking_up_from_an_absent_facet_meets_nobody() {
 }
 
 #[test]
-fn a_node_that_is_nowhere_is_dropped_and_its_place_used_again() {
+fn a_dropped_node_has_its_place_used_again_once_nobody_holds_it() {
     let mut tree = Tree::default();
     let first = put(&mut tree, Side::Local, NodeId::ROOT, "a", Kind::File);
     let uid = tree.node(first).uid;
     tree.set_facet(first, Side::Local, Facet::ABSENT);
     assert!(tree.get(first).is_none());
-    let second = put(&mut tree, Side::Local, NodeId::ROOT, "b", Kind::File);
-    assert_eq!(second, first);
-    assert_ne!(tree.node(second).uid, uid);
+    let meanwhile = put(&mut tree, Side::Local, NodeId::ROOT, "b", Kind::File);
+    assert_ne!(meanwhile, first);
+    tree.recycle();
+    let later = put(&mut tree, Side::Local, NodeId::ROOT, "c", Kind::File);
+    assert_eq!(later, first);
+    assert_ne!(tree.node(later).uid, uid);
 }
 
 #[test]
