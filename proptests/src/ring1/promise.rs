@@ -253,37 +253,12 @@ pub fn second_run_is_idle(run: &mut Run) -> Result<(), String> {
 /// # Errors
 /// It does not.
 pub fn replay_is_equal(run: &Run) -> Result<(), String> {
-    let live = dump(&run.engine);
-    let again = dump(&run.replayed());
+    // The digest leaves out where in memory a node lies: a replay has no scans that
+    // hold on to nodes, so it uses their places again sooner.
+    let digest = |engine: &Engine| sync_core::checkpoint::digest(engine.state());
+    let (live, again) = (digest(&run.engine), digest(&run.replayed()));
     if live == again {
         return Ok(());
     }
-    let from = live
-        .bytes()
-        .zip(again.bytes())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let around = |text: &str| {
-        let start = from.saturating_sub(200);
-        text.chars().skip(start).take(400).collect::<String>()
-    };
-    Err(format!(
-        "a replay differs:\n{}\n{}",
-        around(&live),
-        around(&again)
-    ))
-}
-
-/// The state as text, without what is only kept to be handed on or to be quick.
-fn dump(engine: &Engine) -> String {
-    let mut text = format!("{:?}", engine.state());
-    for (field, end) in [(" touched: [", "]"), (" memo: [", "] }")] {
-        while let Some(start) = text.find(field) {
-            let length = text[start..]
-                .find(end)
-                .map_or(text.len() - start, |at| at + end.len());
-            text.replace_range(start..start + length, "");
-        }
-    }
-    text
+    Err(format!("a replay differs: {live:02x?}, {again:02x?}"))
 }
