@@ -1,0 +1,1 @@
+//! A server that behaves as Pydio 6 to 8 do.
