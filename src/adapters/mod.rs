@@ -10,3 +10,4 @@ pub mod local_fs;
 pub mod remote;
 pub mod rooted;
 pub mod store;
+pub mod zmtp;

@@ -9,3 +9,4 @@ mod daemon_folders;
 mod folders;
 mod program;
 mod trouble;
+mod zmtp;
