@@ -70,6 +70,8 @@ registry! {
     HaltApproved = 9 v 1 "halt_approved";
     /// [`SessionEvent::HaltCleared`]
     HaltCleared = 10 v 1 "halt_cleared";
+    /// [`SessionEvent::Ordered`]
+    Ordered = 12 v 1 "ordered";
     /// [`ObservationEvent::Observed`]
     Observed = 101 v 1 "observed";
     /// [`ObservationEvent::Moved`]
@@ -112,6 +114,7 @@ impl Tag {
                 SessionEvent::HaltRaised { .. } => Self::HaltRaised,
                 SessionEvent::HaltApproved { .. } => Self::HaltApproved,
                 SessionEvent::HaltCleared { .. } => Self::HaltCleared,
+                SessionEvent::Ordered { .. } => Self::Ordered,
             },
             Event::Observation(event) => match event {
                 ObservationEvent::Observed { .. } => Self::Observed,

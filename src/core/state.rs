@@ -40,6 +40,8 @@ pub struct State {
     pub(crate) approved: BTreeSet<NodeId>,
     /// Whether acknowledged events are missing from the journal.
     pub(crate) history_lost: bool,
+    /// Whether the job was told to pause.
+    pub paused: bool,
     /// Recent deletions, for the brake over a sliding hour.
     pub(crate) removals: VecDeque<Removals>,
 }

@@ -34,6 +34,7 @@ pub(super) struct Header {
     approved: Vec<u64>,
     history_lost: bool,
     removals: Vec<(Timestamp, Side, u64)>,
+    paused: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,6 +148,7 @@ impl Header {
                 .iter()
                 .map(|it| (it.time, it.side, it.count))
                 .collect(),
+            paused: state.paused,
         }
     }
 
@@ -173,6 +175,7 @@ impl Header {
             session: self.session,
             markers: self.markers,
             history_lost: self.history_lost,
+            paused: self.paused,
             root: self.root.map(RootImage::restore),
             ..State::default()
         };

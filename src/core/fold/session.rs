@@ -7,7 +7,7 @@
 use crate::plan;
 use crate::state::{Halt, Root, State};
 use crate::tree::index;
-use journal_format::event::{HaltReason, SessionEvent};
+use journal_format::event::{HaltReason, Order, SessionEvent};
 use journal_format::value::Seq;
 
 pub(super) fn fold(state: &mut State, seq: Seq, event: &SessionEvent) {
@@ -63,6 +63,11 @@ pub(super) fn fold(state: &mut State, seq: Seq, event: &SessionEvent) {
                 state.halt = None;
             }
         }
+        SessionEvent::Ordered { order, .. } => match order {
+            Order::Pause => state.paused = true,
+            Order::Start => state.paused = false,
+            Order::Stop => {}
+        },
     }
 }
 
