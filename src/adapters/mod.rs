@@ -9,4 +9,5 @@ pub mod clock;
 pub mod local_fs;
 pub mod remote;
 pub mod rooted;
+pub mod secret;
 pub mod store;
