@@ -264,6 +264,11 @@ pub(super) const ROOMS: &[Room] = &[
     ),
     room("src/adapters/secret", &["zeroize"], ADAPTER),
     room(
+        "src/adapters/digest",
+        &["journal_format", "blake3", "md5", "sha1"],
+        ADAPTER,
+    ),
+    room(
         "src/adapters/clock",
         &[
             "journal_format",
@@ -278,6 +283,7 @@ pub(super) const ROOMS: &[Room] = &[
     room(
         "src/adapters/rooted",
         &[
+            "pydio_sync::adapters::digest",
             "notify",
             "sync_core",
             "journal_format",
