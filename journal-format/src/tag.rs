@@ -70,6 +70,10 @@ registry! {
     HaltApproved = 9 v 1 "halt_approved";
     /// [`SessionEvent::HaltCleared`]
     HaltCleared = 10 v 1 "halt_cleared";
+    /// [`SessionEvent::FeedRead`]
+    FeedRead = 11 v 1 "feed_read";
+    /// [`SessionEvent::RemoteRolledBack`]
+    RemoteRolledBack = 13 v 1 "remote_rolled_back";
     /// [`ObservationEvent::Observed`]
     Observed = 101 v 1 "observed";
     /// [`ObservationEvent::Moved`]
@@ -112,6 +116,8 @@ impl Tag {
                 SessionEvent::HaltRaised { .. } => Self::HaltRaised,
                 SessionEvent::HaltApproved { .. } => Self::HaltApproved,
                 SessionEvent::HaltCleared { .. } => Self::HaltCleared,
+                SessionEvent::FeedRead { .. } => Self::FeedRead,
+                SessionEvent::RemoteRolledBack { .. } => Self::RemoteRolledBack,
             },
             Event::Observation(event) => match event {
                 ObservationEvent::Observed { .. } => Self::Observed,

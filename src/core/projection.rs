@@ -89,7 +89,9 @@ impl Projector {
                 | SessionEvent::HistoryLost { .. }
                 | SessionEvent::HaltRaised { .. }
                 | SessionEvent::HaltApproved { .. }
-                | SessionEvent::HaltCleared { .. } => None,
+                | SessionEvent::HaltCleared { .. }
+                | SessionEvent::FeedRead { .. }
+                | SessionEvent::RemoteRolledBack { .. } => None,
             },
         }
     }

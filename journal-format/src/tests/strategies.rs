@@ -88,6 +88,9 @@ fn session() -> BoxedStrategy<SessionEvent> {
             by,
         }),
         number().prop_map(|halt| SessionEvent::HaltCleared { halt: Seq(halt) }),
+        (text(), any::<bool>())
+            .prop_map(|(cursor, whole)| SessionEvent::FeedRead { cursor, whole }),
+        text().prop_map(|detail| SessionEvent::RemoteRolledBack { detail }),
     ]
     .boxed()
 }

@@ -81,6 +81,13 @@ fn session_min() -> Vec<Event> {
             by: String::new(),
         },
         SessionEvent::HaltCleared { halt: Seq(1) },
+        SessionEvent::FeedRead {
+            cursor: String::new(),
+            whole: false,
+        },
+        SessionEvent::RemoteRolledBack {
+            detail: String::new(),
+        },
     ]
     .map(Event::Session)
     .into()
@@ -128,6 +135,11 @@ fn session_max() -> Vec<Event> {
         SessionEvent::HaltCleared {
             halt: Seq(u64::MAX),
         },
+        SessionEvent::FeedRead {
+            cursor: text(),
+            whole: true,
+        },
+        SessionEvent::RemoteRolledBack { detail: text() },
     ]
     .map(Event::Session)
     .into()
