@@ -15,9 +15,9 @@ use crate::fold::fold;
 use crate::plan::{self, Plan, Waiting};
 use crate::schedule::{self, Schedule};
 use crate::state::State;
-use crate::tree::index;
+use crate::tree::{Presence, index};
 use journal_format::event::{
-    Case, ConflictEvent, Event, Operation, OperationEvent, Record, SessionEvent,
+    Case, ConflictEvent, Event, Operation, OperationEvent, Record, SessionEvent, UnknownReason,
 };
 use journal_format::value::{DigestKind, Policy, RelPath, Seq, Side, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -419,8 +419,24 @@ impl Engine {
             self.wanted[remote].everything = false;
             self.scanned[remote] = true;
             self.stale = true;
+            self.want_unreadable(Side::Remote);
         }
         is_settled
+    }
+
+    /// Asks for another look at what could not be read: nobody hints at a
+    /// permission that came back.
+    pub fn want_unreadable(&mut self, side: Side) {
+        let tree = &self.ledger.state.tree;
+        let unreadable = Presence::Unknown(UnknownReason::Unreadable);
+        let paths = tree
+            .unknown()
+            .filter(|node| tree.facet(*node, side).presence == unreadable)
+            .filter_map(|node| tree.path(side, node));
+        let paths: Vec<RelPath> = paths.collect();
+        for path in paths {
+            self.hint(side, Some(path), true);
+        }
     }
 
     /// Tells whether all that was wanted of a side was scanned.
