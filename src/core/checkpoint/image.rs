@@ -4,7 +4,7 @@
 //! Invariant: what the local facet says is not said again for the remote one.
 
 use crate::checkpoint::digest;
-use crate::state::{Conflict, Detour, Doubt, Failure, Halt, Open, Removals, Root, State};
+use crate::state::{Conflict, Detour, Doubt, Failure, Feed, Halt, Open, Removals, Root, State};
 use crate::tree::{
     Baseline, BaselineState, Facet, Facts, Location, NodeId, Presence, Restoring, Tree,
 };
@@ -34,7 +34,10 @@ pub(super) struct Header {
     halt: Option<(Seq, HaltReason, Side, u64, [u8; 16])>,
     approved: Vec<u64>,
     history_lost: bool,
+    rolled_back: bool,
+    feed: Option<Feed>,
     removals: Vec<(Timestamp, Side, u64)>,
+    paused: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -148,11 +151,14 @@ impl Header {
                 .map(|it| (it.seq, it.reason, it.side, it.count, it.plan)),
             approved,
             history_lost: state.history_lost,
+            rolled_back: state.rolled_back,
+            feed: state.feed.clone(),
             removals: state
                 .removals
                 .iter()
                 .map(|it| (it.time, it.side, it.count))
                 .collect(),
+            paused: state.paused,
         }
     }
 
@@ -180,6 +186,9 @@ impl Header {
             session: self.session,
             markers: self.markers,
             history_lost: self.history_lost,
+            rolled_back: self.rolled_back,
+            feed: self.feed,
+            paused: self.paused,
             root: self.root.map(RootImage::restore),
             ..State::default()
         };

@@ -10,7 +10,7 @@ use crate::decide::{Ledger, Round, failed, found_root};
 use crate::input::{Found, Input, RootFinding};
 use crate::tree::index;
 use journal_format::event::{
-    Action, ConflictEvent, Event, Keep, Operation, OperationEvent, SessionEvent,
+    Action, ConflictEvent, Event, Keep, Operation, OperationEvent, Order, SessionEvent,
 };
 use journal_format::value::{RelPath, Seq, Side, Timestamp};
 
@@ -30,9 +30,6 @@ impl Engine {
     pub fn handle(&mut self, input: Input, now: Timestamp) {
         self.ledger.now = now;
         match input {
-            Input::Root { side, finding } => {
-                self.root_found(side, &finding, now);
-            }
             Input::ScanStarted { side, whole } => {
                 self.epoch += 1;
                 self.rounds[index(side)] = Some(Round::new(&self.ledger, side, self.epoch, whole));
@@ -44,6 +41,17 @@ impl Engine {
                 path,
                 subtree,
             } => self.hint(side, path, subtree),
+            Input::FeedRead { cursor, whole } => {
+                self.ledger
+                    .emit(Event::Session(SessionEvent::FeedRead { cursor, whole }));
+            }
+            Input::RolledBack { detail } => {
+                if !self.ledger.state.rolled_back {
+                    let rolled_back = SessionEvent::RemoteRolledBack { detail };
+                    self.ledger.emit(Event::Session(rolled_back));
+                }
+                self.stale = true;
+            }
             Input::Succeeded { operation, outcome } => {
                 let event = OperationEvent::Succeeded { operation, outcome };
                 self.ended(operation, true, |ledger| {
@@ -64,6 +72,7 @@ impl Engine {
             Input::Tick => self.stale = true,
             Input::Approve { by } => self.approve(by),
             Input::Resolve { path, keep, by } => self.resolve(&path, keep, by),
+            Input::Order { order, by } => self.order(order, by),
             Input::Configure { policy } => {
                 if self.ledger.state.policy() != policy {
                     self.ledger
@@ -173,6 +182,21 @@ impl Engine {
         if let Some(halt) = self.ledger.state.halt {
             let approved = SessionEvent::HaltApproved { halt: halt.seq, by };
             self.ledger.emit(Event::Session(approved));
+            self.stale = true;
+        }
+    }
+
+    /// An order that changes nothing is no fact.
+    fn order(&mut self, order: Order, by: String) {
+        let paused = self.ledger.state.paused;
+        let is_news = match order {
+            Order::Pause => !paused,
+            Order::Start => paused,
+            Order::Stop => true,
+        };
+        if is_news {
+            self.ledger
+                .emit(Event::Session(SessionEvent::Ordered { order, by }));
             self.stale = true;
         }
     }

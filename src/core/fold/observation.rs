@@ -361,8 +361,8 @@ fn part(tree: &mut Tree, side: Side, node: NodeId) {
     let other = side.other();
     let facet = *tree.facet(node, other);
     if facet.presence.is_another_kind() {
+        gone(tree, other, node);
         let left = tree.create(Kind::File);
-        tree.set_facet(node, other, Facet::ABSENT);
         tree.set_facet(left, other, facet);
     }
 }
