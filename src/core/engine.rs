@@ -392,7 +392,8 @@ impl Engine {
             });
         }
         let busy = &self.busy;
-        let paths = std::mem::take(&mut wanted.paths);
+        let mut paths = std::mem::take(&mut wanted.paths);
+        look_at_both_ends(&self.ledger.state, side, &mut paths);
         let (later, targets): (BTreeMap<_, _>, BTreeMap<_, _>) = paths
             .into_iter()
             .partition(|(path, _)| busy.is_open_at(side, path));
@@ -480,5 +481,23 @@ impl Engine {
             && !self.stale
     }
 }
+
+/// Whoever looks at one end of a move in doubt looks at the other one as well: only
+/// then can it be told what became of it.
+fn look_at_both_ends(state: &State, side: Side, paths: &mut BTreeMap<RelPath, bool>) {
+    if paths.is_empty() {
+        return;
+    }
+    for (id, to) in state.moves_in_doubt(side) {
+        let Some(from) = state.tree.path(side, id).filter(|from| from != to) else {
+            continue;
+        };
+        if paths.contains_key(&from) || paths.contains_key(to) {
+            paths.entry(from).or_insert(true);
+            paths.entry(to.clone()).or_insert(true);
+        }
+    }
+}
+
 /// Up to this many dirty nodes are planned anew whenever something changed.
 const FEW_NODES: usize = 64;
