@@ -72,6 +72,10 @@ registry! {
     HaltCleared = 10 v 1 "halt_cleared";
     /// [`SessionEvent::Ordered`]
     Ordered = 12 v 1 "ordered";
+    /// [`SessionEvent::FeedRead`]
+    FeedRead = 11 v 1 "feed_read";
+    /// [`SessionEvent::RemoteRolledBack`]
+    RemoteRolledBack = 13 v 1 "remote_rolled_back";
     /// [`ObservationEvent::Observed`]
     Observed = 101 v 1 "observed";
     /// [`ObservationEvent::Moved`]
@@ -115,6 +119,8 @@ impl Tag {
                 SessionEvent::HaltApproved { .. } => Self::HaltApproved,
                 SessionEvent::HaltCleared { .. } => Self::HaltCleared,
                 SessionEvent::Ordered { .. } => Self::Ordered,
+                SessionEvent::FeedRead { .. } => Self::FeedRead,
+                SessionEvent::RemoteRolledBack { .. } => Self::RemoteRolledBack,
             },
             Event::Observation(event) => match event {
                 ObservationEvent::Observed { .. } => Self::Observed,

@@ -28,6 +28,8 @@ pub(crate) fn event(tag: Tag, version: u8, payload: &[u8]) -> Option<Result<Even
         (Tag::HaltApproved, 1) => today(read::<v1::HaltApproved>(payload)),
         (Tag::HaltCleared, 1) => today(read::<v1::HaltCleared>(payload)),
         (Tag::Ordered, 1) => today(read::<v1::Ordered>(payload)),
+        (Tag::FeedRead, 1) => today(read::<v1::FeedRead>(payload)),
+        (Tag::RemoteRolledBack, 1) => today(read::<v1::RemoteRolledBack>(payload)),
         (Tag::Observed, 1) => today(read::<v1::Observed>(payload)),
         (Tag::Moved, 1) => today(read::<v1::Moved>(payload)),
         (Tag::Gone, 1) => today(read::<v1::Gone>(payload)),

@@ -403,6 +403,36 @@ impl Engine {
         })
     }
 
+    /// Takes what the journal says of the remote as seen in this session, because
+    /// its change feed is read on from where it was left. Tells whether that can be:
+    /// whatever is in doubt or waits for another try needs a scan.
+    pub fn follow_feed(&mut self) -> bool {
+        let state = &self.ledger.state;
+        let is_settled = state.feed.is_some()
+            && state.open.is_empty()
+            && state.failures.is_empty()
+            && state.halt.is_none()
+            && !state.history_lost
+            && !state.rolled_back;
+        if is_settled {
+            let remote = index(Side::Remote);
+            self.wanted[remote].everything = false;
+            self.scanned[remote] = true;
+            self.stale = true;
+        }
+        is_settled
+    }
+
+    /// Tells whether all that was wanted of a side was scanned.
+    #[must_use]
+    pub fn has_looked(&self, side: Side) -> bool {
+        let wanted = &self.wanted[index(side)];
+        self.scanned[index(side)]
+            && self.rounds[index(side)].is_none()
+            && !wanted.everything
+            && wanted.paths.is_empty()
+    }
+
     /// Asks for a scan of everything.
     pub fn want_everything(&mut self, side: Side) {
         self.wanted[index(side)].everything = true;

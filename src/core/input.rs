@@ -14,13 +14,6 @@ use journal_format::value::{Entry, Policy, RelPath, Seq, Side};
     reason = "inputs are taken one at a time, never kept in numbers"
 )]
 pub enum Input {
-    /// A root was looked at.
-    Root {
-        /// Which side.
-        side: Side,
-        /// What was found.
-        finding: RootFinding,
-    },
     /// A scan began; the root was found to be the right one just before.
     ScanStarted {
         /// Which side.
@@ -50,6 +43,18 @@ pub enum Input {
         path: Option<RelPath>,
         /// Whether all below may have changed as well.
         subtree: bool,
+    },
+    /// All that the remote's change feed had told up to a cursor was looked at.
+    FeedRead {
+        /// The cursor.
+        cursor: String,
+        /// Whether the whole remote was scanned after the last cursor.
+        whole: bool,
+    },
+    /// The remote went back in time.
+    RolledBack {
+        /// What showed it.
+        detail: String,
     },
     /// An operation ended well.
     Succeeded {

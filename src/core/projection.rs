@@ -131,8 +131,7 @@ impl Projector {
                 self.open.insert(record.seq, operation.clone());
                 Some((record.seq, Cow::Borrowed(operation)))
             }
-            event => ended(event)
-                .and_then(|id| Some((id, Cow::Owned(self.open.remove(&id)?)))),
+            event => ended(event).and_then(|id| Some((id, Cow::Owned(self.open.remove(&id)?)))),
         };
         Projected { record, operation }
     }
@@ -226,7 +225,9 @@ impl Projected<'_> {
                 | SessionEvent::HaltRaised { .. }
                 | SessionEvent::HaltApproved { .. }
                 | SessionEvent::HaltCleared { .. }
-                | SessionEvent::Ordered { .. } => None,
+                | SessionEvent::Ordered { .. }
+                | SessionEvent::FeedRead { .. }
+                | SessionEvent::RemoteRolledBack { .. } => None,
             },
         }
     }

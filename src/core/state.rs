@@ -42,6 +42,10 @@ pub struct State {
     pub(crate) history_lost: bool,
     /// Whether the job was told to pause.
     pub paused: bool,
+    /// Whether the remote went back in time and nobody approved what follows.
+    pub(crate) rolled_back: bool,
+    /// How far the remote's change feed was looked at.
+    pub feed: Option<Feed>,
     /// Recent deletions, for the brake over a sliding hour.
     pub(crate) removals: VecDeque<Removals>,
 }
@@ -127,6 +131,15 @@ pub struct Halt {
     pub count: u64,
     /// Which plan was held back.
     pub plan: [u8; 16],
+}
+
+/// How far the remote's change feed was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Feed {
+    /// Where to read on; it means something to the remote's adapter only.
+    pub cursor: String,
+    /// When the remote was last scanned whole.
+    pub whole_at: Timestamp,
 }
 
 /// Deletions that were carried out at one time.

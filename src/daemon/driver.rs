@@ -6,12 +6,14 @@
 //! batch, the sides at whole effects, and slots that the next start puts away.
 
 mod ending;
+mod feed;
 mod sides;
 
 use super::{Job, Ports, Report, RunError, Tally, load};
 use crate::executor::{Sides, execute};
 use crate::ports::{
-    Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem, ScanStream,
+    Changes, Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem,
+    ScanStream,
 };
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
@@ -68,9 +70,10 @@ enum Happening<'a> {
         ScanStream<'a>,
         Option<PortResult<Vec<ScanItem>>>,
     ),
-    RootAfter(Side, bool, PortResult<RootState>),
+    RootAfter(Side, bool, bool, PortResult<RootState>),
     RootPolled(Side, PortResult<RootState>),
     Hinted(Side, HintStream<'a>, Option<Vec<Hint>>),
+    FeedRead(PortResult<Changes>),
     Ordered(LocalBoxStream<'a, Control>, Option<Control>),
     Woken(Timestamp),
     CheckpointSaved(PortResult<()>),
@@ -113,6 +116,7 @@ struct Driver<'a> {
     unstarted: VecDeque<(Seq, Operation)>,
     running: usize,
     sides_state: [SideState; 2],
+    feed: feed::FeedState,
     trash_ms: i64,
     is_expiring_trash: bool,
     next_trash: Timestamp,
@@ -169,6 +173,7 @@ impl<'a> Driver<'a> {
             unstarted: VecDeque::new(),
             running: 0,
             sides_state: [SideState::default(); 2],
+            feed: feed::FeedState::default(),
             trash_ms: job.trash_ms,
             is_expiring_trash: false,
             next_trash: now,
@@ -220,6 +225,7 @@ impl<'a> Driver<'a> {
             self.timer = None;
             self.next_poll = now;
             self.next_slots = now;
+            self.want_feed();
             for state in &mut self.sides_state {
                 state.next_scan = now;
                 state.next_full_scan = now;
@@ -234,8 +240,10 @@ impl<'a> Driver<'a> {
         self.notice_clock();
         self.empty_slots();
         if !self.is_stopping {
+            self.read_feed();
             Side::BOTH.into_iter().for_each(|side| self.scan(side));
         }
+        self.note_feed();
         let started = self.engine.start_operations(self.now());
         self.unstarted.extend(started);
         self.append();
@@ -285,6 +293,7 @@ impl<'a> Driver<'a> {
         }
         if self.mode == Mode::Continuous && !self.is_stopping {
             wanted.push(self.next_poll);
+            wanted.extend(self.feed().map(|_| self.feed.next));
             let waiting = self.sides_state.iter().filter(|state| !state.is_scanning);
             wanted.extend(waiting.flat_map(|state| [state.next_scan, state.next_full_scan]));
         } else {
@@ -335,9 +344,12 @@ impl<'a> Driver<'a> {
             Happening::Scanned(side, whole, stream, batch) => {
                 self.scanned(side, whole, stream, batch)
             }
-            Happening::RootAfter(side, complete, state) => self.root_after(side, complete, &state),
+            Happening::RootAfter(side, whole, complete, state) => {
+                self.root_after(side, whole, complete, &state);
+            }
             Happening::RootPolled(side, state) => self.root_polled(side, &state),
             Happening::Hinted(side, stream, hints) => self.hinted(side, stream, hints),
+            Happening::FeedRead(result) => self.feed_read(result)?,
             Happening::Ordered(orders, order) => self.ordered(orders, order),
             Happening::Woken(time) => {
                 if self.timer == Some(time) {
@@ -411,9 +423,12 @@ impl<'a> Driver<'a> {
                 self.engine.drain();
             }
             Control::SyncNow => {
-                Side::BOTH
-                    .into_iter()
-                    .for_each(|side| self.engine.want_everything(side));
+                self.engine.want_everything(Side::Local);
+                if self.feed().is_some() {
+                    self.want_feed();
+                } else {
+                    self.engine.want_everything(Side::Remote);
+                }
             }
             Control::Approve { by } => self.engine.handle(Input::Approve { by }, now),
             Control::Resolve { path, keep, by } => {

@@ -20,7 +20,7 @@ pub use content::{Chunk, Source};
 pub use error::{PortError, PortResult, Task};
 pub use local_fs::{Exchanged, Leftover, LocalFs, Slot, Staged};
 pub use observer::{Observer, Progress};
-pub use remote::{Capabilities, Put, PutRequest, Remote};
+pub use remote::{Capabilities, Changes, Feed, Put, PutRequest, Remote};
 pub use scan::{
     Hint, HintStream, Listed, Listing, RootState, ScanItem, ScanRequest, ScanStream, ScanTarget,
     Scope, Seen,

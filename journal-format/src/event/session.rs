@@ -94,6 +94,20 @@ pub enum SessionEvent {
         /// Who asked.
         by: String,
     },
+    /// Whatever the remote's change feed had told up to the cursor was looked at.
+    FeedRead {
+        /// How far the feed was read; it means something to the remote's adapter
+        /// only.
+        cursor: String,
+        /// Whether the whole remote was scanned after the cursor had been taken.
+        whole: bool,
+    },
+    /// The remote's change feed or clock went back, as after a restored backup:
+    /// from here on nothing local is deleted or replaced until a person approves.
+    RemoteRolledBack {
+        /// What showed it.
+        detail: String,
+    },
 }
 
 /// What a job was told to do.

@@ -93,6 +93,9 @@ fn session() -> BoxedStrategy<SessionEvent> {
             text()
         )
             .prop_map(|(order, by)| SessionEvent::Ordered { order, by }),
+        (text(), any::<bool>())
+            .prop_map(|(cursor, whole)| SessionEvent::FeedRead { cursor, whole }),
+        text().prop_map(|detail| SessionEvent::RemoteRolledBack { detail }),
     ]
     .boxed()
 }

@@ -85,6 +85,13 @@ fn session_min() -> Vec<Event> {
             order: Order::Pause,
             by: String::new(),
         },
+        SessionEvent::FeedRead {
+            cursor: String::new(),
+            whole: false,
+        },
+        SessionEvent::RemoteRolledBack {
+            detail: String::new(),
+        },
     ]
     .map(Event::Session)
     .into()
@@ -136,6 +143,11 @@ fn session_max() -> Vec<Event> {
             order: Order::Stop,
             by: text(),
         },
+        SessionEvent::FeedRead {
+            cursor: text(),
+            whole: true,
+        },
+        SessionEvent::RemoteRolledBack { detail: text() },
     ]
     .map(Event::Session)
     .into()

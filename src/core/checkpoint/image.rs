@@ -4,7 +4,7 @@
 //! Invariant: what the local facet says is not said again for the remote one.
 
 use crate::checkpoint::digest;
-use crate::state::{Conflict, Doubt, Failure, Halt, Open, Removals, Root, State};
+use crate::state::{Conflict, Doubt, Failure, Feed, Halt, Open, Removals, Root, State};
 use crate::tree::{
     Baseline, BaselineState, Facet, Facts, Location, NodeId, Presence, Restoring, Tree,
 };
@@ -33,6 +33,8 @@ pub(super) struct Header {
     halt: Option<(Seq, HaltReason, Side, u64, [u8; 16])>,
     approved: Vec<u64>,
     history_lost: bool,
+    rolled_back: bool,
+    feed: Option<Feed>,
     removals: Vec<(Timestamp, Side, u64)>,
     paused: bool,
 }
@@ -143,6 +145,8 @@ impl Header {
                 .map(|it| (it.seq, it.reason, it.side, it.count, it.plan)),
             approved,
             history_lost: state.history_lost,
+            rolled_back: state.rolled_back,
+            feed: state.feed.clone(),
             removals: state
                 .removals
                 .iter()
@@ -176,6 +180,8 @@ impl Header {
             markers: self.markers,
             history_lost: self.history_lost,
             paused: self.paused,
+            rolled_back: self.rolled_back,
+            feed: self.feed,
             root: self.root.map(RootImage::restore),
             ..State::default()
         };

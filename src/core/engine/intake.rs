@@ -30,9 +30,6 @@ impl Engine {
     pub fn handle(&mut self, input: Input, now: Timestamp) {
         self.ledger.now = now;
         match input {
-            Input::Root { side, finding } => {
-                self.root_found(side, &finding, now);
-            }
             Input::ScanStarted { side, whole } => {
                 self.epoch += 1;
                 self.rounds[index(side)] = Some(Round::new(&self.ledger, side, self.epoch, whole));
@@ -44,6 +41,17 @@ impl Engine {
                 path,
                 subtree,
             } => self.hint(side, path, subtree),
+            Input::FeedRead { cursor, whole } => {
+                self.ledger
+                    .emit(Event::Session(SessionEvent::FeedRead { cursor, whole }));
+            }
+            Input::RolledBack { detail } => {
+                if !self.ledger.state.rolled_back {
+                    let rolled_back = SessionEvent::RemoteRolledBack { detail };
+                    self.ledger.emit(Event::Session(rolled_back));
+                }
+                self.stale = true;
+            }
             Input::Succeeded { operation, outcome } => {
                 let event = OperationEvent::Succeeded { operation, outcome };
                 self.ended(operation, true, |ledger| {

@@ -5,6 +5,7 @@
 //! right root was there before and after. Deliberately absent: what follows from a
 //! scan (`sync-core: decide`). CRASH: a dropped scan proves nothing.
 
+use super::feed::WHOLE_SCAN_MS;
 use super::{Driver, Happening, Mode, place};
 use crate::daemon::{RunError, scan};
 use crate::ports::{Hint, HintStream, PortResult, RootState, ScanItem, ScanStream};
@@ -16,12 +17,21 @@ use sync_core::input::{Input, RootVerdict};
 impl<'a> Driver<'a> {
     pub(super) fn scan(&mut self, side: Side) {
         let now = self.now();
+        if self.is_awaiting_feed(side) {
+            return;
+        }
+        let has_feed = side == Side::Remote && self.feed().is_some();
         let state = &mut self.sides_state[place(side)];
         if state.is_scanning || now < state.next_scan {
             return;
         }
         if self.mode == Mode::Continuous && now >= state.next_full_scan {
-            state.next_full_scan = now.plus_millis(FULL_SCAN_MS);
+            let pause = if has_feed {
+                WHOLE_SCAN_MS
+            } else {
+                FULL_SCAN_MS
+            };
+            state.next_full_scan = now.plus_millis(pause);
             self.engine.want_everything(side);
         }
         let Some(wanted) = self.engine.next_scan(side) else {
@@ -140,12 +150,19 @@ impl<'a> Driver<'a> {
         drop(stream);
         let (local, remote) = (self.ports.local, self.ports.remote);
         self.push(async move {
-            Happening::RootAfter(side, complete, scan::root(side, local, remote).await)
+            let state = scan::root(side, local, remote).await;
+            Happening::RootAfter(side, whole, complete, state)
         });
     }
 
     /// A scan proves something only if the root is still the one it began with.
-    pub(super) fn root_after(&mut self, side: Side, complete: bool, state: &PortResult<RootState>) {
+    pub(super) fn root_after(
+        &mut self,
+        side: Side,
+        whole: bool,
+        complete: bool,
+        state: &PortResult<RootState>,
+    ) {
         let now = self.now();
         let verdict = state
             .as_ref()
@@ -154,6 +171,10 @@ impl<'a> Driver<'a> {
         let complete = complete && is_right;
         self.engine
             .handle(Input::ScanFinished { side, complete }, now);
+        if complete && whole && side == Side::Remote {
+            self.remote_was_scanned_whole();
+        }
+        let has_feed = side == Side::Remote && self.feed().is_some();
         let wait = if complete {
             SCAN_PAUSE_MS
         } else {
@@ -167,7 +188,7 @@ impl<'a> Driver<'a> {
         } else {
             wait
         });
-        if !state.is_watched && complete {
+        if !state.is_watched && !has_feed && complete {
             state.next_full_scan = now.plus_millis(self.poll_interval_ms);
         }
     }
@@ -178,7 +199,12 @@ impl<'a> Driver<'a> {
         }
         self.next_poll = now.plus_millis(ROOT_POLL_MS);
         let (local, remote) = (self.ports.local, self.ports.remote);
-        for side in Side::BOTH {
+        let has_feed = self.feed().is_some();
+        // A feed that answers says that its root is there.
+        for side in Side::BOTH
+            .into_iter()
+            .filter(|side| *side == Side::Local || !has_feed)
+        {
             self.push(
                 async move { Happening::RootPolled(side, scan::root(side, local, remote).await) },
             );
@@ -207,7 +233,7 @@ impl<'a> Driver<'a> {
             return;
         }
         self.await_hints(Side::Local, self.ports.local.watch());
-        if self.ports.remote.capabilities().watch {
+        if self.ports.remote.feed().is_none() && self.ports.remote.capabilities().watch {
             self.await_hints(Side::Remote, self.ports.remote.watch());
         }
     }
@@ -233,6 +259,11 @@ impl<'a> Driver<'a> {
             self.engine.want_everything(side);
             return;
         };
+        self.hint(side, hints);
+        self.await_hints(side, Ok(stream));
+    }
+
+    pub(super) fn hint(&mut self, side: Side, hints: Vec<Hint>) {
         for hint in hints {
             let (path, subtree) = match hint {
                 Hint::Path { path, subtree } => (Some(path), subtree),
@@ -247,7 +278,6 @@ impl<'a> Driver<'a> {
                 self.now(),
             );
         }
-        self.await_hints(side, Ok(stream));
     }
 }
 

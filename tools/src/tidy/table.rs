@@ -256,6 +256,11 @@ pub(super) const ROOMS: &[Room] = &[
         ADAPTER,
     ),
     room(
+        "src/adapters/digest",
+        &["journal_format", "blake3", "md5", "sha1"],
+        ADAPTER,
+    ),
+    room(
         "src/adapters/clock",
         &[
             "journal_format",
@@ -270,6 +275,7 @@ pub(super) const ROOMS: &[Room] = &[
     room(
         "src/adapters/rooted",
         &[
+            "pydio_sync::adapters::digest",
             "notify",
             "sync_core",
             "journal_format",

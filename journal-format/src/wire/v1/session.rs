@@ -83,6 +83,17 @@ pub(crate) enum Order {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(crate) struct FeedRead<'a> {
+    pub(crate) cursor: &'a str,
+    pub(crate) whole: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RemoteRolledBack<'a> {
+    pub(crate) detail: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
 pub(crate) enum HaltReason {
     RootMissing,
     RootReplaced,
