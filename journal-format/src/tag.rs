@@ -70,10 +70,10 @@ registry! {
     HaltApproved = 9 v 1 "halt_approved";
     /// [`SessionEvent::HaltCleared`]
     HaltCleared = 10 v 1 "halt_cleared";
-    /// [`SessionEvent::Ordered`]
-    Ordered = 12 v 1 "ordered";
     /// [`SessionEvent::FeedRead`]
     FeedRead = 11 v 1 "feed_read";
+    /// [`SessionEvent::Ordered`]
+    Ordered = 12 v 1 "ordered";
     /// [`SessionEvent::RemoteRolledBack`]
     RemoteRolledBack = 13 v 1 "remote_rolled_back";
     /// [`ObservationEvent::Observed`]
