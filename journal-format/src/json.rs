@@ -82,9 +82,9 @@ fn session(event: &SessionEvent) -> Value {
         }),
         SessionEvent::HaltApproved { halt, by } => json!({ "halt": halt.0, "by": by }),
         SessionEvent::HaltCleared { halt } => json!({ "halt": halt.0 }),
-        SessionEvent::Ordered { order: what, by } => json!({ "order": order(*what), "by": by }),
         SessionEvent::FeedRead { cursor, whole } => json!({ "cursor": cursor, "whole": whole }),
         SessionEvent::RemoteRolledBack { detail } => json!({ "detail": detail }),
+        SessionEvent::Ordered { order: what, by } => json!({ "order": order(*what), "by": by }),
     }
 }
 

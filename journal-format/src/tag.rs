@@ -118,9 +118,9 @@ impl Tag {
                 SessionEvent::HaltRaised { .. } => Self::HaltRaised,
                 SessionEvent::HaltApproved { .. } => Self::HaltApproved,
                 SessionEvent::HaltCleared { .. } => Self::HaltCleared,
-                SessionEvent::Ordered { .. } => Self::Ordered,
                 SessionEvent::FeedRead { .. } => Self::FeedRead,
                 SessionEvent::RemoteRolledBack { .. } => Self::RemoteRolledBack,
+                SessionEvent::Ordered { .. } => Self::Ordered,
             },
             Event::Observation(event) => match event {
                 ObservationEvent::Observed { .. } => Self::Observed,

@@ -131,7 +131,8 @@ impl Projector {
                 self.open.insert(record.seq, operation.clone());
                 Some((record.seq, Cow::Borrowed(operation)))
             }
-            event => ended(event).and_then(|id| Some((id, Cow::Owned(self.open.remove(&id)?)))),
+            event => ended(event)
+                .and_then(|id| Some((id, Cow::Owned(self.open.remove(&id)?)))),
         };
         Projected { record, operation }
     }
@@ -225,9 +226,9 @@ impl Projected<'_> {
                 | SessionEvent::HaltRaised { .. }
                 | SessionEvent::HaltApproved { .. }
                 | SessionEvent::HaltCleared { .. }
-                | SessionEvent::Ordered { .. }
                 | SessionEvent::FeedRead { .. }
-                | SessionEvent::RemoteRolledBack { .. } => None,
+                | SessionEvent::RemoteRolledBack { .. }
+                | SessionEvent::Ordered { .. } => None,
             },
         }
     }

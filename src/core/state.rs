@@ -40,12 +40,12 @@ pub struct State {
     pub(crate) approved: BTreeSet<NodeId>,
     /// Whether acknowledged events are missing from the journal.
     pub(crate) history_lost: bool,
-    /// Whether the job was told to pause.
-    pub paused: bool,
     /// Whether the remote went back in time and nobody approved what follows.
     pub(crate) rolled_back: bool,
     /// How far the remote's change feed was looked at.
     pub feed: Option<Feed>,
+    /// Whether the job was told to pause.
+    pub paused: bool,
     /// Recent deletions, for the brake over a sliding hour.
     pub(crate) removals: VecDeque<Removals>,
 }

@@ -6,6 +6,7 @@
 //! leave behind. Deliberately absent: implementations, async runtimes, threads.
 //! A new kind of peer is an adapter of [`Remote`], not a new trait.
 
+mod bus;
 mod clock;
 mod content;
 mod error;
@@ -15,6 +16,7 @@ mod remote;
 mod scan;
 mod store;
 
+pub use bus::{Answer, Command, CommandSource, Message, Publisher, Reply};
 pub use clock::Clock;
 pub use content::{Chunk, Source};
 pub use error::{PortError, PortResult, Task};

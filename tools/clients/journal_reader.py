@@ -322,8 +322,8 @@ EVENTS = {
     ),
     (9, 1): ("halt_approved", lambda p: {"halt": p.u64(), "by": p.text()}),
     (10, 1): ("halt_cleared", lambda p: {"halt": p.u64()}),
-    (12, 1): ("ordered", lambda p: {"order": p.variant(ORDER), "by": p.text()}),
     (11, 1): ("feed_read", lambda p: {"cursor": p.text(), "whole": p.flag()}),
+    (12, 1): ("ordered", lambda p: {"order": p.variant(ORDER), "by": p.text()}),
     (13, 1): ("remote_rolled_back", lambda p: {"detail": p.text()}),
     (101, 1): (
         "observed",

@@ -87,13 +87,6 @@ pub enum SessionEvent {
         /// The sequence number of the halt.
         halt: Seq,
     },
-    /// A person or a program changed what the job does.
-    Ordered {
-        /// What it does from here on.
-        order: Order,
-        /// Who asked.
-        by: String,
-    },
     /// Whatever the remote's change feed had told up to the cursor was looked at.
     FeedRead {
         /// How far the feed was read; it means something to the remote's adapter
@@ -107,6 +100,13 @@ pub enum SessionEvent {
     RemoteRolledBack {
         /// What showed it.
         detail: String,
+    },
+    /// A person or a program changed what the job does.
+    Ordered {
+        /// What it does from here on.
+        order: Order,
+        /// Who asked.
+        by: String,
     },
 }
 

@@ -81,16 +81,16 @@ fn session_min() -> Vec<Event> {
             by: String::new(),
         },
         SessionEvent::HaltCleared { halt: Seq(1) },
-        SessionEvent::Ordered {
-            order: Order::Pause,
-            by: String::new(),
-        },
         SessionEvent::FeedRead {
             cursor: String::new(),
             whole: false,
         },
         SessionEvent::RemoteRolledBack {
             detail: String::new(),
+        },
+        SessionEvent::Ordered {
+            order: Order::Pause,
+            by: String::new(),
         },
     ]
     .map(Event::Session)
@@ -139,15 +139,15 @@ fn session_max() -> Vec<Event> {
         SessionEvent::HaltCleared {
             halt: Seq(u64::MAX),
         },
-        SessionEvent::Ordered {
-            order: Order::Stop,
-            by: text(),
-        },
         SessionEvent::FeedRead {
             cursor: text(),
             whole: true,
         },
         SessionEvent::RemoteRolledBack { detail: text() },
+        SessionEvent::Ordered {
+            order: Order::Stop,
+            by: text(),
+        },
     ]
     .map(Event::Session)
     .into()

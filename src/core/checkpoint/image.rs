@@ -179,9 +179,9 @@ impl Header {
             session: self.session,
             markers: self.markers,
             history_lost: self.history_lost,
-            paused: self.paused,
             rolled_back: self.rolled_back,
             feed: self.feed,
+            paused: self.paused,
             root: self.root.map(RootImage::restore),
             ..State::default()
         };

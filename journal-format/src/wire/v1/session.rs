@@ -70,6 +70,17 @@ pub(crate) struct HaltCleared {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(crate) struct FeedRead<'a> {
+    pub(crate) cursor: &'a str,
+    pub(crate) whole: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RemoteRolledBack<'a> {
+    pub(crate) detail: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Ordered<'a> {
     pub(crate) order: Order,
     pub(crate) by: &'a str,
@@ -80,17 +91,6 @@ pub(crate) enum Order {
     Pause,
     Start,
     Stop,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(crate) struct FeedRead<'a> {
-    pub(crate) cursor: &'a str,
-    pub(crate) whole: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(crate) struct RemoteRolledBack<'a> {
-    pub(crate) detail: &'a str,
 }
 
 #[derive(Serialize, Deserialize)]
