@@ -29,6 +29,13 @@ pub(super) struct FeedState {
     next_unreadable: Timestamp,
 }
 
+impl FeedState {
+    /// Tells whether its last answer was none.
+    pub(super) const fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+}
+
 impl<'a> Driver<'a> {
     pub(super) fn feed(&self) -> Option<&'a dyn Feed> {
         self.ports.remote.feed().filter(|_| !self.feed.is_unusable)
@@ -61,6 +68,7 @@ impl<'a> Driver<'a> {
         };
         let now = self.now();
         self.feed.failures = 0;
+        self.reached(Side::Remote);
         self.feed.next = now.plus_millis(self.poll_interval_ms);
         if let Some(detail) = changes.rolled_back {
             tracing::warn!("the remote went back in time: {detail}");
@@ -91,11 +99,12 @@ impl<'a> Driver<'a> {
             self.feed.is_unusable = true;
             return Ok(());
         }
-        if self.mode == Mode::Once || error.class == FailureClass::Auth {
-            let side = Side::Remote;
-            return Err(RunError::Side { side, error });
+        if self.mode == Mode::Once || error.class == FailureClass::Auth || !self.feed.is_begun {
+            self.unreachable(Side::Remote, &error)?;
         }
-        tracing::warn!("the remote's change feed could not be read: {error}");
+        // The root says whether it is the feed alone.
+        self.doubt();
+        tracing::info!("the remote's change feed could not be read: {error}");
         self.feed.failures = self.feed.failures.saturating_add(1);
         let asked = error.retry_after_ms.and_then(|ms| i64::try_from(ms).ok());
         let wait = FIRST_WAIT_MS << self.feed.failures.min(WAIT_DOUBLINGS_MAX);
