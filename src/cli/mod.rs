@@ -17,6 +17,7 @@ mod pair;
 mod print;
 mod progress;
 mod run;
+mod service;
 mod signals;
 mod text;
 mod trash;

@@ -21,6 +21,7 @@ use crate::adapters::store::{FolderLock, Health, Journal, Options as StoreOption
 use crate::daemon::{self, Job, Mode, Ports, RunError};
 use crate::ports::{Clock, PortError, Remote, Store};
 use journal_format::value::{Seq, Side};
+use tracing::Instrument;
 
 /// A job with its places.
 struct Wanted {
@@ -260,6 +261,7 @@ async fn with_ports(
         Mode::Continuous
     };
     let report = daemon::run(ports, &job, mode, orders)
+        .instrument(tracing::error_span!("job", job = pair.job))
         .await
         .map_err(|error| named(error, pair))?;
     voice.bar.finish();

@@ -80,7 +80,6 @@ impl Driver<'_> {
             message,
             retry_after_ms,
         } = error;
-        tracing::info!(op = id.0, ?class, "{message}");
         self.conclude(Input::Failed {
             operation: id,
             class,
