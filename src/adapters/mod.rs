@@ -6,7 +6,9 @@
 //! leaves behind is told by each room. A new adapter is a folder and a line here.
 
 pub mod clock;
+mod digest;
 pub mod local_fs;
 pub mod remote;
 pub mod rooted;
+pub mod secret;
 pub mod store;

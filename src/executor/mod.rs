@@ -9,10 +9,12 @@
 
 mod download;
 mod keep;
+mod meter;
 mod recover;
 mod simple;
 mod upload;
 
+pub use meter::Meter;
 pub use recover::{empty_slot, put_away_leftovers, uses_slot};
 
 use crate::ports::{LocalFs, PortResult, Remote};
@@ -30,7 +32,7 @@ pub struct Sides<'a> {
     pub digest: DigestKind,
 }
 
-/// Runs an operation to its end.
+/// Runs an operation to its end; a transfer counts its bytes on the way.
 ///
 /// A dropped call leaves at most a slot in the staging area, which
 /// [`put_away_leftovers`] deals with at the next start.
@@ -39,7 +41,12 @@ pub struct Sides<'a> {
 /// As the ports fail; nothing was then replaced or removed that the operation did
 /// not expect, and what it took out of the way is back, kept, or in its slot:
 /// [`empty_slot`] comes next.
-pub async fn execute(sides: Sides<'_>, id: Seq, operation: &Operation) -> PortResult<Outcome> {
+pub async fn execute(
+    sides: Sides<'_>,
+    id: Seq,
+    operation: &Operation,
+    meter: &Meter,
+) -> PortResult<Outcome> {
     match &operation.action {
         Action::Transfer {
             from: Side::Remote,
@@ -55,6 +62,7 @@ pub async fn execute(sides: Sides<'_>, id: Seq, operation: &Operation) -> PortRe
                 target,
                 replaces,
                 displaced,
+                meter,
             };
             download::run(sides, id, &download).await
         }
@@ -72,6 +80,7 @@ pub async fn execute(sides: Sides<'_>, id: Seq, operation: &Operation) -> PortRe
                 target,
                 replaces,
                 displaced,
+                meter,
             };
             upload::run(sides, id, &upload).await
         }
