@@ -6,6 +6,7 @@
 //! folder, a line here and a line in `tests/it/conformance_remote.rs`.
 
 pub mod folder;
+pub mod pydio;
 
 use crate::adapters::rooted::Options;
 use crate::ports::{PortResult, Remote};
