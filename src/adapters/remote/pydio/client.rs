@@ -5,8 +5,8 @@
 //! given up before the server closes them. Deliberately absent: decompression,
 //! which hides lengths. Leaves nothing behind.
 
-use super::Place;
 use super::http::unsupported;
+use crate::adapters::remote::ServerPlace;
 use crate::ports::PortResult;
 use reqwest::{Certificate, Client, Proxy, redirect};
 use std::time::Duration;
@@ -15,7 +15,8 @@ use std::time::Duration;
 ///
 /// # Errors
 /// `Unsupported` when the proxy or the certificate file cannot be used.
-pub(super) fn build(place: &Place, gives_up: bool) -> PortResult<Client> {
+pub(super) fn build(place: &ServerPlace, gives_up: bool) -> PortResult<Client> {
+    let link = &place.link;
     // A second installation is refused, which is fine: the first one is the same.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = Client::builder()
@@ -26,19 +27,19 @@ pub(super) fn build(place: &Place, gives_up: bool) -> PortResult<Client> {
         .tcp_nodelay(true)
         .tcp_keepalive(KEEP_ALIVE)
         .pool_idle_timeout(POOL_IDLE)
-        .connect_timeout(place.timeout)
-        .tls_danger_accept_invalid_certs(place.trust_ssl);
+        .connect_timeout(link.timeout)
+        .tls_danger_accept_invalid_certs(link.trust_ssl);
     if gives_up {
-        builder = builder.read_timeout(place.timeout);
+        builder = builder.read_timeout(link.timeout);
     }
     builder =
-        match &place.proxy {
+        match &link.proxy {
             None => builder.no_proxy(),
             Some(proxy) => builder.proxy(Proxy::all(proxy.expose()).map_err(|error| {
                 unsupported(format!("no usable proxy: {}", error.without_url()))
             })?),
         };
-    if let Some(file) = &place.ca_file {
+    if let Some(file) = &link.ca_file {
         let name = file.display();
         let pem = std::fs::read(file)
             .map_err(|error| unsupported(format!("the certificates in `{name}`: {error}")))?;

@@ -7,8 +7,9 @@
 //! Deliberately absent: credentials (`auth`), meaning (`answer`), retries but one.
 
 use super::bucket::Bucket;
+use super::client;
 use super::names::{canonical_base, encode};
-use super::{Place, client};
+use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use journal_format::event::FailureClass;
@@ -117,14 +118,14 @@ impl Http {
     ///
     /// # Errors
     /// `Unsupported` when the address, the proxy or the certificate file is none.
-    pub(super) fn new(place: &Place) -> PortResult<Self> {
-        let url = reqwest::Url::parse(place.server.trim())
-            .map_err(|error| unsupported(format!("`{}` is no address: {error}", place.server)))?;
+    pub(super) fn new(place: &ServerPlace) -> PortResult<Self> {
+        let url = reqwest::Url::parse(place.url.trim())
+            .map_err(|error| unsupported(format!("`{}` is no address: {error}", place.url)))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            let text = format!("`{}` is no http address", place.server);
+            let text = format!("`{}` is no http address", place.url);
             return Err(unsupported(text));
         }
-        let pool = place.poolsize.clamp(1, POOL_MAX).max(2);
+        let pool = place.link.poolsize.clamp(1, POOL_MAX).max(2);
         Ok(Self {
             origin: url.origin().ascii_serialization(),
             prefix: canonical_base(url.path()),
@@ -132,9 +133,9 @@ impl Http {
             patient: client::build(place, false)?,
             any: Arc::new(Semaphore::new(pool)),
             long: Arc::new(Semaphore::new(pool - 1)),
-            up: Bucket::new(place.limit_up),
-            down: Bucket::new(place.limit_down),
-            timeout: place.timeout,
+            up: Bucket::new(rate(place.link.limit_up)),
+            down: Bucket::new(rate(place.link.limit_down)),
+            timeout: place.link.timeout,
             requests: Cell::new(0),
         })
     }
@@ -383,6 +384,11 @@ fn encoded(form: &Pairs) -> Bytes {
         .iter()
         .map(|(name, value)| format!("{}={}", encode(name), encode(value)));
     Bytes::from(pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// Reads a rate, of which 0 is none.
+fn rate(bytes: u64) -> Option<u64> {
+    (bytes > 0).then_some(bytes)
 }
 
 pub(super) fn unsupported(text: impl Into<String>) -> PortError {

@@ -34,7 +34,8 @@ mod xml;
 pub use probe::{Fact, Report, probe, workspaces};
 pub use workspace::Workspace;
 
-use crate::adapters::rooted::{Filter, FilterRules};
+use crate::adapters::remote::ServerPlace;
+use crate::adapters::rooted::Filter;
 use crate::adapters::secret::Secret;
 use crate::ports::{
     Capabilities, Changes, Feed, HintStream, PortError, PortResult, Put, PutRequest, Remote,
@@ -48,55 +49,9 @@ use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq};
 use link::{Link, Parts};
 use server::Server;
 use stat::Found;
-use std::fmt;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-
-/// A workspace, as whom to enter it and how to reach it.
-#[derive(Clone)]
-pub struct Place {
-    /// The server's address with its path, `http` or `https`.
-    pub server: String,
-    /// The workspace's id or alias.
-    pub workspace: String,
-    /// The folder in it; `/` or nothing for all of it.
-    pub folder: String,
-    /// The user.
-    pub user: String,
-    /// Whether any certificate is good enough.
-    pub trust_ssl: bool,
-    /// Certificates to trust beside the system's.
-    pub ca_file: Option<PathBuf>,
-    /// A proxy's address, which may hold credentials.
-    pub proxy: Option<Secret>,
-    /// How long to wait for a connection, and how long the server may be silent.
-    pub timeout: Duration,
-    /// Requests in flight at once.
-    pub poolsize: usize,
-    /// Bytes per second to the server.
-    pub limit_up: Option<u64>,
-    /// Bytes per second from the server.
-    pub limit_down: Option<u64>,
-    /// What is left out.
-    pub filter: FilterRules,
-    /// Stays the same for this installation, and no other one has it.
-    pub device_id: String,
-    /// Stays the same for this job, and no other one of the installation has it.
-    pub client: String,
-}
-
-impl fmt::Debug for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place")
-            .field("server", &self.server)
-            .field("workspace", &self.workspace)
-            .field("folder", &self.folder)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A workspace as the remote. Its calls are polled inside a tokio runtime.
 pub struct PydioRemote {
@@ -119,28 +74,31 @@ struct Inner {
 }
 
 impl PydioRemote {
-    /// Makes the remote; nothing is sent yet.
+    /// Makes the remote; nothing is sent yet. `client` stays the same over restarts,
+    /// and no other job of any installation has it.
     ///
     /// # Errors
-    /// `Unsupported` when address, folder, filter, proxy or certificates are none.
-    pub fn open(place: &Place, password: Secret) -> PortResult<Self> {
-        let folder = RelPath::new(place.folder.trim_matches('/'))
-            .map_err(|error| http::unsupported(format!("`{}`: {error}", place.folder)))?;
-        let filter =
-            Filter::new(&place.filter).map_err(|error| http::unsupported(error.to_string()))?;
-        let mark = blake3::hash(format!("{} {}", place.device_id, place.client).as_bytes());
-        let scope = format!("{} {:?}", place.folder.trim_matches('/'), place.filter);
+    /// `Unsupported` when address, proxy or certificates are none.
+    pub fn open(
+        place: &ServerPlace,
+        password: Secret,
+        client: &str,
+        filter: Filter,
+    ) -> PortResult<Self> {
+        let folder = &place.folder;
+        let mark = blake3::hash(client.as_bytes()).to_hex();
+        let scope = format!("{folder}\0{}", filter.mark());
         let scope = blake3::hash(scope.as_bytes()).to_hex();
-        let width = place.poolsize.clamp(1, WIDTH_MAX);
+        let width = place.link.poolsize.clamp(1, WIDTH_MAX);
         let link = Rc::new(Link::new(Parts {
-            server: Server::new(place, password)?,
+            server: Server::new(place, password, client)?,
             folder: if folder.is_root() {
                 String::new()
             } else {
                 format!("/{folder}")
             },
             filter,
-            mark: mark.to_hex()[..MARK_DIGITS].to_owned(),
+            mark: mark[..MARK_DIGITS].to_owned(),
             scope: scope[..SCOPE_DIGITS].to_owned(),
             width,
         }));

@@ -3,10 +3,10 @@
 //! In: a place. Out: its workspaces, and facts good and bad. Invariant: asks only.
 //! Deliberately absent: advice on what to do with it (the command line).
 
-use super::http::unsupported;
+use super::Found;
 use super::server::{Listing, Server};
 use super::workspace::Workspace;
-use super::{Found, Place};
+use crate::adapters::remote::ServerPlace;
 use crate::adapters::secret::Secret;
 use crate::ports::PortResult;
 
@@ -30,16 +30,20 @@ pub struct Fact {
 ///
 /// # Errors
 /// `Auth` when user and password are refused; else as the network fails.
-pub async fn workspaces(place: &Place, password: Secret) -> PortResult<Vec<Workspace>> {
-    Server::new(place, password)?.workspaces().await
+pub async fn workspaces(
+    place: &ServerPlace,
+    password: Secret,
+    client: &str,
+) -> PortResult<Vec<Workspace>> {
+    Server::new(place, password, client)?.workspaces().await
 }
 
 /// Looks at a server, a workspace and a folder.
 ///
 /// # Errors
 /// Nothing can be found out: address, network, credentials.
-pub async fn probe(place: &Place, password: Secret) -> PortResult<Report> {
-    let server = Server::new(place, password)?;
+pub async fn probe(place: &ServerPlace, password: Secret, client: &str) -> PortResult<Report> {
+    let server = Server::new(place, password, client)?;
     let mut facts = Vec::new();
     let mut say = |is_good: bool, text: String| facts.push(Fact { is_good, text });
     let Some((workspace, limits)) = server.workspace().await? else {
@@ -83,11 +87,9 @@ pub async fn probe(place: &Place, password: Secret) -> PortResult<Report> {
         true,
         format!("one request takes {} bytes", limits.upload_max),
     );
-    let folder = super::names::encode_path(&place.folder);
-    let at = if folder.is_empty() {
-        String::new()
-    } else {
-        format!("/{}", place.folder.trim_matches('/'))
+    let at = match place.folder.as_str() {
+        "" => String::new(),
+        folder => format!("/{folder}"),
     };
     let found = server.look(&at, true).await?;
     say(
@@ -116,14 +118,11 @@ pub async fn probe(place: &Place, password: Secret) -> PortResult<Report> {
             .map_or(document.tree.children.len(), |page| page.count);
         say(true, format!("{count} entries in it"));
     }
-    if place.trust_ssl && place.server.starts_with("https") {
+    if place.link.trust_ssl && place.url.starts_with("https") {
         say(
             false,
             "certificates are not checked (`trust_ssl`)".to_owned(),
         );
-    }
-    if place.timeout.is_zero() {
-        return Err(unsupported("the timeout is zero"));
     }
     Ok(Report { facts })
 }

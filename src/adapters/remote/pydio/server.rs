@@ -5,7 +5,6 @@
 //! verified. Deliberately absent: preconditions and verification (`put`, `change`),
 //! batching (`batch`). A new action of the server is a method here.
 
-use super::Place;
 use super::answer::{self, Verdict, forbidden, number, unknown, verdict};
 use super::auth::{Auth, Refusal};
 use super::http::{Answer, Call, Effect, Extra, Http, Pairs, Reply};
@@ -13,6 +12,7 @@ use super::names::{encode, encode_path};
 use super::stat::{self, Found};
 use super::workspace::{Limits, Workspace, limits, workspaces};
 use super::xml::Document;
+use crate::adapters::remote::ServerPlace;
 use crate::adapters::secret::Secret;
 use crate::ports::{PortError, PortResult};
 use futures::future::LocalBoxFuture;
@@ -36,10 +36,11 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(place: &Place, password: Secret) -> PortResult<Self> {
-        let client = blake3::hash(place.client.as_bytes()).to_hex();
-        // Two jobs with one device would revoke each other's keys.
-        let device = format!("{}-{}", place.device_id, &client[..8]);
+    /// Makes a server; nothing is sent yet. `client` names the device: two with one
+    /// name would revoke each other's keys.
+    pub(super) fn new(place: &ServerPlace, password: Secret, client: &str) -> PortResult<Self> {
+        let client = blake3::hash(client.as_bytes()).to_hex();
+        let device = format!("pydio-sync-{}", &client[..DEVICE_DIGITS]);
         Ok(Self {
             http: Http::new(place)?,
             auth: Auth::new(place.user.clone(), password, device),
@@ -328,4 +329,5 @@ pub(super) enum Listing {
     Deep,
 }
 
+const DEVICE_DIGITS: usize = 16;
 const LISTING_BYTES_MAX: usize = 64 * 1024 * 1024;
