@@ -9,7 +9,7 @@
 pub mod folder;
 mod place;
 
-pub use place::{Link, RemotePlace, ServerPlace};
+pub use place::{Link, RemotePlace, ServerPlace, Workspace};
 
 use crate::adapters::rooted::Options;
 use crate::adapters::secret::Secret;
@@ -50,4 +50,20 @@ pub fn open(place: &RemotePlace, opening: Opening<'_>) -> PortResult<Box<dyn Rem
 pub fn open_folder(root: &Path, client: &str, options: Options) -> PortResult<Box<dyn Remote>> {
     let remote = folder::FolderRemote::open(root, client, options)?;
     Ok(Box::new(remote))
+}
+
+/// Lists the workspaces of a user.
+///
+/// # Errors
+/// `Auth` when the server refuses the password, `Retry` when it cannot be reached.
+pub async fn workspaces(
+    url: &str,
+    _user: &str,
+    _password: &Secret,
+    _link: &Link,
+) -> PortResult<Vec<Workspace>> {
+    Err(PortError::new(
+        FailureClass::Unsupported,
+        format!("`{url}`: this release cannot reach Pydio servers"),
+    ))
 }
