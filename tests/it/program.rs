@@ -167,6 +167,14 @@ pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
     std::fs::write(path, content).expect("file");
 }
 
+/// Writes a file that is old enough for nobody to wait until it has settled.
+pub(crate) fn write_long_ago(path: &Path, content: impl AsRef<[u8]>) {
+    write(path, content);
+    let file = std::fs::File::options().write(true).open(path);
+    let then = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+    file.expect("file").set_modified(then).expect("its time");
+}
+
 pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -293,6 +293,7 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ADAPTER,
     ),
+    room("src/adapters/secret", &["zeroize"], ADAPTER),
     // Shared by whatever works beneath a folder without leaving it.
     room(
         "src/adapters/rooted",
