@@ -37,7 +37,7 @@ pub fn open(place: &RemotePlace, opening: Opening<'_>) -> PortResult<Box<dyn Rem
     match place {
         RemotePlace::Folder(root) => open_folder(root, opening.client, opening.options),
         RemotePlace::Pydio(server) => Err(PortError::new(
-            FailureClass::Unsupported,
+            FailureClass::Fatal,
             format!("`{}`: this release cannot reach Pydio servers", server.url),
         )),
     }
@@ -63,7 +63,7 @@ pub async fn workspaces(
     _link: &Link,
 ) -> PortResult<Vec<Workspace>> {
     Err(PortError::new(
-        FailureClass::Unsupported,
+        FailureClass::Fatal,
         format!("`{url}`: this release cannot reach Pydio servers"),
     ))
 }
