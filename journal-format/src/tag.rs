@@ -70,6 +70,12 @@ registry! {
     HaltApproved = 9 v 1 "halt_approved";
     /// [`SessionEvent::HaltCleared`]
     HaltCleared = 10 v 1 "halt_cleared";
+    /// [`SessionEvent::FeedRead`]
+    FeedRead = 11 v 1 "feed_read";
+    /// [`SessionEvent::Ordered`]
+    Ordered = 12 v 1 "ordered";
+    /// [`SessionEvent::RemoteRolledBack`]
+    RemoteRolledBack = 13 v 1 "remote_rolled_back";
     /// [`ObservationEvent::Observed`]
     Observed = 101 v 1 "observed";
     /// [`ObservationEvent::Moved`]
@@ -112,6 +118,9 @@ impl Tag {
                 SessionEvent::HaltRaised { .. } => Self::HaltRaised,
                 SessionEvent::HaltApproved { .. } => Self::HaltApproved,
                 SessionEvent::HaltCleared { .. } => Self::HaltCleared,
+                SessionEvent::FeedRead { .. } => Self::FeedRead,
+                SessionEvent::RemoteRolledBack { .. } => Self::RemoteRolledBack,
+                SessionEvent::Ordered { .. } => Self::Ordered,
             },
             Event::Observation(event) => match event {
                 ObservationEvent::Observed { .. } => Self::Observed,

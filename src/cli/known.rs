@@ -7,6 +7,7 @@
 
 use super::exit::{Exit, Failure};
 use super::pair::Pair;
+use crate::adapters::remote::RemotePlace;
 use crate::adapters::store::job_directory;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -17,8 +18,14 @@ use std::path::{Path, PathBuf};
 pub(super) struct Known {
     pub(super) id: String,
     pub(super) label: String,
-    /// The remote, as a path.
+    /// The remote: a server's URL, or a path.
     pub(super) server: String,
+    /// The workspace on a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) workspace: Option<String>,
+    /// The user of a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<String>,
     pub(super) directory: PathBuf,
     pub(super) remote_folder: String,
     /// Where its journal is.
@@ -26,25 +33,39 @@ pub(super) struct Known {
     pub(super) place: PathBuf,
 }
 
+impl Known {
+    /// What a note of this pair says; what is not UTF-8 becomes readable.
+    pub(super) fn of(pair: &Pair) -> Self {
+        let place = match &pair.remote {
+            RemotePlace::Folder(_) => None,
+            RemotePlace::Pydio(place) => Some(place),
+        };
+        let folder = place.map_or("", |place| place.folder.as_str());
+        Self {
+            id: pair.job.clone(),
+            label: pair.label.clone(),
+            server: place.map_or_else(|| pair.remote.to_string(), |place| place.url.clone()),
+            workspace: place.map(|place| place.workspace.clone()),
+            user: place.map(|place| place.user.clone()),
+            directory: pair.local.clone(),
+            remote_folder: format!("/{folder}"),
+            place: job_directory(&pair.state_dir, &pair.job),
+        }
+    }
+}
+
 /// Notes that a job runs. A note that cannot be written costs the subcommands, so
 /// it is told and does not stop the sync.
 pub(super) fn remember(pair: &Pair) {
-    let place = job_directory(&pair.state_dir, &pair.job);
-    let path = place.join(NOTE);
-    let (Some(directory), Some(server)) = (pair.local.to_str(), pair.remote.to_str()) else {
+    let is_text = |path: &Path| path.to_str().is_some();
+    if !is_text(&pair.local) || !pair.remote.folder().is_none_or(is_text) {
         tracing::warn!(
             "a folder's path is not UTF-8: `status` and the like will not find this job"
         );
         return;
-    };
-    let known = Known {
-        id: pair.job.clone(),
-        label: pair.label.clone(),
-        server: server.to_owned(),
-        directory: PathBuf::from(directory),
-        remote_folder: "/".to_owned(),
-        place,
-    };
+    }
+    let known = Known::of(pair);
+    let path = known.place.join(NOTE);
     if read(&path).is_ok_and(|old| {
         Known {
             place: known.place.clone(),

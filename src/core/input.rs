@@ -4,7 +4,7 @@
 //! travels with each input; the engine has none of its own. A new kind of input is a
 //! variant here and an arm there.
 
-use journal_format::event::{FailureClass, Keep, Outcome, UnknownReason};
+use journal_format::event::{FailureClass, Keep, Order, Outcome, UnknownReason};
 use journal_format::value::{Entry, Policy, RelPath, Seq, Side};
 
 /// Something that happened.
@@ -14,13 +14,6 @@ use journal_format::value::{Entry, Policy, RelPath, Seq, Side};
     reason = "inputs are taken one at a time, never kept in numbers"
 )]
 pub enum Input {
-    /// A root was looked at.
-    Root {
-        /// Which side.
-        side: Side,
-        /// What was found.
-        finding: RootFinding,
-    },
     /// A scan began; the root was found to be the right one just before.
     ScanStarted {
         /// Which side.
@@ -50,6 +43,18 @@ pub enum Input {
         path: Option<RelPath>,
         /// Whether all below may have changed as well.
         subtree: bool,
+    },
+    /// All that the remote's change feed had told up to a cursor was looked at.
+    FeedRead {
+        /// The cursor.
+        cursor: String,
+        /// Whether the whole remote was scanned after the last cursor.
+        whole: bool,
+    },
+    /// The remote went back in time.
+    RolledBack {
+        /// What showed it.
+        detail: String,
     },
     /// An operation ended well.
     Succeeded {
@@ -83,6 +88,13 @@ pub enum Input {
         path: RelPath,
         /// What is kept.
         keep: Keep,
+        /// Who.
+        by: String,
+    },
+    /// A person or a program changes what the job does.
+    Order {
+        /// What.
+        order: Order,
         /// Who.
         by: String,
     },

@@ -6,18 +6,23 @@
 //! batch, the sides at whole effects, and slots that the next start puts away.
 
 mod ending;
+mod feed;
+mod orders;
+mod reach;
 mod sides;
+mod standing;
 
-use super::{Job, Ports, Report, RunError, Tally, load};
-use crate::executor::{Sides, execute};
+use super::{Control, Job, Ports, Report, RunError, Tally, load};
+use crate::executor::{Meter, Sides, execute};
 use crate::ports::{
-    Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem, ScanStream,
+    Changes, Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem,
+    ScanStream,
 };
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, LocalBoxStream};
-use journal_format::event::{Keep, Operation, Outcome, Record};
-use journal_format::value::{RelPath, Seq, Side, Timestamp};
+use journal_format::event::{Action, Operation, Outcome, Record};
+use journal_format::value::{Seq, Side, Timestamp};
 use std::collections::VecDeque;
 use sync_core::engine::{Engine, WantedScan};
 use sync_core::input::Input;
@@ -29,29 +34,6 @@ pub enum Mode {
     Once,
     /// Until told to stop.
     Continuous,
-}
-
-/// An order from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Control {
-    /// Finish what is in flight, then stop. A second one stops at once.
-    Stop,
-    /// Look at both sides now.
-    SyncNow,
-    /// Release the halt in force.
-    Approve {
-        /// Who asks.
-        by: String,
-    },
-    /// Decide a conflict.
-    Resolve {
-        /// Where.
-        path: RelPath,
-        /// What is kept.
-        keep: Keep,
-        /// Who asks.
-        by: String,
-    },
 }
 
 /// Something that was awaited and happened.
@@ -68,9 +50,10 @@ enum Happening<'a> {
         ScanStream<'a>,
         Option<PortResult<Vec<ScanItem>>>,
     ),
-    RootAfter(Side, bool, PortResult<RootState>),
+    RootAfter(Side, bool, bool, PortResult<RootState>),
     RootPolled(Side, PortResult<RootState>),
     Hinted(Side, HintStream<'a>, Option<Vec<Hint>>),
+    FeedRead(PortResult<Changes>),
     Ordered(LocalBoxStream<'a, Control>, Option<Control>),
     Woken(Timestamp),
     CheckpointSaved(PortResult<()>),
@@ -92,6 +75,7 @@ pub async fn run<'a>(
     let loaded = load::load(ports.store).await?;
     let mut driver = Driver::new(ports, job, mode, loaded);
     load::begin(ports, job, &mut driver.engine).await?;
+    driver.note_change(&load::newest(ports.store).await?);
     driver.await_order(orders);
     driver.watch();
     driver.expire_trash();
@@ -113,6 +97,11 @@ struct Driver<'a> {
     unstarted: VecDeque<(Seq, Operation)>,
     running: usize,
     sides_state: [SideState; 2],
+    feed: feed::FeedState,
+    reach: reach::Reach,
+    told: standing::Told,
+    /// Answers that wait until their events are durable.
+    promises: Vec<orders::Promise>,
     trash_ms: i64,
     is_expiring_trash: bool,
     next_trash: Timestamp,
@@ -169,6 +158,10 @@ impl<'a> Driver<'a> {
             unstarted: VecDeque::new(),
             running: 0,
             sides_state: [SideState::default(); 2],
+            feed: feed::FeedState::default(),
+            reach: reach::Reach::default(),
+            told: standing::Told::default(),
+            promises: Vec::new(),
             trash_ms: job.trash_ms,
             is_expiring_trash: false,
             next_trash: now,
@@ -220,6 +213,7 @@ impl<'a> Driver<'a> {
             self.timer = None;
             self.next_poll = now;
             self.next_slots = now;
+            self.want_feed();
             for state in &mut self.sides_state {
                 state.next_scan = now;
                 state.next_full_scan = now;
@@ -233,13 +227,19 @@ impl<'a> Driver<'a> {
     fn advance(&mut self) {
         self.notice_clock();
         self.empty_slots();
-        if !self.is_stopping {
+        if !self.is_stopping && !self.is_paused() {
+            self.read_feed();
             Side::BOTH.into_iter().for_each(|side| self.scan(side));
         }
-        let started = self.engine.start_operations(self.now());
-        self.unstarted.extend(started);
+        self.note_feed();
+        if !self.is_held() {
+            let started = self.engine.start_operations(self.now());
+            self.unstarted.extend(started);
+        }
         self.append();
         self.start_durable();
+        self.keep_promises();
+        self.tell_standing();
         self.set_timer();
     }
 
@@ -268,7 +268,13 @@ impl<'a> Driver<'a> {
             };
             let sides = self.sides;
             self.running += 1;
-            self.push(async move { Happening::Ended(id, execute(sides, id, &operation).await) });
+            let meter = Meter::default();
+            if matches!(operation.action, Action::Transfer { .. }) {
+                self.ports.observer.transfers(id, &operation, &meter);
+            }
+            self.push(
+                async move { Happening::Ended(id, execute(sides, id, &operation, &meter).await) },
+            );
         }
     }
 
@@ -285,6 +291,7 @@ impl<'a> Driver<'a> {
         }
         if self.mode == Mode::Continuous && !self.is_stopping {
             wanted.push(self.next_poll);
+            wanted.extend(self.feed().map(|_| self.feed.next));
             let waiting = self.sides_state.iter().filter(|state| !state.is_scanning);
             wanted.extend(waiting.flat_map(|state| [state.next_scan, state.next_full_scan]));
         } else {
@@ -335,9 +342,12 @@ impl<'a> Driver<'a> {
             Happening::Scanned(side, whole, stream, batch) => {
                 self.scanned(side, whole, stream, batch)
             }
-            Happening::RootAfter(side, complete, state) => self.root_after(side, complete, &state),
-            Happening::RootPolled(side, state) => self.root_polled(side, &state),
+            Happening::RootAfter(side, whole, complete, state) => {
+                self.root_after(side, whole, complete, &state);
+            }
+            Happening::RootPolled(side, state) => self.root_polled(side, &state)?,
             Happening::Hinted(side, stream, hints) => self.hinted(side, stream, hints),
+            Happening::FeedRead(result) => self.feed_read(result)?,
             Happening::Ordered(orders, order) => self.ordered(orders, order),
             Happening::Woken(time) => {
                 if self.timer == Some(time) {
@@ -375,6 +385,7 @@ impl<'a> Driver<'a> {
             tracing::debug!(seq = record.seq.0, event = ?record.event);
         }
         self.tally.count(records);
+        self.note_change(records);
         self.ports.observer.appended(records);
         Ok(())
     }
@@ -392,35 +403,6 @@ impl<'a> Driver<'a> {
         self.push(async move {
             Happening::TrashExpired(local.expire_trash(before, TRASH_BYTES_MAX).await)
         });
-    }
-
-    fn await_order(&mut self, mut orders: LocalBoxStream<'a, Control>) {
-        self.push(async move {
-            let order = orders.next().await;
-            Happening::Ordered(orders, order)
-        });
-    }
-
-    fn ordered(&mut self, orders: LocalBoxStream<'a, Control>, order: Option<Control>) {
-        let Some(order) = order else { return };
-        let now = self.now();
-        match order {
-            Control::Stop if self.is_stopping => self.is_stopped_at_once = true,
-            Control::Stop => {
-                self.is_stopping = true;
-                self.engine.drain();
-            }
-            Control::SyncNow => {
-                Side::BOTH
-                    .into_iter()
-                    .for_each(|side| self.engine.want_everything(side));
-            }
-            Control::Approve { by } => self.engine.handle(Input::Approve { by }, now),
-            Control::Resolve { path, keep, by } => {
-                self.engine.handle(Input::Resolve { path, keep, by }, now);
-            }
-        }
-        self.await_order(orders);
     }
 
     /// Writes the last records and, when it saves a later start much work, the
@@ -441,8 +423,10 @@ impl<'a> Driver<'a> {
                 .append(records)
                 .await
                 .map_err(RunError::Append)?;
+            self.durable = self.engine.state().seq;
             self.ports.observer.appended(&copy);
         }
+        self.keep_promises();
         if worth_it {
             let state = self.engine.state();
             let bytes = sync_core::checkpoint::encode(state);

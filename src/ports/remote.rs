@@ -5,7 +5,7 @@
 //! trash and slots, which are local. A new kind of remote is an adapter and a line in
 //! the conformance suite, not a new trait.
 
-use super::{HintStream, PortResult, RootState, ScanRequest, ScanStream, Source, Task};
+use super::{Hint, HintStream, PortResult, RootState, ScanRequest, ScanStream, Source, Task};
 use journal_format::event::{Expected, Kept};
 use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq};
 
@@ -31,6 +31,12 @@ pub trait Remote {
     /// # Errors
     /// `Unsupported` when only periodic scans are possible.
     fn watch(&self) -> PortResult<HintStream<'_>>;
+
+    /// Returns the remote's own account of what changed, where it keeps one. With
+    /// it [`Remote::watch`] is not used, and starts need no scan of everything.
+    fn feed(&self) -> Option<&dyn Feed> {
+        None
+    }
 
     /// Looks at one path: nothing when it is absent.
     fn stat<'a>(&'a self, path: &'a RelPath) -> Task<'a, Option<Entry>>;
@@ -87,6 +93,30 @@ pub trait Remote {
     /// Clears what earlier processes left half done (temporary files). Whatever
     /// could be a user's bytes is put back beside its place, never deleted.
     fn tidy_up(&self) -> Task<'_, ()>;
+}
+
+/// A remote's own account of what changed on it, read on from a cursor. It says
+/// where to look, never what is there.
+pub trait Feed {
+    /// Returns the places that may have changed since the cursor was taken; with
+    /// no cursor, none and the newest cursor. Reads only.
+    ///
+    /// # Errors
+    /// As the remote fails; nothing was then missed, the same cursor serves again.
+    /// `Unsupported` when there is no feed after all.
+    fn since<'a>(&'a self, cursor: Option<&'a str>) -> Task<'a, Changes>;
+}
+
+/// What a feed told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// Where to look; [`Hint::Rescan`] when the feed cannot be read on from the
+    /// cursor, or when what it stands for (root, filter) is not the same any more.
+    pub hints: Vec<Hint>,
+    /// Where to read on; at most 4096 bytes, without credentials.
+    pub cursor: String,
+    /// Set when the remote's account went back in time, with what showed it.
+    pub rolled_back: Option<String>,
 }
 
 /// What a remote can do, as data: planning reads this, never a name.

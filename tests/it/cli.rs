@@ -16,12 +16,42 @@ fn refused(done: &Done, parts: &[&str]) {
 
 /// Flags, and what the message must hold. `LOCAL`, `REMOTE` and so on stand for
 /// places of the lab.
-const MISTAKES: [(&str, &[&str]); 28] = [
+const MISTAKES: [(&str, &[&str]); 35] = [
     ("-s REMOTE", &["no local folder", "-d DIR"]),
-    ("-d LOCAL", &["http://", "cannot reach Pydio"]),
-    ("-s https://h/p -d LOCAL -w ws", &["cannot reach Pydio"]),
-    ("-s webdav://h/p -d LOCAL", &["cannot reach WebDAV"]),
-    ("-s davs://h/p -d LOCAL", &["cannot reach WebDAV"]),
+    (
+        "-d LOCAL",
+        &["http://localhost", "no workspace", "-w", "jobs check -s"],
+    ),
+    ("-s https://h/p -d LOCAL -w ws", &["no user", "-u NAME"]),
+    (
+        "-s https://h/p -d LOCAL -w ws -u me",
+        &[
+            "no password",
+            "`me`",
+            "PYDIO_SYNC_PASSWORD",
+            "--password-file",
+        ],
+    ),
+    (
+        "-s https://h/p -d LOCAL -w ws -u me --password-file NOWHERE",
+        &["password file", "No such file"],
+    ),
+    ("-s https://h/p -d LOCAL -w a/b -u me", &["a/b", "-r"]),
+    ("-s https://h/p -d LOCAL -w ws -u me -r ../up", &["../up"]),
+    (
+        "-s https://me:pw@h/p -d LOCAL -w ws",
+        &["holds credentials"],
+    ),
+    ("-s https://h/p?x=y -d LOCAL -w ws", &["`?`"]),
+    ("-s http:// -d LOCAL -w ws", &["cannot be read"]),
+    (
+        "-s webdav://h/p -d LOCAL",
+        &["WebDAV", "not part of this release"],
+    ),
+    (
+        "-s davs://h/p -d LOCAL",
+        &["WebDAV", "not part of this release"],
+    ),
     ("-s gopher://h -d LOCAL", &["gopher", "no kind of server"]),
     (
         "-s file://host/p -d LOCAL",
@@ -270,6 +300,35 @@ fn a_mistake_in_a_job_file_starts_no_job() {
     let file = jobs(&lab, &[("l3", "r3", json!({"active": false}))]);
     refused(&done(lab.bare().args(["-f", &file])), &["no active job"]);
     assert_eq!(lab.offline(&["jobs", "check", &file]).code, 0);
+}
+
+#[test]
+fn a_changed_filter_deletes_nothing_on_either_side() {
+    let lab = Lab::new();
+    let place = |path: &str| lab.dir.path().join(path);
+    for path in ["l1/a.o", "l1/d/b.o", "l1/d/c", "r1/e.o", "r1/.hidden"] {
+        write(&place(path), path);
+    }
+    let filters = [
+        json!({"excludes": []}),
+        json!({"excludes": ["*.o", ".*"]}),
+        json!({"excludes": ["/d"]}),
+        json!({"includes": ["c"], "excludes": []}),
+        json!({"excludes": []}),
+    ];
+    for filter in filters {
+        let more = json!({"id": "one", "filters": filter});
+        let file = jobs(&lab, &[("l1", "r1", more)]);
+        let run = done(lab.bare().args(["-f", &file, "--once", "--json"]));
+        assert_eq!(run.code, 0, "{filter}: {run:?}");
+        let deleted = [
+            &run.summary["deleted_local"],
+            &run.summary["deleted_remote"],
+        ];
+        assert_eq!(deleted, [0, 0], "{filter}: {run:?}");
+        assert_eq!(tree(&place("l1")), tree(&place("r1")), "{filter}");
+        assert_eq!(tree(&place("l1")).len(), 6, "{filter}");
+    }
 }
 
 #[test]

@@ -64,6 +64,9 @@ impl Lab {
             .args(words)
             .env("PYDIO_SYNC_STATE_DIR", &self.state)
             .env_remove("PYDIO_SYNC_PASSWORD")
+            // Neither the keyring nor the jobs of whoever runs the tests.
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
             .stdin(Stdio::null());
         command
     }
@@ -165,6 +168,14 @@ pub(crate) fn pause(millis: u64) {
 pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
     std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
     std::fs::write(path, content).expect("file");
+}
+
+/// Writes a file that is old enough for nobody to wait until it has settled.
+pub(crate) fn write_long_ago(path: &Path, content: impl AsRef<[u8]>) {
+    write(path, content);
+    let file = std::fs::File::options().write(true).open(path);
+    let then = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+    file.expect("file").set_modified(then).expect("its time");
 }
 
 pub(crate) fn read(path: &Path) -> String {

@@ -1,6 +1,6 @@
 //! Folders, names, disks and journals in trouble: told, and nothing is lost.
 
-use crate::program::{Done, Lab, done, pause, read, tree, until, write};
+use crate::program::{Done, Lab, done, pause, read, tree, until, write, write_long_ago};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -16,9 +16,9 @@ use std::time::{Duration, SystemTime};
 fn settled() -> Lab {
     let lab = Lab::new();
     for name in ["a", "d/b", "d/e/c"] {
-        write(&lab.local.join(name), name);
+        write_long_ago(&lab.local.join(name), name);
     }
-    write(&lab.remote.join("r"), "r");
+    write_long_ago(&lab.remote.join("r"), "r");
     lab.synced();
     assert_eq!(lab.equal().len(), 6);
     lab
@@ -479,54 +479,81 @@ fn state_files(lab: &Lab) -> Vec<String> {
 
 #[test]
 fn a_damaged_journal_is_told_or_survived_and_deletes_nothing() {
-    type Damage = fn(&Path);
-    let damages: [(&str, Damage); 4] = [
-        ("cut in half", |path| {
-            let length = fs::metadata(path).expect("a file").len();
-            let file = File::options().write(true).open(path).expect("open");
-            file.set_len(length / 2).expect("shorter");
-        }),
-        ("emptied", |path| fs::write(path, "").expect("empty")),
-        ("flipped", |path| {
-            let mut bytes = fs::read(path).expect("a file");
-            let middle = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0) / 2;
-            if let Some(byte) = bytes.get_mut(middle) {
-                *byte ^= 0x55;
-            }
-            fs::write(path, bytes).expect("written");
-        }),
-        ("gone", |path| fs::remove_file(path).expect("removed")),
-    ];
-    let files = state_files(&settled());
-    assert!(files.len() > 4, "{files:?}");
-    let mut told = 0;
-    for (what, damage) in damages {
-        for place in 0..files.len() {
-            let lab = settled();
-            // The jobs' ids differ by lab, their files do not.
-            let files = state_files(&lab);
-            let name = &files[place];
-            damage(&lab.state.join(name));
-            let before = tree(&lab.remote);
-            write(&lab.local.join("new"), "new");
-            fs::remove_file(lab.local.join("a")).expect("a");
-            let run = lab.once(&[]);
-            assert!([0, 5, 7].contains(&run.code), "{name} {what}: {run:?}");
-            if run.code == 7 {
-                told += 1;
-                assert!(run.err.contains("journal"), "{name} {what}: {run:?}");
-                assert_eq!(tree(&lab.remote), before, "{name} {what}: it went on");
-            }
-            for kept in ["d/b", "d/e/c", "r"] {
-                for root in [&lab.local, &lab.remote] {
-                    assert!(root.join(kept).exists(), "{name} {what}: {kept} is lost");
-                }
-            }
-            assert_eq!(read(&lab.local.join("new")), "new");
-        }
-    }
+    let files = state_files(&settled()).len();
+    assert!(files > 4, "{files}");
+    let cases: Vec<_> = DAMAGES
+        .iter()
+        .flat_map(|damage| (0..files).map(move |place| (damage, place)))
+        .collect();
+    // Each case waits for the disk most of the time.
+    let share = cases.len().div_ceil(WORKERS);
+    let told: usize = std::thread::scope(|scope| {
+        let workers: Vec<_> = cases
+            .chunks(share)
+            .map(|cases| {
+                scope.spawn(|| {
+                    let told = cases
+                        .iter()
+                        .filter(|(damage, place)| is_told(damage, *place));
+                    told.count()
+                })
+            })
+            .collect();
+        let told = workers
+            .into_iter()
+            .map(|worker| worker.join().expect("a case"));
+        told.sum()
+    });
     assert!(told > 0, "no damage was noticed");
 }
+
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 4] = [
+    ("cut in half", |path| {
+        let length = fs::metadata(path).expect("a file").len();
+        let file = File::options().write(true).open(path).expect("open");
+        file.set_len(length / 2).expect("shorter");
+    }),
+    ("emptied", |path| fs::write(path, "").expect("empty")),
+    ("flipped", |path| {
+        let mut bytes = fs::read(path).expect("a file");
+        let middle = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0) / 2;
+        if let Some(byte) = bytes.get_mut(middle) {
+            *byte ^= 0x55;
+        }
+        fs::write(path, bytes).expect("written");
+    }),
+    ("gone", |path| fs::remove_file(path).expect("removed")),
+];
+
+/// Runs after a damage to one file of the state. Says whether the run gave up and
+/// told; whatever it did, nothing may be lost.
+fn is_told((what, damage): &Damage, place: usize) -> bool {
+    let lab = settled();
+    // The jobs' ids differ by lab, their files do not.
+    let files = state_files(&lab);
+    let name = &files[place];
+    damage(&lab.state.join(name));
+    let before = tree(&lab.remote);
+    write_long_ago(&lab.local.join("new"), "new");
+    fs::remove_file(lab.local.join("a")).expect("a");
+    let run = lab.once(&[]);
+    assert!([0, 5, 7].contains(&run.code), "{name} {what}: {run:?}");
+    if run.code == 7 {
+        assert!(run.err.contains("journal"), "{name} {what}: {run:?}");
+        assert_eq!(tree(&lab.remote), before, "{name} {what}: it went on");
+    }
+    for kept in ["d/b", "d/e/c", "r"] {
+        for root in [&lab.local, &lab.remote] {
+            assert!(root.join(kept).exists(), "{name} {what}: {kept} is lost");
+        }
+    }
+    assert_eq!(read(&lab.local.join("new")), "new");
+    run.code == 7
+}
+
+const WORKERS: usize = 4;
 
 #[test]
 fn a_state_folder_that_cannot_be_written_is_told() {

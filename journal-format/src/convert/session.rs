@@ -97,6 +97,26 @@ pub(super) fn append(event: &SessionEvent, out: &mut Vec<u8>) -> Result<(), Enco
             out,
         ),
         SessionEvent::HaltCleared { halt } => put(&v1::HaltCleared { halt: halt.0 }, out),
+        SessionEvent::FeedRead { cursor, whole } => put(
+            &v1::FeedRead {
+                cursor: text(cursor)?,
+                whole: *whole,
+            },
+            out,
+        ),
+        SessionEvent::RemoteRolledBack { detail } => put(
+            &v1::RemoteRolledBack {
+                detail: text(detail)?,
+            },
+            out,
+        ),
+        SessionEvent::Ordered { order, by } => put(
+            &v1::Ordered {
+                order: (*order).into(),
+                by: text(by)?,
+            },
+            out,
+        ),
     }
 }
 
@@ -208,6 +228,38 @@ impl TryFrom<v1::HaltCleared> for Event {
     fn try_from(wire: v1::HaltCleared) -> Result<Self, ValueError> {
         Ok(Self::Session(SessionEvent::HaltCleared {
             halt: Seq(wire.halt),
+        }))
+    }
+}
+
+impl TryFrom<v1::FeedRead<'_>> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::FeedRead<'_>) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::FeedRead {
+            cursor: text(wire.cursor)?.to_owned(),
+            whole: wire.whole,
+        }))
+    }
+}
+
+impl TryFrom<v1::RemoteRolledBack<'_>> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::RemoteRolledBack<'_>) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::RemoteRolledBack {
+            detail: text(wire.detail)?.to_owned(),
+        }))
+    }
+}
+
+impl TryFrom<v1::Ordered<'_>> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::Ordered<'_>) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::Ordered {
+            order: wire.order.into(),
+            by: text(wire.by)?.to_owned(),
         }))
     }
 }

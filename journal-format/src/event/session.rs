@@ -87,6 +87,39 @@ pub enum SessionEvent {
         /// The sequence number of the halt.
         halt: Seq,
     },
+    /// Whatever the remote's change feed had told up to the cursor was looked at.
+    FeedRead {
+        /// How far the feed was read; it means something to the remote's adapter
+        /// only.
+        cursor: String,
+        /// Whether the whole remote was scanned after the cursor had been taken.
+        whole: bool,
+    },
+    /// The remote's change feed or clock went back, as after a restored backup:
+    /// from here on nothing local is deleted or replaced until a person approves.
+    RemoteRolledBack {
+        /// What showed it.
+        detail: String,
+    },
+    /// A person or a program changed what the job does.
+    Ordered {
+        /// What it does from here on.
+        order: Order,
+        /// Who asked.
+        by: String,
+    },
+}
+
+/// What a job was told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Watch on and start nothing, until told to start.
+    Pause,
+    /// Go on after a pause.
+    Start,
+    /// End; a later session goes on without being told.
+    Stop,
 }
 
 /// Why planning stopped.

@@ -6,7 +6,7 @@
 
 use crate::event::{
     Action, Case, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep, Kept,
-    ObservationEvent, Operation, OperationEvent, Outcome, PathMove, Record, SessionEvent,
+    ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record, SessionEvent,
     UnknownReason,
 };
 use crate::value::{
@@ -81,6 +81,17 @@ fn session_min() -> Vec<Event> {
             by: String::new(),
         },
         SessionEvent::HaltCleared { halt: Seq(1) },
+        SessionEvent::FeedRead {
+            cursor: String::new(),
+            whole: false,
+        },
+        SessionEvent::RemoteRolledBack {
+            detail: String::new(),
+        },
+        SessionEvent::Ordered {
+            order: Order::Pause,
+            by: String::new(),
+        },
     ]
     .map(Event::Session)
     .into()
@@ -127,6 +138,15 @@ fn session_max() -> Vec<Event> {
         },
         SessionEvent::HaltCleared {
             halt: Seq(u64::MAX),
+        },
+        SessionEvent::FeedRead {
+            cursor: text(),
+            whole: true,
+        },
+        SessionEvent::RemoteRolledBack { detail: text() },
+        SessionEvent::Ordered {
+            order: Order::Stop,
+            by: text(),
         },
     ]
     .map(Event::Session)

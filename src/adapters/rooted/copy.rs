@@ -5,7 +5,9 @@
 //! here and hashed on a second thread, from the same buffers. Invariant: memory
 //! is bounded whatever the size; holes stay holes, in steps of a buffer.
 
+use crate::adapters::digest::{Hasher, digest_of};
 use crate::ports::Chunk;
+use journal_format::value::{Digest, DigestKind};
 use rustix::fs::{ftruncate, ioctl_ficlone};
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -19,35 +21,47 @@ pub(crate) const SMALL_BYTES: u64 = 1024 * 1024;
 
 /// What was written.
 pub(crate) struct Content {
-    /// The hash of the written bytes.
-    pub(crate) hash: blake3::Hash,
+    /// The digest of the written bytes.
+    pub(crate) digest: Digest,
     /// How many they are.
     pub(crate) bytes: u64,
 }
 
 /// Copies a file of a known size: nothing when it is shorter.
-pub(crate) fn copy_file(source: &File, slot: &File, size: u64) -> io::Result<Option<Content>> {
+pub(crate) fn copy_file(
+    source: &File,
+    slot: &File,
+    size: u64,
+    kind: DigestKind,
+) -> io::Result<Option<Content>> {
     if size <= SMALL_BYTES {
-        return copy_small(source, slot, size);
+        return copy_small(source, slot, size, kind);
     }
-    let hash = match ioctl_ficlone(slot, source) {
+    let digest = match ioctl_ficlone(slot, source) {
         // The copy is hashed, not the source, which may change meanwhile.
-        Ok(()) => pump(slot, None, size)?,
-        Err(_) => pump(source, Some(slot), size)?,
+        Ok(()) => pump(slot, None, size, kind)?,
+        Err(_) => pump(source, Some(slot), size, kind)?,
     };
-    Ok(hash.map(|hash| Content { hash, bytes: size }))
+    Ok(digest.map(|digest| Content {
+        digest,
+        bytes: size,
+    }))
 }
 
 /// Writes pieces that are all there.
-pub(crate) fn write_small(chunks: &[Chunk], slot: &File) -> io::Result<Content> {
-    let mut writer = Writer::new(slot);
+pub(crate) fn write_small(chunks: &[Chunk], slot: &File, kind: DigestKind) -> io::Result<Content> {
+    let mut writer = Writer::new(slot, kind);
     chunks.iter().try_for_each(|chunk| writer.write(chunk))?;
     writer.finish()
 }
 
 /// Writes pieces as they come.
-pub(crate) fn write_stream(mut chunks: mpsc::Receiver<Chunk>, slot: &File) -> io::Result<Content> {
-    let mut writer = Writer::new(slot);
+pub(crate) fn write_stream(
+    mut chunks: mpsc::Receiver<Chunk>,
+    slot: &File,
+    kind: DigestKind,
+) -> io::Result<Content> {
+    let mut writer = Writer::new(slot, kind);
     while let Some(chunk) = chunks.blocking_recv() {
         writer.write(&chunk)?;
     }
@@ -56,15 +70,15 @@ pub(crate) fn write_stream(mut chunks: mpsc::Receiver<Chunk>, slot: &File) -> io
 
 struct Writer<'a> {
     slot: &'a File,
-    hasher: blake3::Hasher,
+    hasher: Hasher,
     bytes: u64,
 }
 
 impl<'a> Writer<'a> {
-    fn new(slot: &'a File) -> Self {
+    fn new(slot: &'a File, kind: DigestKind) -> Self {
         Self {
             slot,
-            hasher: blake3::Hasher::new(),
+            hasher: Hasher::new(kind),
             bytes: 0,
         }
     }
@@ -78,41 +92,55 @@ impl<'a> Writer<'a> {
 
     fn finish(self) -> io::Result<Content> {
         Ok(Content {
-            hash: self.hasher.finalize(),
+            digest: self.hasher.finish(),
             bytes: self.bytes,
         })
     }
 }
 
-fn copy_small(source: &File, slot: &File, size: u64) -> io::Result<Option<Content>> {
+fn copy_small(
+    source: &File,
+    slot: &File,
+    size: u64,
+    kind: DigestKind,
+) -> io::Result<Option<Content>> {
     let mut buffer = vec![0; usize::try_from(size).unwrap_or(0)];
     if !read_at(source, &mut buffer, 0)? {
         return Ok(None);
     }
     slot.write_all_at(&buffer, 0)?;
     Ok(Some(Content {
-        hash: blake3::hash(&buffer),
+        digest: digest_of(kind, &buffer),
         bytes: size,
     }))
 }
 
 /// Reads a file, hashing it on another thread and writing it where asked for.
-fn pump(source: &File, slot: Option<&File>, size: u64) -> io::Result<Option<blake3::Hash>> {
+fn pump(
+    source: &File,
+    slot: Option<&File>,
+    size: u64,
+    kind: DigestKind,
+) -> io::Result<Option<Digest>> {
     std::thread::scope(|scope| {
         let (filled, to_hash) = channel::<(Arc<Vec<u8>>, usize)>();
         let (hashed, free) = channel::<()>();
-        let hasher = scope.spawn(move || hash_all(&to_hash, &hashed));
+        let hasher = scope.spawn(move || hash_all(&to_hash, &hashed, kind));
         let complete = read_all(source, slot, size, &filled, &free);
         drop(filled);
-        let hash = hasher
+        let digest = hasher
             .join()
             .map_err(|_| io::Error::other("hashing stopped"))?;
-        Ok(complete?.then_some(hash))
+        Ok(complete?.then_some(digest))
     })
 }
 
-fn hash_all(to_hash: &Receiver<(Arc<Vec<u8>>, usize)>, hashed: &Sender<()>) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new();
+fn hash_all(
+    to_hash: &Receiver<(Arc<Vec<u8>>, usize)>,
+    hashed: &Sender<()>,
+    kind: DigestKind,
+) -> Digest {
+    let mut hasher = Hasher::new(kind);
     for (buffer, length) in to_hash {
         hasher.update(&buffer[..length]);
         drop(buffer);
@@ -121,7 +149,7 @@ fn hash_all(to_hash: &Receiver<(Arc<Vec<u8>>, usize)>, hashed: &Sender<()>) -> b
             break;
         }
     }
-    hasher.finalize()
+    hasher.finish()
 }
 
 /// Returns false when the file is shorter than its size.

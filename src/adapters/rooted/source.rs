@@ -10,6 +10,7 @@ use super::beneath::{Place, open_beneath};
 use super::fault::{fault, unsupported};
 use super::folder::{Base, Folder};
 use super::look::{is_expected, look, look_open, seen};
+use crate::adapters::digest::{Hasher, digest_of};
 use crate::ports::{Chunk, PortError, PortResult, Seen, Source, Task};
 use journal_format::event::FailureClass;
 use journal_format::value::{Digest, DigestKind, Entry, Fingerprint, Kind, RelPath};
@@ -155,18 +156,17 @@ impl Folder {
 
     /// Reads a file or link to learn its digest.
     fn hash(&self, path: &RelPath, expect: &Fingerprint, kind: DigestKind) -> PortResult<Entry> {
-        check_digest(kind)?;
         let (file, mut entry, digest) = match self.open(path, expect)? {
-            Opened::Link(text, entry) => (None, entry, blake3::hash(&text)),
+            Opened::Link(text, entry) => (None, entry, digest_of(kind, &text)),
             Opened::File(file, entry, _) => {
-                let digest = hash_file(&file, entry.fingerprint.size)
+                let digest = hash_file(&file, entry.fingerprint.size, kind)
                     .map_err(|error| fault(error, path))?
                     .ok_or_else(|| changed(path))?;
                 (Some(file), entry, digest)
             }
         };
         self.compare_again(path, file.as_deref(), &entry.fingerprint)?;
-        entry.digest = Some(Digest::Blake3(*digest.as_bytes()));
+        entry.digest = Some(digest);
         Ok(entry)
     }
 
@@ -269,16 +269,6 @@ pub(crate) fn is_control(name: &str) -> bool {
     name.eq_ignore_ascii_case(super::beneath::CONTROL)
 }
 
-/// Refuses digests that this side does not compute.
-pub(crate) fn check_digest(kind: DigestKind) -> PortResult<()> {
-    match kind {
-        DigestKind::Blake3 => Ok(()),
-        DigestKind::Md5 | DigestKind::Sha1 => {
-            Err(unsupported("a folder computes BLAKE3 digests only"))
-        }
-    }
-}
-
 /// Compares what is at a path with what was expected.
 pub(crate) fn compare(path: &RelPath, expect: &Fingerprint, found: &Fingerprint) -> PortResult<()> {
     if is_expected(expect, found) {
@@ -321,8 +311,8 @@ fn read_chunk(file: &File, offset: u64, size: u64) -> std::io::Result<Option<Chu
     }
 }
 
-fn hash_file(file: &File, size: u64) -> std::io::Result<Option<blake3::Hash>> {
-    let mut hasher = blake3::Hasher::new();
+fn hash_file(file: &File, size: u64, kind: DigestKind) -> std::io::Result<Option<Digest>> {
+    let mut hasher = Hasher::new(kind);
     let mut buffer = vec![0; usize::try_from(size.min(CHUNK_BYTES)).unwrap_or(0)];
     let mut offset = 0;
     while offset < size {
@@ -337,7 +327,7 @@ fn hash_file(file: &File, size: u64) -> std::io::Result<Option<blake3::Hash>> {
         hasher.update(&buffer[..length]);
         offset += length as u64;
     }
-    Ok(Some(hasher.finalize()))
+    Ok(Some(hasher.finish()))
 }
 
 const CHUNK_BYTES: u64 = 1024 * 1024;

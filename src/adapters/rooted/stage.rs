@@ -11,9 +11,9 @@ use super::copy::{Content, SMALL_BYTES, copy_file, write_small, write_stream};
 use super::fault::{fault, unsupported};
 use super::folder::{Base, Folder, locked};
 use super::slots::control_place;
-use super::source::check_digest;
+use crate::adapters::digest::digest_of;
 use crate::ports::{Chunk, PortError, PortResult, Source, Staged};
-use journal_format::value::{Digest, DigestKind, Kind};
+use journal_format::value::{DigestKind, Kind};
 use rustix::fd::AsFd;
 use rustix::fs::{
     AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens, symlinkat, utimensat,
@@ -30,6 +30,7 @@ struct Wanted {
     size: u64,
     mtime_ns: i64,
     mode: Option<u32>,
+    digest: DigestKind,
     /// Set once the slot was free and is ours.
     created: Arc<AtomicBool>,
 }
@@ -42,20 +43,20 @@ impl Folder {
         mut source: Box<dyn Source>,
         kind: DigestKind,
     ) -> PortResult<Staged> {
-        check_digest(kind)?;
         let mut entry = source.entry().clone();
         let wanted = Wanted {
             slot,
             size: entry.fingerprint.size,
             mtime_ns: entry.fingerprint.mtime_ns,
             mode: source.mode(),
+            digest: kind,
             created: Arc::default(),
         };
         let (slot, created) = (wanted.slot.clone(), Arc::clone(&wanted.created));
         let result = self.fill(wanted, &mut *source).await;
         match result {
             Ok(content) => {
-                entry.digest = Some(Digest::Blake3(*content.hash.as_bytes()));
+                entry.digest = Some(content.digest);
                 Ok(Staged {
                     source: entry,
                     bytes: content.bytes,
@@ -108,7 +109,7 @@ impl Folder {
 
     fn fill_from_file(&self, wanted: &Wanted, source: &File) -> PortResult<Content> {
         let slot = self.create_slot(wanted)?;
-        let copied = copy_file(source, &slot, wanted.size);
+        let copied = copy_file(source, &slot, wanted.size, wanted.digest);
         let content = copied.map_err(|error| fault(error, &wanted.slot))?;
         let content = content.ok_or_else(|| PortError::precondition("the file became shorter"))?;
         self.finish_slot(wanted, &slot)?;
@@ -134,7 +135,7 @@ impl Folder {
         }
         self.run(move |folder| {
             let slot = folder.create_slot(&wanted)?;
-            let written = write_small(&chunks, &slot);
+            let written = write_small(&chunks, &slot, wanted.digest);
             let content = written.map_err(|error| fault(error, &wanted.slot))?;
             folder.finish_slot(&wanted, &slot)?;
             Ok(content)
@@ -152,7 +153,7 @@ impl Folder {
         let (size, mut bytes) = (wanted.size, 0u64);
         let write = self.run_waiting(move |folder| {
             let slot = folder.create_slot(&wanted)?;
-            let written = write_stream(receiver, &slot);
+            let written = write_stream(receiver, &slot, wanted.digest);
             let content = written.map_err(|error| fault(error, &wanted.slot))?;
             if content.bytes == wanted.size {
                 folder.finish_slot(&wanted, &slot)?;
@@ -193,7 +194,7 @@ impl Folder {
             .map_err(|error| fault(error, &wanted.slot))?;
         self.changed_directory(STAGING);
         Ok(Content {
-            hash: blake3::hash(text),
+            digest: digest_of(wanted.digest, text),
             bytes: text.len() as u64,
         })
     }

@@ -10,7 +10,7 @@ use crate::decide::{Ledger, Round, failed, found_root};
 use crate::input::{Found, Input, RootFinding};
 use crate::tree::index;
 use journal_format::event::{
-    Action, ConflictEvent, Event, Keep, Operation, OperationEvent, SessionEvent,
+    Action, ConflictEvent, Event, Keep, Operation, OperationEvent, Order, SessionEvent,
 };
 use journal_format::value::{RelPath, Seq, Side, Timestamp};
 
@@ -30,9 +30,6 @@ impl Engine {
     pub fn handle(&mut self, input: Input, now: Timestamp) {
         self.ledger.now = now;
         match input {
-            Input::Root { side, finding } => {
-                self.root_found(side, &finding, now);
-            }
             Input::ScanStarted { side, whole } => {
                 self.epoch += 1;
                 self.rounds[index(side)] = Some(Round::new(&self.ledger, side, self.epoch, whole));
@@ -44,6 +41,17 @@ impl Engine {
                 path,
                 subtree,
             } => self.hint(side, path, subtree),
+            Input::FeedRead { cursor, whole } => {
+                self.ledger
+                    .emit(Event::Session(SessionEvent::FeedRead { cursor, whole }));
+            }
+            Input::RolledBack { detail } => {
+                if !self.ledger.state.rolled_back {
+                    let rolled_back = SessionEvent::RemoteRolledBack { detail };
+                    self.ledger.emit(Event::Session(rolled_back));
+                }
+                self.stale = true;
+            }
             Input::Succeeded { operation, outcome } => {
                 let event = OperationEvent::Succeeded { operation, outcome };
                 self.ended(operation, true, |ledger| {
@@ -64,6 +72,7 @@ impl Engine {
             Input::Tick => self.stale = true,
             Input::Approve { by } => self.approve(by),
             Input::Resolve { path, keep, by } => self.resolve(&path, keep, by),
+            Input::Order { order, by } => self.order(order, by),
             Input::Configure { policy } => {
                 if self.ledger.state.policy() != policy {
                     self.ledger
@@ -107,7 +116,7 @@ impl Engine {
         self.stale = true;
     }
 
-    fn hint(&mut self, side: Side, path: Option<RelPath>, subtree: bool) {
+    pub(super) fn hint(&mut self, side: Side, path: Option<RelPath>, subtree: bool) {
         let wanted = &mut self.wanted[index(side)];
         match path {
             Some(path) if wanted.paths.len() < HINTS_MAX => {
@@ -177,6 +186,21 @@ impl Engine {
         }
     }
 
+    /// An order that changes nothing is no fact.
+    fn order(&mut self, order: Order, by: String) {
+        let paused = self.ledger.state.paused;
+        let is_news = match order {
+            Order::Pause => !paused,
+            Order::Start => paused,
+            Order::Stop => true,
+        };
+        if is_news {
+            self.ledger
+                .emit(Event::Session(SessionEvent::Ordered { order, by }));
+            self.stale = true;
+        }
+    }
+
     fn resolve(&mut self, path: &RelPath, keep: Keep, by: String) {
         let state = &self.ledger.state;
         let node = Side::BOTH.into_iter().find_map(|side| {
@@ -225,3 +249,33 @@ fn paths_of(operation: &Operation) -> Vec<(Side, RelPath)> {
 
 /// Beyond this many hinted paths a scan of everything is cheaper.
 const HINTS_MAX: usize = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint;
+
+    #[test]
+    fn a_pause_is_told_once_and_outlives_a_restart() {
+        let order = |order| Input::Order {
+            order,
+            by: "a test".to_owned(),
+        };
+        let mut engine = Engine::new();
+        let table = [
+            (Order::Start, 0, false),
+            (Order::Pause, 1, true),
+            (Order::Pause, 0, true),
+            (Order::Stop, 1, true),
+            (Order::Start, 1, false),
+            (Order::Pause, 1, true),
+        ];
+        for (what, events, paused) in table {
+            engine.handle(order(what), Timestamp(1));
+            assert_eq!(engine.take_records().len(), events, "{what:?}");
+            let bytes = checkpoint::encode(engine.state());
+            let restored = checkpoint::decode(&bytes).expect("a checkpoint");
+            assert_eq!([engine.state().paused, restored.paused], [paused; 2]);
+        }
+    }
+}

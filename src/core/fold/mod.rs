@@ -21,13 +21,14 @@ pub fn fold(state: &mut State, record: &Record) {
     state.seq = record.seq;
     state.time = record.time;
     match &record.event {
-        Event::Session(event) => session::fold(state, record.seq, event),
+        Event::Session(event) => session::fold(state, record.seq, record.time, event),
         Event::Observation(event) => observation::fold(state, event),
         Event::Operation(event) => operation::fold(state, record, event),
         Event::Conflict(event) => conflict::fold(state, record.seq, event),
     }
     for node in state.tree.take_dropped() {
         state.failures.remove(&node);
+        state.detours.remove(&node);
         state.conflicts.remove(&node);
         state.approved.remove(&node);
     }

@@ -5,12 +5,12 @@
 //! compared. Deliberately absent: raising a halt (`plan/safety.rs`, `decide/root.rs`).
 
 use crate::plan;
-use crate::state::{Halt, Root, State};
+use crate::state::{Feed, Halt, Root, State};
 use crate::tree::index;
-use journal_format::event::{HaltReason, SessionEvent};
-use journal_format::value::Seq;
+use journal_format::event::{HaltReason, Order, SessionEvent};
+use journal_format::value::{Seq, Timestamp};
 
-pub(super) fn fold(state: &mut State, seq: Seq, event: &SessionEvent) {
+pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &SessionEvent) {
     match event {
         SessionEvent::RootConfigured {
             job,
@@ -57,12 +57,25 @@ pub(super) fn fold(state: &mut State, seq: Seq, event: &SessionEvent) {
                 plan: *plan,
             });
         }
+        SessionEvent::FeedRead { cursor, whole } => {
+            let before = state.feed.take().map_or(Timestamp(0), |feed| feed.whole_at);
+            state.feed = Some(Feed {
+                cursor: cursor.clone(),
+                whole_at: if *whole { time } else { before },
+            });
+        }
+        SessionEvent::RemoteRolledBack { .. } => state.rolled_back = true,
         SessionEvent::HaltApproved { halt, .. } => approve(state, *halt),
         SessionEvent::HaltCleared { halt } => {
             if state.halt.is_some_and(|standing| standing.seq == *halt) {
                 state.halt = None;
             }
         }
+        SessionEvent::Ordered { order, .. } => match order {
+            Order::Pause => state.paused = true,
+            Order::Start => state.paused = false,
+            Order::Stop => {}
+        },
     }
 }
 
@@ -84,6 +97,7 @@ fn approve(state: &mut State, halt: Seq) {
             if endangered.plan_digest(state) == standing.plan {
                 state.approved.extend(endangered.nodes());
                 state.history_lost = false;
+                state.rolled_back = false;
             }
         }
     }

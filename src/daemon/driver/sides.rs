@@ -5,6 +5,7 @@
 //! right root was there before and after. Deliberately absent: what follows from a
 //! scan (`sync-core: decide`). CRASH: a dropped scan proves nothing.
 
+use super::feed::WHOLE_SCAN_MS;
 use super::{Driver, Happening, Mode, place};
 use crate::daemon::{RunError, scan};
 use crate::ports::{Hint, HintStream, PortResult, RootState, ScanItem, ScanStream};
@@ -16,12 +17,21 @@ use sync_core::input::{Input, RootVerdict};
 impl<'a> Driver<'a> {
     pub(super) fn scan(&mut self, side: Side) {
         let now = self.now();
+        if self.is_awaiting_feed(side) {
+            return;
+        }
+        let has_feed = side == Side::Remote && self.feed().is_some();
         let state = &mut self.sides_state[place(side)];
         if state.is_scanning || now < state.next_scan {
             return;
         }
         if self.mode == Mode::Continuous && now >= state.next_full_scan {
-            state.next_full_scan = now.plus_millis(FULL_SCAN_MS);
+            let pause = if has_feed {
+                WHOLE_SCAN_MS
+            } else {
+                FULL_SCAN_MS
+            };
+            state.next_full_scan = now.plus_millis(pause);
             self.engine.want_everything(side);
         }
         let Some(wanted) = self.engine.next_scan(side) else {
@@ -46,13 +56,13 @@ impl<'a> Driver<'a> {
     ) -> Result<(), RunError> {
         let state = match state {
             Ok(state) => state,
-            Err(error) if self.mode == Mode::Once => return Err(RunError::Side { side, error }),
             Err(error) => {
-                tracing::warn!(%side, "{error}");
-                self.scan_later(side, ROOT_POLL_MS);
+                let wait = self.unreachable(side, &error)?;
+                self.scan_later(side, wait);
                 return Ok(());
             }
         };
+        self.reached(side);
         match self
             .engine
             .root_found(side, &scan::finding(&state), self.now())
@@ -140,12 +150,19 @@ impl<'a> Driver<'a> {
         drop(stream);
         let (local, remote) = (self.ports.local, self.ports.remote);
         self.push(async move {
-            Happening::RootAfter(side, complete, scan::root(side, local, remote).await)
+            let state = scan::root(side, local, remote).await;
+            Happening::RootAfter(side, whole, complete, state)
         });
     }
 
     /// A scan proves something only if the root is still the one it began with.
-    pub(super) fn root_after(&mut self, side: Side, complete: bool, state: &PortResult<RootState>) {
+    pub(super) fn root_after(
+        &mut self,
+        side: Side,
+        whole: bool,
+        complete: bool,
+        state: &PortResult<RootState>,
+    ) {
         let now = self.now();
         let verdict = state
             .as_ref()
@@ -154,6 +171,10 @@ impl<'a> Driver<'a> {
         let complete = complete && is_right;
         self.engine
             .handle(Input::ScanFinished { side, complete }, now);
+        if complete && whole && side == Side::Remote {
+            self.remote_was_scanned_whole();
+        }
+        let has_feed = side == Side::Remote && self.feed().is_some();
         let wait = if complete {
             SCAN_PAUSE_MS
         } else {
@@ -167,7 +188,7 @@ impl<'a> Driver<'a> {
         } else {
             wait
         });
-        if !state.is_watched && complete {
+        if !state.is_watched && !has_feed && complete {
             state.next_full_scan = now.plus_millis(self.poll_interval_ms);
         }
     }
@@ -178,18 +199,32 @@ impl<'a> Driver<'a> {
         }
         self.next_poll = now.plus_millis(ROOT_POLL_MS);
         let (local, remote) = (self.ports.local, self.ports.remote);
+        let is_answering = self.feed().is_some() && !self.feed.is_failing();
         for side in Side::BOTH {
+            // A feed that answers says that its root is there.
+            let is_known = side == Side::Remote && is_answering;
+            if is_known || self.reach.is_waiting(side, now) {
+                continue;
+            }
             self.push(
                 async move { Happening::RootPolled(side, scan::root(side, local, remote).await) },
             );
         }
     }
 
-    pub(super) fn root_polled(&mut self, side: Side, state: &PortResult<RootState>) {
-        let Ok(state) = state else { return };
+    pub(super) fn root_polled(
+        &mut self,
+        side: Side,
+        state: &PortResult<RootState>,
+    ) -> Result<(), RunError> {
+        let state = match state {
+            Ok(state) => state,
+            Err(error) => return self.unreachable(side, error).map(|_| ()),
+        };
+        self.reached(side);
         let was_halted = self.sides_state[place(side)].is_halted;
         if self.engine.state().markers[place(side)].is_none() {
-            return;
+            return Ok(());
         }
         let verdict = self
             .engine
@@ -200,6 +235,7 @@ impl<'a> Driver<'a> {
             self.sides_state[place(side)].next_scan = self.now();
             self.engine.want_everything(side);
         }
+        Ok(())
     }
 
     pub(super) fn watch(&mut self) {
@@ -207,7 +243,7 @@ impl<'a> Driver<'a> {
             return;
         }
         self.await_hints(Side::Local, self.ports.local.watch());
-        if self.ports.remote.capabilities().watch {
+        if self.ports.remote.feed().is_none() && self.ports.remote.capabilities().watch {
             self.await_hints(Side::Remote, self.ports.remote.watch());
         }
     }
@@ -233,6 +269,11 @@ impl<'a> Driver<'a> {
             self.engine.want_everything(side);
             return;
         };
+        self.hint(side, hints);
+        self.await_hints(side, Ok(stream));
+    }
+
+    pub(super) fn hint(&mut self, side: Side, hints: Vec<Hint>) {
         for hint in hints {
             let (path, subtree) = match hint {
                 Hint::Path { path, subtree } => (Some(path), subtree),
@@ -247,7 +288,6 @@ impl<'a> Driver<'a> {
                 self.now(),
             );
         }
-        self.await_hints(side, Ok(stream));
     }
 }
 

@@ -249,10 +249,37 @@ pub(super) const ROOMS: &[Room] = &[
     room(
         "src/adapters/remote/mod",
         &[
+            "journal_format",
             "pydio_sync::adapters::rooted",
             "pydio_sync::adapters::remote",
+            "pydio_sync::adapters::secret",
             "pydio_sync::ports",
         ],
+        ADAPTER,
+    ),
+    room(
+        "src/adapters/remote/place",
+        &["journal_format", "pydio_sync::adapters::secret"],
+        ADAPTER,
+    ),
+    room("src/adapters/secret", &["zeroize"], ADAPTER),
+    room(
+        "src/adapters/credentials",
+        &[
+            "pydio_sync::adapters::secret",
+            "keyring_core",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tracing",
+            "zbus_secret_service_keyring_store",
+            "zeroize",
+        ],
+        ADAPTER,
+    ),
+    room(
+        "src/adapters/digest",
+        &["journal_format", "blake3", "md5", "sha1"],
         ADAPTER,
     ),
     room(
@@ -266,10 +293,12 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ADAPTER,
     ),
+    room("src/adapters/secret", &["zeroize"], ADAPTER),
     // Shared by whatever works beneath a folder without leaving it.
     room(
         "src/adapters/rooted",
         &[
+            "pydio_sync::adapters::digest",
             "notify",
             "sync_core",
             "journal_format",
@@ -322,6 +351,32 @@ pub(super) const ROOMS: &[Room] = &[
             "thiserror",
             "tokio",
             "tracing",
+        ],
+        ADAPTER,
+    ),
+    // The one remote that speaks to Pydio servers.
+    room(
+        "src/adapters/remote/pydio",
+        &[
+            "journal_format",
+            "pydio_sync::ports",
+            "pydio_sync::adapters::digest",
+            "pydio_sync::adapters::remote",
+            "pydio_sync::adapters::rooted",
+            "pydio_sync::adapters::secret",
+            "blake3",
+            "bytes",
+            "futures",
+            "hmac",
+            "percent_encoding",
+            "quick_xml",
+            "reqwest",
+            "rustls",
+            "serde_json",
+            "sha2",
+            "tokio",
+            "tracing",
+            "unicode_normalization",
         ],
         ADAPTER,
     ),

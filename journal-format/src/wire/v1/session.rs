@@ -1,4 +1,4 @@
-//! Tags 1 to 10, version 1: session events as bytes.
+//! Tags below 100, version 1: session events as bytes.
 //!
 //! In: nothing. Out: structs for serde. Invariant: fields and variants keep their
 //! order, which is the format; watched by the golden vectors and, once released, by
@@ -67,6 +67,30 @@ pub(crate) struct HaltApproved<'a> {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct HaltCleared {
     pub(crate) halt: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct FeedRead<'a> {
+    pub(crate) cursor: &'a str,
+    pub(crate) whole: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RemoteRolledBack<'a> {
+    pub(crate) detail: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Ordered<'a> {
+    pub(crate) order: Order,
+    pub(crate) by: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Order {
+    Pause,
+    Start,
+    Stop,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,0 +1,165 @@
+//! The remote's change feed: read at intervals, remembered once it was looked at.
+//!
+//! In: what the feed told. Out: hints and cursors for the engine. Invariant: a cursor
+//! is journaled only after all that was hinted at before it was scanned. Deliberately
+//! absent: what changed, which scans say. CRASH: an older cursor; the same hints come
+//! again.
+
+use super::{Driver, Happening, Mode, place};
+use crate::daemon::RunError;
+use crate::ports::{Changes, Feed, Hint, PortError, PortResult};
+use journal_format::event::FailureClass;
+use journal_format::value::{Side, Timestamp};
+use sync_core::input::Input;
+
+/// Where the driver is with the feed.
+#[derive(Debug, Default)]
+pub(super) struct FeedState {
+    is_reading: bool,
+    /// Set after the first answer; until then the remote is not scanned.
+    is_begun: bool,
+    /// Set when the remote turned out to have no feed.
+    is_unusable: bool,
+    /// How far it was read, though perhaps not looked at yet.
+    cursor: Option<String>,
+    /// Whether the remote was scanned whole since a cursor was journaled.
+    was_scanned_whole: bool,
+    failures: u32,
+    pub(super) next: Timestamp,
+    next_unreadable: Timestamp,
+}
+
+impl FeedState {
+    /// Tells whether its last answer was none.
+    pub(super) const fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+}
+
+impl<'a> Driver<'a> {
+    pub(super) fn feed(&self) -> Option<&'a dyn Feed> {
+        self.ports.remote.feed().filter(|_| !self.feed.is_unusable)
+    }
+
+    /// Tells whether a scan of a side has to wait for the feed's first answer.
+    pub(super) fn is_awaiting_feed(&self, side: Side) -> bool {
+        side == Side::Remote && !self.feed.is_begun && self.feed().is_some()
+    }
+
+    /// Reads on when it is time.
+    pub(super) fn read_feed(&mut self) {
+        let is_due = !self.feed.is_begun || self.mode == Mode::Continuous;
+        if self.feed.is_reading || !is_due || self.now() < self.feed.next {
+            return;
+        }
+        let Some(feed) = self.feed() else { return };
+        self.feed.is_reading = true;
+        let known = self.engine.state().feed.as_ref();
+        let known = known.map(|feed| feed.cursor.clone());
+        let cursor = self.feed.cursor.clone().or(known);
+        self.push(async move { Happening::FeedRead(feed.since(cursor.as_deref()).await) });
+    }
+
+    pub(super) fn feed_read(&mut self, result: PortResult<Changes>) -> Result<(), RunError> {
+        self.feed.is_reading = false;
+        let changes = match result {
+            Ok(changes) => changes,
+            Err(error) => return self.feed_failed(error),
+        };
+        let now = self.now();
+        self.feed.failures = 0;
+        self.reached(Side::Remote);
+        self.feed.next = now.plus_millis(self.poll_interval_ms);
+        if let Some(detail) = changes.rolled_back {
+            tracing::warn!("the remote went back in time: {detail}");
+            self.engine.handle(Input::RolledBack { detail }, now);
+        }
+        if !self.feed.is_begun {
+            self.feed.is_begun = true;
+            let followed = !changes.hints.contains(&Hint::Rescan)
+                && self.was_scanned_lately(now)
+                && self.engine.follow_feed();
+            if followed {
+                let state = &mut self.sides_state[place(Side::Remote)];
+                state.next_full_scan = now.plus_millis(WHOLE_SCAN_MS);
+            }
+        }
+        if self.feed.next_unreadable <= now {
+            self.feed.next_unreadable = now.plus_millis(UNREADABLE_PAUSE_MS);
+            self.engine.want_unreadable(Side::Remote);
+        }
+        self.feed.cursor = Some(changes.cursor);
+        self.hint(Side::Remote, changes.hints);
+        Ok(())
+    }
+
+    fn feed_failed(&mut self, error: PortError) -> Result<(), RunError> {
+        if error.class == FailureClass::Unsupported {
+            tracing::info!("the remote has no change feed, so it is scanned at intervals: {error}");
+            self.feed.is_unusable = true;
+            return Ok(());
+        }
+        if self.mode == Mode::Once || error.class == FailureClass::Auth || !self.feed.is_begun {
+            self.unreachable(Side::Remote, &error)?;
+        }
+        // The root says whether it is the feed alone.
+        self.doubt();
+        tracing::info!("the remote's change feed could not be read: {error}");
+        self.feed.failures = self.feed.failures.saturating_add(1);
+        let asked = error.retry_after_ms.and_then(|ms| i64::try_from(ms).ok());
+        let wait = FIRST_WAIT_MS << self.feed.failures.min(WAIT_DOUBLINGS_MAX);
+        self.feed.next = self.now().plus_millis(asked.unwrap_or(0).max(wait));
+        Ok(())
+    }
+
+    /// Reads the feed at the next occasion.
+    pub(super) fn want_feed(&mut self) {
+        self.feed.next = self.now();
+        self.feed.next_unreadable = self.now();
+    }
+
+    pub(super) fn remote_was_scanned_whole(&mut self) {
+        self.feed.was_scanned_whole = true;
+    }
+
+    fn was_scanned_lately(&self, now: Timestamp) -> bool {
+        let feed = self.engine.state().feed.as_ref();
+        feed.is_some_and(|feed| {
+            feed.whole_at <= now && now < feed.whole_at.plus_millis(WHOLE_SCAN_MS)
+        })
+    }
+
+    /// Has the cursor journaled once everything before it was looked at.
+    pub(super) fn note_feed(&mut self) {
+        // A scan that waits for its look at the root is no round of the engine's yet.
+        let is_scanning = self.sides_state[place(Side::Remote)].is_scanning;
+        if is_scanning || !self.engine.has_looked(Side::Remote) {
+            return;
+        }
+        let Some(cursor) = self.feed.cursor.take() else {
+            return;
+        };
+        let known = self.engine.state().feed.as_ref();
+        let is_new = known.is_none_or(|known| known.cursor != cursor);
+        let whole = self.feed.was_scanned_whole;
+        // A job that scans everything at each start must not fill its journal so.
+        let is_due = |at: Timestamp| at.plus_millis(WHOLE_SCAN_MS / 2) <= self.now();
+        if is_new || whole && known.is_some_and(|known| is_due(known.whole_at)) {
+            self.feed.was_scanned_whole = false;
+            self.engine
+                .handle(Input::FeedRead { cursor, whole }, self.now());
+        }
+    }
+}
+
+/// How often a remote with a feed is scanned whole all the same, in ms: feeds miss
+/// what their server missed.
+pub(super) const WHOLE_SCAN_MS: i64 = 6 * 3_600_000;
+
+/// How often what could not be read on the remote is looked at again, in ms.
+const UNREADABLE_PAUSE_MS: i64 = 600_000;
+
+/// The first wait after the feed could not be read, in ms; doubled with each
+/// further failure, this many times at the most.
+const FIRST_WAIT_MS: i64 = 1_000;
+const WAIT_DOUBLINGS_MAX: u32 = 8;
