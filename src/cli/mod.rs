@@ -21,6 +21,7 @@ mod place;
 mod print;
 mod progress;
 mod run;
+mod service;
 mod signals;
 mod text;
 mod trash;

@@ -9,7 +9,7 @@ use super::args::{Args, Command, Events, Jobs, OneJob, Resolve};
 use super::exit::{Exit, Failure, worst};
 use super::known::{self, Known};
 use super::text::{count, plain, time};
-use super::{pair, print, run, trash};
+use super::{pair, print, run, service, trash};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::store::{Health, Journal, Options};
 use crate::daemon::RunError;
@@ -46,6 +46,7 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
             print::words(&format!("{}: {jobs}, no mistake found", file.display()));
             return Ok(Exit::InSync);
         }
+        Command::Service(command) => return service::run(args, command),
         _ => {}
     }
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
@@ -58,7 +59,9 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
             Command::Resolve(resolve) => desk.resolve(resolve).await,
             Command::Events(events) => desk.events(events).await,
             Command::Trash(command) => trash::run(&desk, command).await,
-            Command::Jobs(_) | Command::Completions { .. } | Command::Man => desk.jobs(),
+            Command::Jobs(_) | Command::Completions { .. } | Command::Man | Command::Service(_) => {
+                desk.jobs()
+            }
         }
     })
 }

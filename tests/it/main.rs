@@ -7,5 +7,7 @@ mod conformance_store;
 mod crash;
 mod daemon_folders;
 mod folders;
+mod logs;
 mod program;
+mod service;
 mod trouble;

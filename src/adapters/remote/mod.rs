@@ -8,6 +8,7 @@
 
 pub mod folder;
 mod place;
+pub mod pydio;
 
 pub use place::{Link, RemotePlace, ServerPlace};
 
@@ -36,10 +37,15 @@ pub struct Opening<'a> {
 pub fn open(place: &RemotePlace, opening: Opening<'_>) -> PortResult<Box<dyn Remote>> {
     match place {
         RemotePlace::Folder(root) => open_folder(root, opening.client, opening.options),
-        RemotePlace::Pydio(server) => Err(PortError::new(
-            FailureClass::Unsupported,
-            format!("`{}`: this release cannot reach Pydio servers", server.url),
-        )),
+        RemotePlace::Pydio(server) => {
+            let password = opening.password.cloned().ok_or_else(|| {
+                let text = format!("`{}` wants a password and there is none", server.url);
+                PortError::new(FailureClass::Auth, text)
+            })?;
+            let filter = opening.options.filter;
+            let remote = pydio::PydioRemote::open(server, password, opening.client, filter)?;
+            Ok(Box::new(remote))
+        }
     }
 }
 

@@ -116,7 +116,7 @@ impl Engine {
         self.stale = true;
     }
 
-    fn hint(&mut self, side: Side, path: Option<RelPath>, subtree: bool) {
+    pub(super) fn hint(&mut self, side: Side, path: Option<RelPath>, subtree: bool) {
         let wanted = &mut self.wanted[index(side)];
         match path {
             Some(path) if wanted.paths.len() < HINTS_MAX => {

@@ -26,6 +26,7 @@ pub(super) struct FeedState {
     was_scanned_whole: bool,
     failures: u32,
     pub(super) next: Timestamp,
+    next_unreadable: Timestamp,
 }
 
 impl FeedState {
@@ -83,6 +84,10 @@ impl<'a> Driver<'a> {
                 state.next_full_scan = now.plus_millis(WHOLE_SCAN_MS);
             }
         }
+        if self.feed.next_unreadable <= now {
+            self.feed.next_unreadable = now.plus_millis(UNREADABLE_PAUSE_MS);
+            self.engine.want_unreadable(Side::Remote);
+        }
         self.feed.cursor = Some(changes.cursor);
         self.hint(Side::Remote, changes.hints);
         Ok(())
@@ -110,6 +115,7 @@ impl<'a> Driver<'a> {
     /// Reads the feed at the next occasion.
     pub(super) fn want_feed(&mut self) {
         self.feed.next = self.now();
+        self.feed.next_unreadable = self.now();
     }
 
     pub(super) fn remote_was_scanned_whole(&mut self) {
@@ -125,7 +131,9 @@ impl<'a> Driver<'a> {
 
     /// Has the cursor journaled once everything before it was looked at.
     pub(super) fn note_feed(&mut self) {
-        if self.feed.cursor.is_none() || !self.engine.has_looked(Side::Remote) {
+        // A scan that waits for its look at the root is no round of the engine's yet.
+        let is_scanning = self.sides_state[place(Side::Remote)].is_scanning;
+        if is_scanning || !self.engine.has_looked(Side::Remote) {
             return;
         }
         let Some(cursor) = self.feed.cursor.take() else {
@@ -134,7 +142,9 @@ impl<'a> Driver<'a> {
         let known = self.engine.state().feed.as_ref();
         let is_new = known.is_none_or(|known| known.cursor != cursor);
         let whole = self.feed.was_scanned_whole;
-        if is_new || whole {
+        // A job that scans everything at each start must not fill its journal so.
+        let is_due = |at: Timestamp| at.plus_millis(WHOLE_SCAN_MS / 2) <= self.now();
+        if is_new || whole && known.is_some_and(|known| is_due(known.whole_at)) {
             self.feed.was_scanned_whole = false;
             self.engine
                 .handle(Input::FeedRead { cursor, whole }, self.now());
@@ -145,6 +155,9 @@ impl<'a> Driver<'a> {
 /// How often a remote with a feed is scanned whole all the same, in ms: feeds miss
 /// what their server missed.
 pub(super) const WHOLE_SCAN_MS: i64 = 6 * 3_600_000;
+
+/// How often what could not be read on the remote is looked at again, in ms.
+const UNREADABLE_PAUSE_MS: i64 = 600_000;
 
 /// The first wait after the feed could not be read, in ms; doubled with each
 /// further failure, this many times at the most.
