@@ -2,27 +2,38 @@
 //!
 //! In: flags, a job file. Out: an exit code. Invariant: every mistake in flags, files
 //! and places is told before anything is opened. Deliberately absent: opening
-//! (`open`), running (`once`).
+//! (`open`), running (`once`, `serve`).
 
 use super::args::Args;
 use super::config::JobConfig;
 use super::exit::{Exit, Failure};
+use super::logs::Switch;
 use super::open::Wanted;
 use super::pair::{self, pair};
-use super::values::Port;
-use super::{jobfile, once, password, print};
+use super::{jobfile, once, password, print, serve};
 
 /// Runs what the flags ask for.
 ///
 /// # Errors
 /// Nothing was started.
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args, logs: &Switch) -> Result<Exit, Failure> {
     let mut wanted = wanted(args)?;
     warn(args, &wanted);
+    let is_daemon = !args.run.once && !args.run.dry_run;
+    let is_alone = wanted.len() == 1;
     for job in &mut wanted {
-        job.password = password::find(&job.config, &job.pair.remote)?;
+        match password::find(&job.config, &job.pair.remote) {
+            Ok(found) => job.password = found,
+            // One of several jobs waits for its password; the others run.
+            Err(_) if is_daemon && !is_alone => {}
+            Err(failure) => return Err(failure),
+        }
     }
-    runtime()?.block_on(once::run_all(args, wanted))
+    if is_daemon {
+        serve::serve(args, logs, wanted)
+    } else {
+        runtime()?.block_on(once::run_all(args, wanted))
+    }
 }
 
 /// Reads all jobs of a file and checks them against one another.
@@ -46,7 +57,11 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::new(Exit::Internal, format!("no runtime: {error}")))
 }
 
-fn wanted(args: &Args) -> Result<Vec<Wanted>, Failure> {
+/// Reads the jobs that are to run.
+///
+/// # Errors
+/// The first mistake.
+pub(super) fn wanted(args: &Args) -> Result<Vec<Wanted>, Failure> {
     let configs = match &args.run.file {
         Some(file) => jobfile::read(file)?,
         None => vec![JobConfig::from_flags(&args.run)?],
@@ -96,9 +111,6 @@ fn warn(args: &Args, jobs: &[Wanted]) {
             ignored.join(", ")
         );
         print::warning(args, &text);
-    }
-    if args.run.zmq_port != Port::Off {
-        tracing::info!("notifications are not part of this release: no port is opened");
     }
 }
 
