@@ -76,8 +76,8 @@ pub(super) struct RunFlags {
     ])]
     pub(super) file: Option<PathBuf>,
 
-    /// The port kept for notifications, which this release does not send yet; 0
-    /// for none.
+    /// The port that publishes what happens; the next one takes commands. `auto`
+    /// for any free ones, 0 for none.
     #[arg(
         short,
         long,
@@ -86,6 +86,14 @@ pub(super) struct RunFlags {
         default_value = "5556"
     )]
     pub(super) zmq_port: Port,
+
+    /// Listen at this address instead of 127.0.0.1; nothing is encrypted.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) zmq_address: Option<std::net::IpAddr>,
+
+    /// Send the old client's notifications as well, for its user interface.
+    #[arg(long)]
+    pub(super) legacy_channels: bool,
 
     /// Sync until nothing is left to do, then exit.
     #[arg(long)]
@@ -333,7 +341,7 @@ fn relative(text: &str) -> Result<RelPath, String> {
 }
 
 /// The flags of [`RunFlags`], as clap names them.
-const RUN_FLAGS: [&str; 13] = [
+const RUN_FLAGS: [&str; 15] = [
     "server",
     "directory",
     "workspace",
@@ -344,6 +352,8 @@ const RUN_FLAGS: [&str; 13] = [
     "direction",
     "file",
     "zmq_port",
+    "zmq_address",
+    "legacy_channels",
     "once",
     "dry_run",
     "conflict",

@@ -28,6 +28,7 @@ mod place;
 mod print;
 mod progress;
 mod run;
+mod serve;
 mod server;
 mod service;
 mod signals;
@@ -55,9 +56,9 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> std::pro
             return code.into();
         }
     };
-    logs::start(&args.common);
+    let logs = logs::start(&args.common);
     let done = match &args.command {
-        None => run::run(&args),
+        None => run::run(&args, &logs),
         Some(command) => offline::run(&args, command),
     };
     match done {
