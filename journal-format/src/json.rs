@@ -8,7 +8,7 @@
 
 use crate::event::{
     Action, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep, Kept,
-    ObservationEvent, OperationEvent, PathMove, Record, SessionEvent, UnknownReason,
+    ObservationEvent, OperationEvent, Order, PathMove, Record, SessionEvent, UnknownReason,
 };
 use crate::tag::Tag;
 use crate::value::{
@@ -84,6 +84,7 @@ fn session(event: &SessionEvent) -> Value {
         SessionEvent::HaltCleared { halt } => json!({ "halt": halt.0 }),
         SessionEvent::FeedRead { cursor, whole } => json!({ "cursor": cursor, "whole": whole }),
         SessionEvent::RemoteRolledBack { detail } => json!({ "detail": detail }),
+        SessionEvent::Ordered { order: what, by } => json!({ "order": order(*what), "by": by }),
     }
 }
 
@@ -321,6 +322,7 @@ words! {
     mode(Mode) { Safe = "safe" Mirror = "mirror" }
     solve(Solve) { Both = "both" Manual = "manual" Local = "local" Remote = "remote" }
     keep(Keep) { Local = "local" Remote = "remote" Both = "both" }
+    order(Order) { Pause = "pause" Start = "start" Stop = "stop" }
     halt_reason(HaltReason) {
         RootMissing = "root_missing"
         RootReplaced = "root_replaced"

@@ -72,6 +72,8 @@ registry! {
     HaltCleared = 10 v 1 "halt_cleared";
     /// [`SessionEvent::FeedRead`]
     FeedRead = 11 v 1 "feed_read";
+    /// [`SessionEvent::Ordered`]
+    Ordered = 12 v 1 "ordered";
     /// [`SessionEvent::RemoteRolledBack`]
     RemoteRolledBack = 13 v 1 "remote_rolled_back";
     /// [`ObservationEvent::Observed`]
@@ -118,6 +120,7 @@ impl Tag {
                 SessionEvent::HaltCleared { .. } => Self::HaltCleared,
                 SessionEvent::FeedRead { .. } => Self::FeedRead,
                 SessionEvent::RemoteRolledBack { .. } => Self::RemoteRolledBack,
+                SessionEvent::Ordered { .. } => Self::Ordered,
             },
             Event::Observation(event) => match event {
                 ObservationEvent::Observed { .. } => Self::Observed,

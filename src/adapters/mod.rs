@@ -10,4 +10,5 @@ mod digest;
 pub mod local_fs;
 pub mod remote;
 pub mod rooted;
+pub mod secret;
 pub mod store;

@@ -6,12 +6,13 @@
 //! A new subcommand is a variant of [`Command`].
 
 use super::values::{LogFormat, Pick, Port, Way, Winner};
+use crate::adapters::secret::Secret;
 use clap::{Args as Group, CommandFactory, FromArgMatches, Parser, Subcommand};
 use journal_format::value::RelPath;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Keeps a folder in step with another folder.
+/// Keeps a folder in step with a Pydio server or with another folder.
 #[derive(Debug, Parser)]
 #[command(name = "pydio-sync", version, after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -26,8 +27,8 @@ pub(super) struct Args {
 /// What to sync and how; without a subcommand only.
 #[derive(Debug, Group)]
 pub(super) struct RunFlags {
-    /// The remote: a folder, as a path or `file:///path`. Servers (`http://`,
-    /// `webdav://`) are understood and not reached by this release.
+    /// The remote: a Pydio server (`https://host/path`), or a folder, as a path or
+    /// `file:///path`.
     #[arg(short, long, value_name = "URL", default_value = "http://localhost")]
     pub(super) server: String,
 
@@ -54,8 +55,8 @@ pub(super) struct RunFlags {
     pub(super) user: Option<String>,
 
     /// The password on a server; visible to other users of this machine.
-    #[arg(short, long, value_name = "TEXT")]
-    pub(super) password: Option<String>,
+    #[arg(short, long, value_name = "TEXT", value_parser = secret)]
+    pub(super) password: Option<Secret>,
 
     /// A file whose first line is the password on a server.
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
@@ -306,6 +307,10 @@ fn normalised(arguments: impl IntoIterator<Item = OsString>) -> impl Iterator<It
             },
             None => argument,
         })
+}
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 fn relative(text: &str) -> Result<RelPath, String> {

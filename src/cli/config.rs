@@ -2,12 +2,15 @@
 //!
 //! In: flags; the job file's parser makes the same value. Out: a [`JobConfig`].
 //! Invariant: its fields are checked for form; whether the places exist and may be
-//! a pair is `pair`'s question. Deliberately absent: credentials, which no folder
-//! needs.
+//! a pair is `pair`'s question, and no `Debug` shows a password. Deliberately absent:
+//! where a password is looked for (`password`).
 
 use super::args::RunFlags;
 use super::exit::Failure;
-use crate::adapters::rooted::Filter;
+use super::place::is_pydio;
+use crate::adapters::remote::Link;
+use crate::adapters::rooted::{Filter, FilterRules};
+use crate::adapters::secret::Secret;
 use journal_format::value::Policy;
 use std::path::PathBuf;
 
@@ -22,6 +25,11 @@ pub(super) struct JobConfig {
     pub(super) workspace: Option<String>,
     pub(super) directory: PathBuf,
     pub(super) remote_folder: String,
+    pub(super) user: Option<String>,
+    /// What the user said about the password.
+    pub(super) password: Option<Given>,
+    /// How a server is reached.
+    pub(super) link: Link,
     pub(super) policy: Policy,
     pub(super) filter: Filter,
     pub(super) poll_interval_ms: i64,
@@ -29,8 +37,19 @@ pub(super) struct JobConfig {
     pub(super) is_active: bool,
     /// Whether one cycle is made even by the running daemon.
     pub(super) is_manual: bool,
-    /// Keys that were given and change nothing for a folder.
-    pub(super) without_effect: Vec<&'static str>,
+    /// Keys that were given and mean something for servers only.
+    pub(super) server_keys: Vec<&'static str>,
+}
+
+/// A password as its user gave it.
+#[derive(Debug, Clone)]
+pub(super) enum Given {
+    /// On the command line.
+    Flag(Secret),
+    /// The first line of a file.
+    File(PathBuf),
+    /// In the job file.
+    JobFile(Secret),
 }
 
 impl JobConfig {
@@ -45,40 +64,50 @@ impl JobConfig {
                 "add `-d DIR`, or name a job file with `-f FILE`",
             ));
         };
-        let credentials = [
+        let given = flags.password.clone().map(Given::Flag);
+        let file = flags.password_file.clone().map(Given::File);
+        let password = given.or(file);
+        let server_keys = [
             ("user", flags.user.is_some()),
-            (
-                "password",
-                flags.password.is_some() || flags.password_file.is_some(),
-            ),
+            ("password", password.is_some()),
         ];
+        let server_keys = server_keys.into_iter().filter(|(_, is_given)| *is_given);
         Ok(Self {
             id: None,
             label: None,
             server: flags.server.clone(),
-            workspace: flags.workspace.clone(),
+            workspace: flags.workspace.clone().filter(|name| !name.is_empty()),
             directory: directory.clone(),
             remote_folder: flags.remote_folder.clone(),
+            user: flags.user.clone(),
+            password,
+            link: Link::default(),
             policy: Policy {
                 direction: flags.direction.into(),
                 solve: flags.conflict.into(),
                 ..Policy::default()
             },
-            filter: default_filter()?,
+            filter: default_filter(&flags.server)?,
             poll_interval_ms: POLL_INTERVAL_MS,
             trash_ms: TRASH_DAYS * DAY_MS,
             is_active: true,
             is_manual: false,
-            without_effect: credentials
-                .into_iter()
-                .filter_map(|(name, is_given)| is_given.then_some(name))
-                .collect(),
+            server_keys: server_keys.map(|(name, _)| name).collect(),
         })
     }
 }
 
-fn default_filter() -> Result<Filter, Failure> {
-    Filter::new(&crate::adapters::rooted::FilterRules::default())
+/// What is left out unless a job file says otherwise: with a Pydio server hidden
+/// names too, as the old client did.
+pub(super) fn default_rules(server: &str) -> FilterRules {
+    FilterRules {
+        hidden: is_pydio(server),
+        ..FilterRules::default()
+    }
+}
+
+fn default_filter(server: &str) -> Result<Filter, Failure> {
+    Filter::new(&default_rules(server))
         .map_err(|error| Failure::new(super::exit::Exit::Internal, error.to_string()))
 }
 

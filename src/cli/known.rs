@@ -7,6 +7,7 @@
 
 use super::exit::{Exit, Failure};
 use super::pair::Pair;
+use crate::adapters::remote::RemotePlace;
 use crate::adapters::store::job_directory;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -17,8 +18,14 @@ use std::path::{Path, PathBuf};
 pub(super) struct Known {
     pub(super) id: String,
     pub(super) label: String,
-    /// The remote, as a path.
+    /// The remote: a server's URL, or a path.
     pub(super) server: String,
+    /// The workspace on a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) workspace: Option<String>,
+    /// The user of a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<String>,
     pub(super) directory: PathBuf,
     pub(super) remote_folder: String,
     /// Where its journal is.
@@ -31,7 +38,15 @@ pub(super) struct Known {
 pub(super) fn remember(pair: &Pair) {
     let place = job_directory(&pair.state_dir, &pair.job);
     let path = place.join(NOTE);
-    let (Some(directory), Some(server)) = (pair.local.to_str(), pair.remote.to_str()) else {
+    let server = match &pair.remote {
+        RemotePlace::Folder(path) => path.to_str(),
+        RemotePlace::Pydio(place) => Some(place.url.as_str()),
+    };
+    let place_on_server = match &pair.remote {
+        RemotePlace::Folder(_) => None,
+        RemotePlace::Pydio(place) => Some(place),
+    };
+    let (Some(directory), Some(server)) = (pair.local.to_str(), server) else {
         tracing::warn!(
             "a folder's path is not UTF-8: `status` and the like will not find this job"
         );
@@ -41,8 +56,13 @@ pub(super) fn remember(pair: &Pair) {
         id: pair.job.clone(),
         label: pair.label.clone(),
         server: server.to_owned(),
+        workspace: place_on_server.map(|place| place.workspace.clone()),
+        user: place_on_server.map(|place| place.user.clone()),
         directory: PathBuf::from(directory),
-        remote_folder: "/".to_owned(),
+        remote_folder: place_on_server.map_or_else(
+            || "/".to_owned(),
+            |place| format!("/{}", place.folder.as_str()),
+        ),
         place,
     };
     if read(&path).is_ok_and(|old| {

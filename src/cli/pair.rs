@@ -1,20 +1,25 @@
 //! Which two places are meant, and whether they can be a pair.
 //!
-//! In: a job as its user wrote it. Out: absolute paths, or a message that says what is wrong with which.
-//! Invariant: nothing is created before everything was checked.
+//! In: a job as its user wrote it. Out: two places, or a message that says what is
+//! wrong with which. Invariants: nothing is created before everything was checked; two
+//! jobs never share an id unless their places are the same. Deliberately absent: what
+//! a remote looks like (`place`).
 
 use super::config::JobConfig;
 use super::exit::Failure;
+use super::place;
+use crate::adapters::remote::{RemotePlace, ServerPlace};
+use journal_format::value::Side;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-/// A local folder, a remote folder, and where the journal is.
+/// A local folder, a remote, and where the journal is.
 #[derive(Debug, Clone)]
 pub(super) struct Pair {
     pub(super) job: String,
     pub(super) label: String,
     pub(super) local: PathBuf,
-    pub(super) remote: PathBuf,
+    pub(super) remote: RemotePlace,
     pub(super) state_dir: PathBuf,
 }
 
@@ -23,15 +28,9 @@ pub(super) struct Pair {
 /// # Errors
 /// The places cannot be a pair, whatever stands there.
 pub(super) fn pair(config: &JobConfig, state_dir: &Path) -> Result<Pair, Failure> {
-    let remote = remote_folder(config)?;
-    if let Some(workspace) = &config.workspace {
-        return Err(Failure::usage(
-            format!("a folder has no workspace `{workspace}`"),
-            "leave the workspace out",
-        ));
-    }
+    let remote = place::remote(config)?;
     let local = absolute(&config.directory)?;
-    check_apart(&local, &remote, state_dir)?;
+    check_apart(&local, remote.folder(), state_dir)?;
     let folder = || {
         local.file_name().map_or_else(
             || "folder".to_owned(),
@@ -47,30 +46,37 @@ pub(super) fn pair(config: &JobConfig, state_dir: &Path) -> Result<Pair, Failure
     })
 }
 
+impl Pair {
+    /// One of the two places, for people.
+    pub(super) fn place(&self, side: Side) -> String {
+        match side {
+            Side::Local => self.local.display().to_string(),
+            Side::Remote => self.remote.to_string(),
+        }
+    }
+
+    /// What keeps a side from being a root, as far as this machine can tell.
+    pub(super) fn obstacle(&self, side: Side) -> Option<String> {
+        match side {
+            Side::Local => obstacle(&self.local),
+            Side::Remote => self.remote.folder().and_then(obstacle),
+        }
+    }
+}
+
 /// Refuses pairs of which one would sync what another one syncs too. Several local
-/// folders may share one remote folder, as several clients would.
+/// folders may share one remote, as several clients would.
 ///
 /// # Errors
 /// The first two that meet.
 pub(super) fn check_together(pairs: &[&Pair]) -> Result<(), Failure> {
     for (place, one) in pairs.iter().enumerate() {
         for other in &pairs[..place] {
-            let meeting = [
-                (&one.local, &other.local, false),
-                (&one.local, &other.remote, false),
-                (&one.remote, &other.local, false),
-                (&one.remote, &other.remote, true),
-            ]
-            .into_iter()
-            .find(|(a, b, may_be_equal)| overlap(a, b) && !(*may_be_equal && a == b));
-            if let Some((a, b, _)) = meeting {
+            if let Some((a, b)) = meeting(one, other) {
                 return Err(Failure::usage(
                     format!(
-                        "the jobs `{}` and `{}` meet: `{}` and `{}` are one folder or lie in one another",
-                        one.label,
-                        other.label,
-                        a.display(),
-                        b.display()
+                        "the jobs `{}` and `{}` meet: `{a}` and `{b}` are one folder or lie in one another",
+                        one.label, other.label,
                     ),
                     "give each job folders of its own; nothing was started",
                 ));
@@ -80,8 +86,25 @@ pub(super) fn check_together(pairs: &[&Pair]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The places at which two pairs meet.
+fn meeting(one: &Pair, other: &Pair) -> Option<(String, String)> {
+    let crossed = |local: &Path, remote: &RemotePlace| {
+        remote
+            .folder()
+            .filter(|folder| overlap(local, folder))
+            .map(|folder| (local.display().to_string(), folder.display().to_string()))
+    };
+    if overlap(&one.local, &other.local) {
+        return Some((one.place(Side::Local), other.place(Side::Local)));
+    }
+    if one.remote.overlaps(&other.remote) && !one.remote.is_same(&other.remote) {
+        return Some((one.place(Side::Remote), other.place(Side::Remote)));
+    }
+    crossed(&one.local, &other.remote).or_else(|| crossed(&other.local, &one.remote))
+}
+
 /// What keeps a folder from being a root, in words.
-pub(super) fn obstacle(path: &Path) -> Option<String> {
+fn obstacle(path: &Path) -> Option<String> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Some("does not exist".to_owned()),
         Err(error) => Some(format!("cannot be reached: {error}")),
@@ -97,16 +120,16 @@ pub(super) fn obstacle(path: &Path) -> Option<String> {
 /// # Errors
 /// One of them cannot be used.
 pub(super) fn check_new(pair: &Pair, may_create: bool) -> Result<(), Failure> {
-    let refused = |side: &str, path: &Path, obstacle: &str| {
+    let refused = |side: Side, obstacle: &str| {
         Failure::usage(
-            format!("the {side} folder `{}` {obstacle}", path.display()),
+            format!("the {side} folder `{}` {obstacle}", pair.place(side)),
             "check the path, or create the folder",
         )
     };
-    if let Some(obstacle) = obstacle(&pair.remote) {
-        return Err(refused("remote", &pair.remote, &obstacle));
+    if let Some(obstacle) = pair.obstacle(Side::Remote) {
+        return Err(refused(Side::Remote, &obstacle));
     }
-    let Some(local) = obstacle(&pair.local) else {
+    let Some(local) = pair.obstacle(Side::Local) else {
         return Ok(());
     };
     let is_missing = !pair.local.exists() && !pair.local.is_symlink();
@@ -120,50 +143,8 @@ pub(super) fn check_new(pair: &Pair, may_create: bool) -> Result<(), Failure> {
             ),
             "check the path; only its last part is created",
         )),
-        _ => Err(refused("local", &pair.local, &local)),
+        _ => Err(refused(Side::Local, &local)),
     }
-}
-
-fn remote_folder(config: &JobConfig) -> Result<PathBuf, Failure> {
-    let server = config.server.as_str();
-    let path = match server.split_once("://") {
-        None => PathBuf::from(server),
-        Some(("file", path)) if path.starts_with('/') => PathBuf::from(path),
-        Some(("file", _)) => {
-            return Err(Failure::usage(
-                format!("`{server}` names another machine"),
-                "write `file:///path` with three slashes",
-            ));
-        }
-        Some((scheme, _)) => {
-            let what = match scheme {
-                "http" | "https" => "this release cannot reach Pydio servers",
-                "webdav" | "webdavs" | "dav" | "davs" => "this release cannot reach WebDAV servers",
-                _ => "no kind of server is known by that scheme",
-            };
-            return Err(Failure::usage(
-                format!("`{scheme}://`: {what}"),
-                "name a folder with `-s /path` or `-s file:///path`",
-            ));
-        }
-    };
-    let subfolder = config.remote_folder.trim_matches('/');
-    if Path::new(subfolder)
-        .components()
-        .any(|part| !matches!(part, Component::Normal(_)))
-    {
-        return Err(Failure::usage(
-            format!("`{}` is no subfolder", config.remote_folder),
-            "give `-r` a path below the remote, without `..`",
-        ));
-    }
-    absolute(&path).map(|path| {
-        if subfolder.is_empty() {
-            path
-        } else {
-            path.join(subfolder)
-        }
-    })
 }
 
 /// Returns where journals are kept, absolute.
@@ -191,7 +172,7 @@ pub(super) fn state_dir(asked: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 /// Makes a path absolute and free of `.` and `..`, following links where it exists.
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     if path.as_os_str().is_empty() {
         return Err(Failure::usage("an empty path", "name a folder"));
     }
@@ -221,8 +202,8 @@ fn overlap(one: &Path, other: &Path) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 
-fn check_apart(local: &Path, remote: &Path, state_dir: &Path) -> Result<(), Failure> {
-    if overlap(local, remote) {
+fn check_apart(local: &Path, remote: Option<&Path>, state_dir: &Path) -> Result<(), Failure> {
+    if let Some(remote) = remote.filter(|remote| overlap(local, remote)) {
         return Err(Failure::usage(
             format!(
                 "`{}` and `{}` lie in one another",
@@ -232,7 +213,7 @@ fn check_apart(local: &Path, remote: &Path, state_dir: &Path) -> Result<(), Fail
             "name two folders that do not contain each other",
         ));
     }
-    for folder in [local, remote] {
+    for folder in std::iter::once(local).chain(remote) {
         if state_dir.starts_with(folder) {
             return Err(Failure::usage(
                 format!(
@@ -258,20 +239,51 @@ fn check_apart(local: &Path, remote: &Path, state_dir: &Path) -> Result<(), Fail
 }
 
 /// The same two places are the same job.
-fn job_id(local: &Path, remote: &Path) -> String {
+fn job_id(local: &Path, remote: &RemotePlace) -> String {
+    match remote {
+        RemotePlace::Folder(path) => {
+            let name = local.file_name().unwrap_or_default().to_string_lossy();
+            let name: String = simple(&name).take(NAME_CHARS_MAX).collect();
+            let parts = [local, path].map(|path| path.as_os_str().as_encoded_bytes());
+            format!("{name}-{}", hashed(&parts))
+        }
+        RemotePlace::Pydio(place) => server_job_id(local, place),
+    }
+}
+
+/// Host and workspace, as the old client named jobs, and what tells apart two jobs of
+/// one workspace.
+fn server_job_id(local: &Path, place: &ServerPlace) -> String {
+    let (_, host) = place.url.split_once("://").unwrap_or(("", &place.url));
+    let host = host.split('/').next().unwrap_or_default();
+    // No dots: the id is one word of a topic.
+    let spelled = |text: &str| -> String {
+        let is_kept = |c: &char| c.is_ascii_alphanumeric() || "-_".contains(*c);
+        let text = text.replace(['.', ':'], "-");
+        text.chars().filter(is_kept).take(NAME_CHARS_MAX).collect()
+    };
+    let parts = [
+        local.as_os_str().as_encoded_bytes(),
+        place.url.as_bytes(),
+        place.workspace.as_bytes(),
+        place.folder.as_str().as_bytes(),
+        place.user.as_bytes(),
+    ];
+    let (host, workspace) = (spelled(host), spelled(&place.workspace));
+    format!("{host}-{workspace}-{}", hashed(&parts))
+}
+
+fn simple(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(char::is_ascii_alphanumeric)
+}
+
+fn hashed(parts: &[&[u8]]) -> String {
     let mut hasher = blake3::Hasher::new();
-    for path in [local, remote] {
-        hasher.update(path.as_os_str().as_encoded_bytes());
+    for part in parts {
+        hasher.update(part);
         hasher.update(&[0]);
     }
-    let hash = hasher.finalize().to_hex();
-    let name = local
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into());
-    let name: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(24)
-        .collect();
-    format!("{name}-{}", &hash[..12])
+    hasher.finalize().to_hex()[..12].to_owned()
 }
+
+const NAME_CHARS_MAX: usize = 24;

@@ -5,7 +5,7 @@
 
 use super::args::Args;
 use super::exit::{Exit, Failure};
-use super::pair::{self, Pair};
+use super::pair::Pair;
 use super::text::{count, duration, plain, size};
 use crate::daemon::{Report, Tally};
 use journal_format::event::{Action, Case, Displaced, HaltReason, Operation};
@@ -129,12 +129,8 @@ pub(super) fn halted(args: &Args, prefix: &str, pair: &Pair, halt: &Halt) {
         value["job"] = pair.job.as_str().into();
         data(&value);
     }
-    let path = match halt.side {
-        Side::Local => &pair.local,
-        Side::Remote => &pair.remote,
-    };
     let obstacle = match halt.reason {
-        HaltReason::RootMissing => pair::obstacle(path),
+        HaltReason::RootMissing => pair.obstacle(halt.side),
         _ => None,
     };
     let what = obstacle.map_or_else(
@@ -143,7 +139,7 @@ pub(super) fn halted(args: &Args, prefix: &str, pair: &Pair, halt: &Halt) {
     );
     words(&format!(
         "{prefix}halted for safety: {what} (`{}`); nothing was deleted",
-        plain(&path.to_string_lossy())
+        plain(&pair.place(halt.side))
     ));
     words(&format!(
         "  {}",

@@ -4,7 +4,7 @@
 //! travels with each input; the engine has none of its own. A new kind of input is a
 //! variant here and an arm there.
 
-use journal_format::event::{FailureClass, Keep, Outcome, UnknownReason};
+use journal_format::event::{FailureClass, Keep, Order, Outcome, UnknownReason};
 use journal_format::value::{Entry, Policy, RelPath, Seq, Side};
 
 /// Something that happened.
@@ -88,6 +88,13 @@ pub enum Input {
         path: RelPath,
         /// What is kept.
         keep: Keep,
+        /// Who.
+        by: String,
+    },
+    /// A person or a program changes what the job does.
+    Order {
+        /// What.
+        order: Order,
         /// Who.
         by: String,
     },

@@ -44,6 +44,8 @@ pub struct State {
     pub(crate) rolled_back: bool,
     /// How far the remote's change feed was looked at.
     pub feed: Option<Feed>,
+    /// Whether the job was told to pause.
+    pub paused: bool,
     /// Recent deletions, for the brake over a sliding hour.
     pub(crate) removals: VecDeque<Removals>,
 }

@@ -7,7 +7,7 @@
 use crate::ports::Progress;
 use journal_format::event::Record;
 use journal_format::value::Side;
-use sync_core::projection::{Notification, Projector};
+use sync_core::projection::{Projector, What};
 
 /// What a run did, by what its durable records say.
 #[derive(Debug, Clone, Default)]
@@ -37,35 +37,24 @@ impl Tally {
     /// Counts records; each once, in order.
     pub fn count(&mut self, records: &[Record]) {
         for record in records {
-            let Some(notification) = self.projector.project(record) else {
+            let projected = self.projector.project(record);
+            let Some(told) = projected.notification() else {
                 continue;
             };
-            match notification {
-                Notification::Transferred {
-                    to: Side::Remote,
-                    bytes,
-                    ..
-                } => {
+            match (told.what, told.side) {
+                (What::Uploaded, _) => {
                     self.uploaded += 1;
-                    self.bytes_up += bytes;
+                    self.bytes_up += told.bytes;
                 }
-                Notification::Transferred {
-                    to: Side::Local,
-                    bytes,
-                    ..
-                } => {
+                (What::Downloaded, _) => {
                     self.downloaded += 1;
-                    self.bytes_down += bytes;
+                    self.bytes_down += told.bytes;
                 }
-                Notification::DirectoryCreated { .. } => self.created_dirs += 1,
-                Notification::Moved { .. } => self.moved += 1,
-                Notification::Deleted {
-                    side: Side::Local, ..
-                } => self.deleted_local += 1,
-                Notification::Deleted {
-                    side: Side::Remote, ..
-                } => self.deleted_remote += 1,
-                Notification::Conflict { .. } => self.conflicts += 1,
+                (What::Created, _) => self.created_dirs += 1,
+                (What::Moved | What::Renamed, _) => self.moved += 1,
+                (What::Deleted, Side::Local) => self.deleted_local += 1,
+                (What::Deleted, Side::Remote) => self.deleted_remote += 1,
+                (What::Conflict, _) => self.conflicts += 1,
             }
         }
     }

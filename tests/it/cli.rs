@@ -16,12 +16,42 @@ fn refused(done: &Done, parts: &[&str]) {
 
 /// Flags, and what the message must hold. `LOCAL`, `REMOTE` and so on stand for
 /// places of the lab.
-const MISTAKES: [(&str, &[&str]); 28] = [
+const MISTAKES: [(&str, &[&str]); 35] = [
     ("-s REMOTE", &["no local folder", "-d DIR"]),
-    ("-d LOCAL", &["http://", "cannot reach Pydio"]),
-    ("-s https://h/p -d LOCAL -w ws", &["cannot reach Pydio"]),
-    ("-s webdav://h/p -d LOCAL", &["cannot reach WebDAV"]),
-    ("-s davs://h/p -d LOCAL", &["cannot reach WebDAV"]),
+    (
+        "-d LOCAL",
+        &["http://localhost", "no workspace", "-w", "jobs check -s"],
+    ),
+    ("-s https://h/p -d LOCAL -w ws", &["no user", "-u NAME"]),
+    (
+        "-s https://h/p -d LOCAL -w ws -u me",
+        &[
+            "no password",
+            "`me`",
+            "PYDIO_SYNC_PASSWORD",
+            "--password-file",
+        ],
+    ),
+    (
+        "-s https://h/p -d LOCAL -w ws -u me --password-file NOWHERE",
+        &["password file", "No such file"],
+    ),
+    ("-s https://h/p -d LOCAL -w a/b -u me", &["a/b", "-r"]),
+    ("-s https://h/p -d LOCAL -w ws -u me -r ../up", &["../up"]),
+    (
+        "-s https://me:pw@h/p -d LOCAL -w ws",
+        &["holds credentials"],
+    ),
+    ("-s https://h/p?x=y -d LOCAL -w ws", &["`?`"]),
+    ("-s http:// -d LOCAL -w ws", &["cannot be read"]),
+    (
+        "-s webdav://h/p -d LOCAL",
+        &["WebDAV", "not part of this release"],
+    ),
+    (
+        "-s davs://h/p -d LOCAL",
+        &["WebDAV", "not part of this release"],
+    ),
     ("-s gopher://h -d LOCAL", &["gopher", "no kind of server"]),
     (
         "-s file://host/p -d LOCAL",

@@ -252,6 +252,7 @@ DIGEST_KIND = ("blake3", "md5", "sha1")
 DIGEST_BYTES = {"blake3": 32, "md5": 16, "sha1": 20}
 DIRECTION = ("bi", "up", "down")
 MODE = ("safe", "mirror")
+ORDER = ("pause", "start", "stop")
 SOLVE = ("both", "manual", "local", "remote")
 KEEP = ("local", "remote", "both")
 ACTION = ("transfer", "make_directory", "move", "remove", "hash")
@@ -322,6 +323,7 @@ EVENTS = {
     (9, 1): ("halt_approved", lambda p: {"halt": p.u64(), "by": p.text()}),
     (10, 1): ("halt_cleared", lambda p: {"halt": p.u64()}),
     (11, 1): ("feed_read", lambda p: {"cursor": p.text(), "whole": p.flag()}),
+    (12, 1): ("ordered", lambda p: {"order": p.variant(ORDER), "by": p.text()}),
     (13, 1): ("remote_rolled_back", lambda p: {"detail": p.text()}),
     (101, 1): (
         "observed",

@@ -110,6 +110,13 @@ pub(super) fn append(event: &SessionEvent, out: &mut Vec<u8>) -> Result<(), Enco
             },
             out,
         ),
+        SessionEvent::Ordered { order, by } => put(
+            &v1::Ordered {
+                order: (*order).into(),
+                by: text(by)?,
+            },
+            out,
+        ),
     }
 }
 
@@ -242,6 +249,17 @@ impl TryFrom<v1::RemoteRolledBack<'_>> for Event {
     fn try_from(wire: v1::RemoteRolledBack<'_>) -> Result<Self, ValueError> {
         Ok(Self::Session(SessionEvent::RemoteRolledBack {
             detail: text(wire.detail)?.to_owned(),
+        }))
+    }
+}
+
+impl TryFrom<v1::Ordered<'_>> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::Ordered<'_>) -> Result<Self, ValueError> {
+        Ok(Self::Session(SessionEvent::Ordered {
+            order: wire.order.into(),
+            by: text(wire.by)?.to_owned(),
         }))
     }
 }

@@ -5,7 +5,7 @@
 //! match here has a catch-all. A new enum without fields is a line in `mirror!`.
 
 use crate::error::ValueError;
-use crate::event::{Case, FailureClass, HaltReason, Keep, UnknownReason};
+use crate::event::{Case, FailureClass, HaltReason, Keep, Order, UnknownReason};
 use crate::value::{
     Brakes, Digest, DigestKind, Direction, Entry, Fingerprint, Identity, Kind, Mode, Policy,
     RemoteVersion, Side, Solve,
@@ -37,6 +37,7 @@ mirror! {
     Mode { Safe Mirror }
     Solve { Both Manual Local Remote }
     Keep { Local Remote Both }
+    Order { Pause Start Stop }
     HaltReason {
         RootMissing RootReplaced RootEmptied TooManyDeletions EverythingChanged RolledBack
         HistoryLost

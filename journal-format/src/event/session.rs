@@ -101,6 +101,25 @@ pub enum SessionEvent {
         /// What showed it.
         detail: String,
     },
+    /// A person or a program changed what the job does.
+    Ordered {
+        /// What it does from here on.
+        order: Order,
+        /// Who asked.
+        by: String,
+    },
+}
+
+/// What a job was told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Watch on and start nothing, until told to start.
+    Pause,
+    /// Go on after a pause.
+    Start,
+    /// End; a later session goes on without being told.
+    Stop,
 }
 
 /// Why planning stopped.

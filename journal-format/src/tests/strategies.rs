@@ -2,7 +2,7 @@
 
 use crate::event::{
     Action, Case, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep, Kept,
-    ObservationEvent, Operation, OperationEvent, Outcome, PathMove, Record, SessionEvent,
+    ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record, SessionEvent,
     UnknownReason,
 };
 use crate::value::{
@@ -91,6 +91,11 @@ fn session() -> BoxedStrategy<SessionEvent> {
         (text(), any::<bool>())
             .prop_map(|(cursor, whole)| SessionEvent::FeedRead { cursor, whole }),
         text().prop_map(|detail| SessionEvent::RemoteRolledBack { detail }),
+        (
+            select(vec![Order::Pause, Order::Start, Order::Stop]),
+            text()
+        )
+            .prop_map(|(order, by)| SessionEvent::Ordered { order, by }),
     ]
     .boxed()
 }

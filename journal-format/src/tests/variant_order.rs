@@ -25,6 +25,7 @@ fn plain_enums_keep_their_order() {
     check(&[Mode::Safe, Mode::Mirror]);
     check(&[Solve::Both, Solve::Manual, Solve::Local, Solve::Remote]);
     check(&[Keep::Local, Keep::Remote, Keep::Both]);
+    check(&[Order::Pause, Order::Start, Order::Stop]);
     check(&[
         HaltReason::RootMissing,
         HaltReason::RootReplaced,

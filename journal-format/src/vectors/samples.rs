@@ -6,7 +6,7 @@
 
 use crate::event::{
     Action, Case, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep, Kept,
-    ObservationEvent, Operation, OperationEvent, Outcome, PathMove, Record, SessionEvent,
+    ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record, SessionEvent,
     UnknownReason,
 };
 use crate::value::{
@@ -88,6 +88,10 @@ fn session_min() -> Vec<Event> {
         SessionEvent::RemoteRolledBack {
             detail: String::new(),
         },
+        SessionEvent::Ordered {
+            order: Order::Pause,
+            by: String::new(),
+        },
     ]
     .map(Event::Session)
     .into()
@@ -140,6 +144,10 @@ fn session_max() -> Vec<Event> {
             whole: true,
         },
         SessionEvent::RemoteRolledBack { detail: text() },
+        SessionEvent::Ordered {
+            order: Order::Stop,
+            by: text(),
+        },
     ]
     .map(Event::Session)
     .into()

@@ -1,20 +1,49 @@
 //! The kinds of remote there are.
 //!
-//! In: a place and options. Out: boxed [`Remote`]s. Invariant: planning never
-//! sees which one it has, only its capabilities. Deliberately absent: what they
+//! In: a place, a password, options. Out: boxed [`Remote`]s. Invariant: planning
+//! never sees which one it has, only its capabilities. Deliberately absent: what they
 //! do (their folders), which job has which (the command line). A new remote is a
-//! folder, a line here and a line in `tests/it/conformance_remote.rs`.
+//! folder, a variant of [`RemotePlace`], an arm of [`open`] and a line in
+//! `tests/it/conformance_remote.rs`.
 
 pub mod folder;
+mod place;
+
+pub use place::{Link, RemotePlace, ServerPlace};
 
 use crate::adapters::rooted::Options;
-use crate::ports::{PortResult, Remote};
+use crate::adapters::secret::Secret;
+use crate::ports::{PortError, PortResult, Remote};
+use journal_format::event::FailureClass;
 use std::path::Path;
 
-/// Opens a folder as the remote; its root may be missing.
+/// What a remote is opened with, beside its place.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The password, for servers.
+    pub password: Option<&'a Secret>,
+    /// Tells this client's temporary files from those of another one on the same
+    /// remote: it stays the same over restarts and is unique.
+    pub client: &'a str,
+    /// What is left out.
+    pub options: Options,
+}
+
+/// Opens a remote; its root may be missing, and a server may be away.
 ///
-/// `client` tells this client's temporary files from those of another one on
-/// the same folder: it stays the same over restarts and is unique.
+/// # Errors
+/// The place cannot be used, whatever stands there.
+pub fn open(place: &RemotePlace, opening: Opening<'_>) -> PortResult<Box<dyn Remote>> {
+    match place {
+        RemotePlace::Folder(root) => open_folder(root, opening.client, opening.options),
+        RemotePlace::Pydio(server) => Err(PortError::new(
+            FailureClass::Unsupported,
+            format!("`{}`: this release cannot reach Pydio servers", server.url),
+        )),
+    }
+}
+
+/// Opens a folder as the remote; its root may be missing.
 ///
 /// # Errors
 /// The path is relative and the working directory is gone.

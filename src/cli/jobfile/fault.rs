@@ -30,7 +30,10 @@ impl Fault {
 
     /// A value that cannot be right.
     pub(super) fn wrong(pointer: &str, value: &Value, wanted: &str) -> Self {
-        let shown = if pointer.ends_with("/password") {
+        let is_private = ["/password", "/proxy"]
+            .iter()
+            .any(|key| pointer.ends_with(key));
+        let shown = if is_private {
             "this".to_owned()
         } else {
             shown(value)

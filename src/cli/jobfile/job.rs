@@ -6,11 +6,14 @@
 
 use super::fault::Fault;
 use super::fields::{Fields, pointer};
-use crate::adapters::rooted::{Filter, FilterRules};
-use crate::cli::config::{DAY_MS, JobConfig, POLL_INTERVAL_MS, TRASH_DAYS};
+use crate::adapters::remote::Link;
+use crate::adapters::rooted::Filter;
+use crate::adapters::secret::Secret;
+use crate::cli::config::{DAY_MS, Given, JobConfig, POLL_INTERVAL_MS, TRASH_DAYS, default_rules};
 use journal_format::value::{Brakes, Direction, Mode, Policy, Solve, TEXT_BYTES_MAX};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Every key a job may have, beside those that begin with [`HIDE`].
 const KEYS: [&str; 28] = [
@@ -51,7 +54,10 @@ pub(super) fn read(at: &str, key: Option<&str>, value: &Value) -> Result<JobConf
     fields.choice("__type__", &[("JobConfig", ())])?;
     let id = id(&fields, key)?;
     let server = fields.text("server")?.ok_or_else(|| {
-        fields.missing("server", "the remote folder, as `file:///path` or a path")
+        fields.missing(
+            "server",
+            "a URL like `https://host/pydio`, or a folder's path",
+        )
     })?;
     if !server.contains("://") && !Path::new(server).is_absolute() {
         return Err(fields.wrong("server", "a path that begins with `/`, or a URL, is wanted"));
@@ -63,19 +69,19 @@ pub(super) fn read(at: &str, key: Option<&str>, value: &Value) -> Result<JobConf
         id,
         label: label(&fields)?,
         server: server.to_owned(),
-        workspace: fields
-            .text("workspace")?
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned),
+        workspace: given(&fields, "workspace")?.map(str::to_owned),
         directory: directory(&fields)?,
         remote_folder: fields.text("remote_folder")?.unwrap_or("/").to_owned(),
+        user: given(&fields, "user")?.map(str::to_owned),
+        password: given(&fields, "password")?.map(|text| Given::JobFile(Secret::new(text))),
+        link: link(&fields)?,
         policy: Policy {
             direction,
             mode: mode(&fields, direction)?,
             solve: fields.choice("solve", &SOLVES)?.unwrap_or(Solve::Both),
             brakes: brakes(&fields)?,
         },
-        filter: filter(at, &fields)?,
+        filter: filter(at, &fields, server)?,
         poll_interval_ms: fields
             .whole("poll_interval", 1..=86_400, "seconds")?
             .map_or(POLL_INTERVAL_MS, |seconds| seconds * 1000),
@@ -85,7 +91,7 @@ pub(super) fn read(at: &str, key: Option<&str>, value: &Value) -> Result<JobConf
             * DAY_MS,
         is_active: fields.flag("active")?.unwrap_or(true),
         is_manual: is_manual(at, &fields)?,
-        without_effect: without_effect(&fields)?,
+        server_keys: server_keys(&fields),
     })
 }
 
@@ -178,8 +184,8 @@ fn brakes(fields: &Fields<'_>) -> Result<Brakes, Fault> {
 
 /// A list of excludes is the whole list, as it was for the old client: the default
 /// ones hold only where none is given.
-fn filter(at: &str, fields: &Fields<'_>) -> Result<Filter, Fault> {
-    let mut rules = FilterRules::default();
+fn filter(at: &str, fields: &Fields<'_>, server: &str) -> Result<Filter, Fault> {
+    let mut rules = default_rules(server);
     if let Some(value) = fields.get("filters") {
         let at = pointer(at, "filters");
         let filters = Fields::of(&at, value)?;
@@ -188,6 +194,7 @@ fn filter(at: &str, fields: &Fields<'_>) -> Result<Filter, Fault> {
         if let Some(excludes) = filters.texts("excludes")? {
             rules.excludes = excludes;
             rules.defaults = false;
+            rules.hidden = false;
         }
     }
     Filter::new(&rules).map_err(|error| {
@@ -223,25 +230,70 @@ fn is_manual(at: &str, fields: &Fields<'_>) -> Result<bool, Fault> {
     Ok(is_manual.unwrap_or(false) || fields.flag("monitor")? == Some(false))
 }
 
-/// Checks the keys that mean something for servers only, and lists those whose
-/// author may expect something of them.
-fn without_effect(fields: &Fields<'_>) -> Result<Vec<&'static str>, Fault> {
-    let mut given = Vec::new();
-    for key in ["user", "password", "ca_file", "proxy"] {
-        if fields.text(key)?.is_some_and(|text| !text.is_empty()) {
-            given.push(key);
-        }
-    }
-    for key in ["limit_up", "limit_down"] {
+/// A text that says something.
+fn given<'a>(fields: &Fields<'a>, key: &str) -> Result<Option<&'a str>, Fault> {
+    Ok(fields.text(key)?.filter(|text| !text.is_empty()))
+}
+
+/// How a server is reached.
+fn link(fields: &Fields<'_>) -> Result<Link, Fault> {
+    let default = Link::default();
+    let limit = |key| {
         let limit = fields.whole(key, 0..=i64::MAX, "bytes a second, 0 for no limit")?;
-        if limit.is_some_and(|limit| limit > 0) {
-            given.push(key);
-        }
+        Ok(limit.unwrap_or(0).unsigned_abs())
+    };
+    let ca_file = given(fields, "ca_file")?.map(PathBuf::from);
+    if ca_file.as_ref().is_some_and(|path| !path.is_absolute()) {
+        return Err(fields.wrong("ca_file", "a path that begins with `/` is wanted"));
     }
-    fields.flag("trust_ssl")?;
-    fields.whole("timeout", 1..=86_400, "seconds")?;
-    fields.whole("poolsize", 1..=64, "transfers at once")?;
-    Ok(given)
+    Ok(Link {
+        trust_ssl: fields.flag("trust_ssl")?.unwrap_or(default.trust_ssl),
+        ca_file,
+        proxy: proxy(fields)?,
+        timeout: fields
+            .whole("timeout", 1..=86_400, "seconds")?
+            .map_or(default.timeout, |seconds| {
+                Duration::from_secs(seconds.unsigned_abs())
+            }),
+        poolsize: fields
+            .whole("poolsize", 1..=64, "transfers at once")?
+            .and_then(|size| usize::try_from(size).ok())
+            .unwrap_or(default.poolsize),
+        limit_up: limit("limit_up")?,
+        limit_down: limit("limit_down")?,
+    })
+}
+
+/// A proxy's URL may hold a password, so no message shows it.
+fn proxy(fields: &Fields<'_>) -> Result<Option<Secret>, Fault> {
+    let Some(text) = given(fields, "proxy")? else {
+        return Ok(None);
+    };
+    let url = url::Url::parse(text).ok();
+    let is_right =
+        url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if is_right {
+        Ok(Some(Secret::new(text)))
+    } else {
+        Err(fields.wrong("proxy", "a URL like `http://host:3128` is wanted"))
+    }
+}
+
+/// The given keys whose author may expect something of them, and which no folder
+/// needs.
+fn server_keys(fields: &Fields<'_>) -> Vec<&'static str> {
+    let keys = [
+        "user",
+        "password",
+        "ca_file",
+        "proxy",
+        "limit_up",
+        "limit_down",
+    ];
+    let says_something = |value: &Value| value.as_str() != Some("") && value.as_i64() != Some(0);
+    keys.into_iter()
+        .filter(|key| fields.get(key).is_some_and(says_something))
+        .collect()
 }
 
 const DIRECTIONS: [(&str, Direction); 3] = [

@@ -31,7 +31,7 @@ fn a_file_of_the_old_client_is_read() {
     assert!(!job.is_active && !job.is_manual);
     assert!(job.filter.excludes("", "a.o", false));
     assert!(!job.filter.excludes("", "a.tmp", false));
-    assert_eq!(job.without_effect, ["user"]);
+    assert_eq!(job.server_keys, ["user"]);
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(super) struct Header {
     rolled_back: bool,
     feed: Option<Feed>,
     removals: Vec<(Timestamp, Side, u64)>,
+    paused: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -151,6 +152,7 @@ impl Header {
                 .iter()
                 .map(|it| (it.time, it.side, it.count))
                 .collect(),
+            paused: state.paused,
         }
     }
 
@@ -179,6 +181,7 @@ impl Header {
             history_lost: self.history_lost,
             rolled_back: self.rolled_back,
             feed: self.feed,
+            paused: self.paused,
             root: self.root.map(RootImage::restore),
             ..State::default()
         };

@@ -10,7 +10,7 @@ use crate::decide::{Ledger, Round, failed, found_root};
 use crate::input::{Found, Input, RootFinding};
 use crate::tree::index;
 use journal_format::event::{
-    Action, ConflictEvent, Event, Keep, Operation, OperationEvent, SessionEvent,
+    Action, ConflictEvent, Event, Keep, Operation, OperationEvent, Order, SessionEvent,
 };
 use journal_format::value::{RelPath, Seq, Side, Timestamp};
 
@@ -72,6 +72,7 @@ impl Engine {
             Input::Tick => self.stale = true,
             Input::Approve { by } => self.approve(by),
             Input::Resolve { path, keep, by } => self.resolve(&path, keep, by),
+            Input::Order { order, by } => self.order(order, by),
             Input::Configure { policy } => {
                 if self.ledger.state.policy() != policy {
                     self.ledger
@@ -181,6 +182,21 @@ impl Engine {
         if let Some(halt) = self.ledger.state.halt {
             let approved = SessionEvent::HaltApproved { halt: halt.seq, by };
             self.ledger.emit(Event::Session(approved));
+            self.stale = true;
+        }
+    }
+
+    /// An order that changes nothing is no fact.
+    fn order(&mut self, order: Order, by: String) {
+        let paused = self.ledger.state.paused;
+        let is_news = match order {
+            Order::Pause => !paused,
+            Order::Start => paused,
+            Order::Stop => true,
+        };
+        if is_news {
+            self.ledger
+                .emit(Event::Session(SessionEvent::Ordered { order, by }));
             self.stale = true;
         }
     }

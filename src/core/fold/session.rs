@@ -7,7 +7,7 @@
 use crate::plan;
 use crate::state::{Feed, Halt, Root, State};
 use crate::tree::index;
-use journal_format::event::{HaltReason, SessionEvent};
+use journal_format::event::{HaltReason, Order, SessionEvent};
 use journal_format::value::{Seq, Timestamp};
 
 pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &SessionEvent) {
@@ -71,6 +71,11 @@ pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &Session
                 state.halt = None;
             }
         }
+        SessionEvent::Ordered { order, .. } => match order {
+            Order::Pause => state.paused = true,
+            Order::Start => state.paused = false,
+            Order::Stop => {}
+        },
     }
 }
 

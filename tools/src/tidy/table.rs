@@ -249,12 +249,20 @@ pub(super) const ROOMS: &[Room] = &[
     room(
         "src/adapters/remote/mod",
         &[
+            "journal_format",
             "pydio_sync::adapters::rooted",
             "pydio_sync::adapters::remote",
+            "pydio_sync::adapters::secret",
             "pydio_sync::ports",
         ],
         ADAPTER,
     ),
+    room(
+        "src/adapters/remote/place",
+        &["journal_format", "pydio_sync::adapters::secret"],
+        ADAPTER,
+    ),
+    room("src/adapters/secret", &["zeroize"], ADAPTER),
     room(
         "src/adapters/digest",
         &["journal_format", "blake3", "md5", "sha1"],
@@ -271,6 +279,7 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ADAPTER,
     ),
+    room("src/adapters/secret", &["zeroize"], ADAPTER),
     // Shared by whatever works beneath a folder without leaving it.
     room(
         "src/adapters/rooted",

@@ -81,6 +81,19 @@ pub(crate) struct RemoteRolledBack<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(crate) struct Ordered<'a> {
+    pub(crate) order: Order,
+    pub(crate) by: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Order {
+    Pause,
+    Start,
+    Stop,
+}
+
+#[derive(Serialize, Deserialize)]
 pub(crate) enum HaltReason {
     RootMissing,
     RootReplaced,

@@ -1,0 +1,156 @@
+//! Opens what one job needs: its journal, its two sides, its locks.
+//!
+//! In: a job that was checked, with its password. Out: the ports of its driver.
+//! Invariants: a journal is begun only for places that can be a pair; whoever opened a
+//! job is alone with it. Deliberately absent: running it (`once`). Works in any thread
+//! with a runtime. CRASH: what each adapter says.
+
+use super::config::JobConfig;
+use super::exit::Failure;
+use super::known;
+use super::pair::{self, Pair};
+use crate::adapters::local_fs::LocalFolder;
+use crate::adapters::remote::{self, Opening};
+use crate::adapters::rooted::Options;
+use crate::adapters::secret::Secret;
+use crate::adapters::store::{FolderLock, Health, Journal, Options as StoreOptions, job_directory};
+use crate::daemon::{Job, RunError};
+use crate::ports::{PortError, Remote, Store};
+use journal_format::value::{Seq, Side};
+
+/// A job with its places and its password.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) config: JobConfig,
+    pub(super) pair: Pair,
+    /// For servers only.
+    pub(super) password: Option<Secret>,
+}
+
+/// A job that can be started.
+pub(super) struct Opened {
+    pub(super) wanted: Wanted,
+    pub(super) journal: Journal,
+    pub(super) local: LocalFolder,
+    pub(super) remote: Box<dyn Remote>,
+    lost_history: Option<Seq>,
+    _lock: Option<FolderLock>,
+}
+
+/// Opens a job; with `may_write` a first run begins its journal and its local folder.
+///
+/// # Errors
+/// In words, with the exit code; nothing was synced.
+pub(super) fn open(wanted: Wanted, may_write: bool) -> Result<Opened, Failure> {
+    let pair = &wanted.pair;
+    let directory = job_directory(&pair.state_dir, &pair.job);
+    if !directory.exists() {
+        pair::check_new(pair, may_write)?;
+    }
+    let opened = Journal::open(&directory, StoreOptions::default())?;
+    let lost_history = match opened.health {
+        Health::Shortened { expected, .. } => Some(expected),
+        Health::UncleanStop { copied_aside } => {
+            tracing::info!(copy = %copied_aside.display(), "the last process did not stop cleanly");
+            None
+        }
+        Health::Clean | Health::Created => None,
+    };
+    let journal = opened.journal;
+    if journal.head() == Seq::ZERO {
+        pair::check_new(pair, may_write)?;
+        if may_write {
+            create_local(pair)?;
+        }
+    }
+    let lock = match FolderLock::acquire(&pair.state_dir, &pair.local) {
+        Ok(lock) => Some(lock),
+        // A folder that is not there cannot be locked; the driver tells of it.
+        Err(_) if !pair.local.exists() => None,
+        Err(error) => return Err(error.into()),
+    };
+    let options = || Options {
+        filter: wanted.config.filter.clone(),
+    };
+    let local = LocalFolder::open(&pair.local, options()).map_err(unusable(Side::Local))?;
+    let opening = Opening {
+        password: wanted.password.as_ref(),
+        client: &client_name(pair),
+        options: options(),
+    };
+    let remote = remote::open(&pair.remote, opening).map_err(unusable(Side::Remote))?;
+    if may_write {
+        known::remember(pair);
+    }
+    Ok(Opened {
+        journal,
+        local,
+        remote,
+        lost_history,
+        _lock: lock,
+        wanted,
+    })
+}
+
+impl Opened {
+    /// The job as its driver wants it.
+    pub(super) fn job(&self) -> Job {
+        let Wanted { config, pair, .. } = &self.wanted;
+        Job {
+            id: pair.job.clone(),
+            label: pair.label.clone(),
+            policy: config.policy,
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            fold_case: false,
+            poll_interval_ms: config.poll_interval_ms,
+            trash_ms: config.trash_ms,
+            lost_history: self.lost_history,
+        }
+    }
+}
+
+/// Puts the place where the driver knows only the side.
+pub(super) fn named(error: RunError, pair: &Pair) -> Failure {
+    let RunError::RootNeverSeen { side } = error else {
+        return error.into();
+    };
+    let obstacle = match (side, pair.remote.folder()) {
+        (Side::Remote, None) => "does not exist".to_owned(),
+        _ => pair
+            .obstacle(side)
+            .unwrap_or_else(|| "was gone for a moment".to_owned()),
+    };
+    Failure::usage(
+        format!("the {side} folder `{}` {obstacle}", pair.place(side)),
+        "check the path, or create the folder",
+    )
+}
+
+/// Creates the local folder that the user asked for.
+fn create_local(pair: &Pair) -> Result<(), Failure> {
+    match std::fs::create_dir(&pair.local) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Failure::usage(
+            format!(
+                "the local folder `{}` cannot be created: {error}",
+                pair.local.display()
+            ),
+            "check the path; the folder above it must exist and be yours",
+        )),
+    }
+}
+
+fn unusable(side: Side) -> impl Fn(PortError) -> Failure {
+    move |error| RunError::Side { side, error }.into()
+}
+
+/// Tells this client's temporary files on a shared remote from another's.
+fn client_name(pair: &Pair) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(pair.state_dir.as_os_str().as_encoded_bytes());
+    hasher.update(pair.job.as_bytes());
+    let machine = std::fs::read("/etc/machine-id").unwrap_or_default();
+    hasher.update(&machine);
+    hasher.finalize().to_hex()[..16].to_owned()
+}

@@ -1,0 +1,161 @@
+//! Which remote a job's user means.
+//!
+//! In: `server`, `workspace`, `remote_folder`, `user`. Out: a [`RemotePlace`], or what
+//! is missing and how to find it. Invariant: no password in a place or a message.
+//! Deliberately absent: asking servers. A new kind of server is an arm in [`remote`].
+
+use super::config::JobConfig;
+use super::exit::Failure;
+use super::pair::absolute;
+use crate::adapters::remote::{RemotePlace, ServerPlace};
+use journal_format::value::RelPath;
+use std::path::{Component, Path, PathBuf};
+use url::Url;
+
+/// Tells whether a server's text names a Pydio server.
+pub(super) fn is_pydio(server: &str) -> bool {
+    matches!(scheme(server).as_deref(), Some("http" | "https"))
+}
+
+/// Reads the remote of a job.
+///
+/// # Errors
+/// Something is missing, or no remote can look like that.
+pub(super) fn remote(config: &JobConfig) -> Result<RemotePlace, Failure> {
+    let server = config.server.as_str();
+    match scheme(server).as_deref() {
+        None => folder(config, PathBuf::from(server)),
+        Some("file") => {
+            let path = server.split_once("://").map_or("", |(_, path)| path);
+            if !path.starts_with('/') {
+                return Err(Failure::usage(
+                    format!("`{server}` names another machine"),
+                    "write `file:///path` with three slashes",
+                ));
+            }
+            folder(config, PathBuf::from(path))
+        }
+        Some("http" | "https") => pydio(config),
+        Some(scheme) => Err(unreachable_scheme(scheme)),
+    }
+}
+
+/// Checks a Pydio server's URL and brings it into the one form that is stored and
+/// compared: no credentials, no query, no slash at the end.
+///
+/// # Errors
+/// It is no such URL.
+pub(super) fn server_url(text: &str) -> Result<String, Failure> {
+    match scheme(text).as_deref() {
+        Some("http" | "https") => {}
+        Some(scheme) if scheme != "file" => return Err(unreachable_scheme(scheme)),
+        _ => {
+            return Err(Failure::usage(
+                format!("`{text}` is no server"),
+                "name one like `https://host/pydio` with `-s`",
+            ));
+        }
+    }
+    // The text may hold a password, and is not shown before that is ruled out.
+    let url = Url::parse(text).map_err(|error| {
+        Failure::usage(
+            format!("the server's URL cannot be read: {error}"),
+            "write it like `https://host/pydio`",
+        )
+    })?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Failure::usage(
+            "the server's URL holds credentials, which end up in logs and process lists",
+            "leave them out; name the user with `-u`, and see `pydio-sync login --help`",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Failure::usage(
+            format!("`{text}` holds more than a server's place"),
+            "write it like `https://host/pydio`, without `?` and `#`",
+        ));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn pydio(config: &JobConfig) -> Result<RemotePlace, Failure> {
+    let url = server_url(&config.server)?;
+    let Some(workspace) = &config.workspace else {
+        let user = config.user.as_deref().unwrap_or("USER");
+        return Err(Failure::usage(
+            format!("no workspace is given for `{url}`"),
+            format!(
+                "add `-w WORKSPACE`; `pydio-sync jobs check -s {url} -u {user}` lists those there are"
+            ),
+        ));
+    };
+    if workspace.contains(['/', '?', '#']) || workspace.chars().any(char::is_control) {
+        return Err(Failure::usage(
+            format!("`{workspace}` is no workspace's id or alias"),
+            "give `-w` one as the server lists it, and folders in it with `-r`",
+        ));
+    }
+    let Some(user) = config.user.as_deref().filter(|user| !user.is_empty()) else {
+        return Err(Failure::usage(
+            format!("no user is given for `{url}`"),
+            "add `-u NAME`",
+        ));
+    };
+    Ok(RemotePlace::Pydio(Box::new(ServerPlace {
+        url,
+        workspace: workspace.clone(),
+        folder: subfolder(config)?,
+        user: user.to_owned(),
+        link: config.link.clone(),
+    })))
+}
+
+fn folder(config: &JobConfig, path: PathBuf) -> Result<RemotePlace, Failure> {
+    if let Some(workspace) = &config.workspace {
+        return Err(Failure::usage(
+            format!("a folder has no workspace `{workspace}`"),
+            "leave the workspace out; folders in the remote are named with `-r`",
+        ));
+    }
+    let subfolder = subfolder(config)?;
+    let path = absolute(&path)?;
+    Ok(RemotePlace::Folder(if subfolder.is_root() {
+        path
+    } else {
+        path.join(subfolder.as_str())
+    }))
+}
+
+fn subfolder(config: &JobConfig) -> Result<RelPath, Failure> {
+    let text = config.remote_folder.trim_matches('/');
+    let wrong = || {
+        Failure::usage(
+            format!("`{}` is no subfolder", config.remote_folder),
+            "give `-r` a path below the remote, without `..`",
+        )
+    };
+    let is_plain = |part| matches!(part, Component::Normal(_));
+    if !Path::new(text).components().all(is_plain) {
+        return Err(wrong());
+    }
+    RelPath::new(text).map_err(|_| wrong())
+}
+
+fn unreachable_scheme(scheme: &str) -> Failure {
+    let what = match scheme {
+        "webdav" | "webdavs" | "dav" | "davs" => {
+            "WebDAV servers are not part of this release; Pydio servers and folders are"
+        }
+        _ => "no kind of server is known by that scheme",
+    };
+    Failure::usage(
+        format!("`{scheme}://`: {what}"),
+        "name a Pydio server with `-s https://host/path`, or a folder with `-s /path`",
+    )
+}
+
+/// What stands before `://`, in small letters.
+fn scheme(server: &str) -> Option<String> {
+    let (scheme, _) = server.split_once("://")?;
+    Some(scheme.to_ascii_lowercase())
+}
