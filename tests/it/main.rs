@@ -11,3 +11,4 @@ mod logs;
 mod program;
 mod service;
 mod trouble;
+mod zmtp;
