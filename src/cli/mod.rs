@@ -7,13 +7,17 @@
 //! `offline`.
 
 mod args;
+mod channel;
 mod config;
+mod desk;
 mod exit;
+mod follow;
 mod jobfile;
 mod known;
 mod logs;
 mod offline;
 mod once;
+mod online;
 mod open;
 mod pair;
 mod password;
@@ -23,9 +27,11 @@ mod progress;
 mod run;
 mod service;
 mod signals;
+mod story;
 mod text;
 mod trash;
 mod values;
+mod view;
 mod voice;
 
 use args::Args;

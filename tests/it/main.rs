@@ -10,5 +10,7 @@ mod folders;
 mod logs;
 mod program;
 mod service;
+mod stage;
+mod subcommands;
 mod trouble;
 mod zmtp;
