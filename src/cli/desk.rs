@@ -65,7 +65,8 @@ impl<'a> Desk<'a> {
             Command::Events(events) if events.follow => follow::events(self, events).await,
             Command::Events(events) => self.events(events).await,
             Command::Explain(explain) => self.explain(explain).await,
-            _ => self.jobs().await,
+            // `offline` keeps them.
+            _ => Ok(Exit::InSync),
         }
     }
 

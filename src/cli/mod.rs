@@ -6,15 +6,22 @@
 //! the adapters say. A new subcommand is a variant in `args` and an arm in
 //! `offline`.
 
+mod accounts;
 mod args;
 mod channel;
+mod check;
 mod config;
 mod desk;
+mod doctor;
 mod exit;
 mod follow;
+mod job_args;
 mod jobfile;
+mod jobs;
 mod known;
+mod login;
 mod logs;
+mod moved;
 mod offline;
 mod once;
 mod online;
@@ -25,6 +32,7 @@ mod place;
 mod print;
 mod progress;
 mod run;
+mod server;
 mod service;
 mod signals;
 mod story;

@@ -6,13 +6,14 @@
 //! daemon (`online`). The other file that names the journal's adapter. A new command is
 //! an arm of [`run`], or of `Desk::run` if it is about a job.
 
-use super::args::{Args, Command, Jobs};
+use super::args::{Args, Command};
 use super::desk::Desk;
 use super::exit::{Exit, Failure};
+use super::job_args::Jobs;
 use super::known::Known;
-use super::text::{count, plain};
+use super::text::plain;
 use super::view::{HaltView, Item, Status};
-use super::{pair, print, run, service, trash};
+use super::{check, doctor, jobs, login, pair, print, run, service, trash};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::store::{Health, Journal, Options};
 use crate::daemon::RunError;
@@ -45,12 +46,14 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
                 .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
             return Ok(whole(&out));
         }
-        Command::Jobs(Jobs::Check { file }) => {
-            let jobs = count(run::check(args, file)? as u64, "job", "jobs");
-            print::words(&format!("{}: {jobs}, no mistake found", file.display()));
-            return Ok(Exit::InSync);
-        }
         Command::Service(command) => return service::run(args, command),
+        Command::Jobs(Jobs::Check(flags)) => return check::check(args, flags),
+        Command::Jobs(Jobs::List(flags)) => return jobs::list(args, flags),
+        Command::Jobs(Jobs::Add(flags)) => return jobs::add(args, flags),
+        Command::Jobs(Jobs::Remove { job, file }) => return jobs::remove(args, job, file),
+        Command::Login(flags) => return login::login(args, flags),
+        Command::Logout(flags) => return login::logout(args, flags),
+        Command::Doctor(flags) => return doctor::run(args, flags),
         _ => {}
     }
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;

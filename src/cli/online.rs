@@ -14,10 +14,6 @@ use serde_json::{Value, json};
 pub(super) struct Row {
     pub(super) job: String,
     pub(super) label: String,
-    pub(super) server: String,
-    pub(super) directory: String,
-    pub(super) remote_folder: String,
-    pub(super) state: String,
 }
 
 #[derive(Deserialize)]

@@ -8,13 +8,12 @@ use super::{Desk, open_there};
 use crate::cli::args::{Events, Explain};
 use crate::cli::channel::Refused;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::online::Row;
 use crate::cli::story::{self, Story};
 use crate::cli::text::{count, plain, time};
-use crate::cli::{known, print};
+use crate::cli::print;
 use journal_format::json::to_json;
 use journal_format::value::{Seq, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 impl Desk<'_> {
     pub(super) async fn events(&mut self, events: &Events) -> Result<Exit, Failure> {
@@ -107,42 +106,6 @@ impl Desk<'_> {
             print::words("the journal says nothing of that path");
         } else if !self.args.common.json {
             print::words(&count(events.len() as u64, "event", "events"));
-        }
-        Ok(Exit::InSync)
-    }
-
-    pub(super) async fn jobs(&mut self) -> Result<Exit, Failure> {
-        let rows = self.rows().await?;
-        let at_rest = known::all(&self.state_dir)?;
-        let at_rest = at_rest.into_iter();
-        let at_rest = at_rest.filter(|known| rows.iter().all(|row| row.job != known.id));
-        let at_rest: Vec<Row> = at_rest
-            .map(|known| Row {
-                job: known.id,
-                label: known.label,
-                server: known.server,
-                directory: known.directory.to_string_lossy().into_owned(),
-                remote_folder: known.remote_folder,
-                state: "stopped".to_owned(),
-            })
-            .collect();
-        for row in rows.into_iter().chain(at_rest) {
-            if self.args.common.json {
-                print::data(&json!({
-                    "type": "job", "id": row.job, "label": row.label, "server": row.server,
-                    "directory": row.directory, "remote_folder": row.remote_folder,
-                    "state": row.state,
-                }));
-            } else {
-                print::line(&format!(
-                    "{} ({}): {} <-> {}; {}",
-                    plain(&row.label),
-                    plain(&row.job),
-                    plain(&row.directory),
-                    plain(&row.server),
-                    plain(&row.state),
-                ));
-            }
         }
         Ok(Exit::InSync)
     }
