@@ -10,6 +10,7 @@ mod daemon_folders;
 mod folders;
 mod jobs;
 mod logs;
+mod mirror;
 mod program;
 mod service;
 mod stage;
