@@ -116,7 +116,7 @@ fn python() -> PathBuf {
 }
 
 /// The mirror with its files in a folder.
-fn mirror(lab: &Lab, job: &str, flags: &[&str]) -> Command {
+pub(crate) fn mirror(lab: &Lab, job: &str, flags: &[&str]) -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/clients/mirror.py");
     let mut command = Command::new(python());
     command.arg(script).arg(job).args(flags);
@@ -132,13 +132,13 @@ fn mirror(lab: &Lab, job: &str, flags: &[&str]) -> Command {
     command
 }
 
-fn start(mut command: Command) -> Running {
+pub(crate) fn start(mut command: Command) -> Running {
     let started = command.spawn();
     Running(started.expect("Python starts; README.md says how to set it up"))
 }
 
 /// The events that the mirror logged.
-fn logged(lab: &Lab) -> Vec<Value> {
+pub(crate) fn logged(lab: &Lab) -> Vec<Value> {
     let text = read(&lab.dir.path().join("log"));
     text.lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
@@ -146,7 +146,7 @@ fn logged(lab: &Lab) -> Vec<Value> {
 }
 
 /// What the mirror says a side holds, in the words of [`tree`] without hashes.
-fn dumped(lab: &Lab, side: &str) -> BTreeMap<String, String> {
+pub(crate) fn dumped(lab: &Lab, side: &str) -> BTreeMap<String, String> {
     let dump: Value = serde_json::from_str(&read(&lab.dir.path().join("dump"))).expect("JSON");
     let paths = dump[side].as_object().expect("a side");
     let shown = paths.iter().map(|(path, it)| match it[0].as_str() {
@@ -156,7 +156,7 @@ fn dumped(lab: &Lab, side: &str) -> BTreeMap<String, String> {
     shown.collect()
 }
 
-fn on_disk(root: &Path) -> BTreeMap<String, String> {
+pub(crate) fn on_disk(root: &Path) -> BTreeMap<String, String> {
     let found = tree(root).into_iter();
     found
         .map(|(path, what)| match what.split_once(" bytes") {
