@@ -8,10 +8,13 @@
 
 mod accounts;
 mod args;
+mod channel;
 mod check;
 mod config;
+mod desk;
 mod doctor;
 mod exit;
+mod follow;
 mod job_args;
 mod jobfile;
 mod jobs;
@@ -21,6 +24,7 @@ mod logs;
 mod moved;
 mod offline;
 mod once;
+mod online;
 mod open;
 mod pair;
 mod password;
@@ -32,9 +36,11 @@ mod serve;
 mod server;
 mod service;
 mod signals;
+mod story;
 mod text;
 mod trash;
 mod values;
+mod view;
 mod voice;
 
 use args::Args;
