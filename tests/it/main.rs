@@ -8,4 +8,8 @@ mod crash;
 mod daemon_folders;
 mod folders;
 mod program;
+mod pydio_bench;
+mod pydio_faults;
+mod pydio_feed;
+mod pydio_traps;
 mod trouble;
