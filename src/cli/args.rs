@@ -5,6 +5,7 @@
 //! needs no second look at its form. Deliberately absent: what the flags lead to.
 //! A new subcommand is a variant of [`Command`].
 
+use super::job_args::{Account, Jobs, Login, OneFile, secret};
 use super::values::{LogFormat, Pick, Port, Way, Winner};
 use crate::adapters::secret::Secret;
 use clap::{Args as Group, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -28,9 +29,9 @@ pub(super) struct Args {
 #[derive(Debug, Group)]
 pub(super) struct RunFlags {
     /// The remote: a Pydio server (`https://host/path`), or a folder, as a path or
-    /// `file:///path`.
-    #[arg(short, long, value_name = "URL", default_value = "http://localhost")]
-    pub(super) server: String,
+    /// `file:///path` [default: http://localhost].
+    #[arg(short, long, value_name = "URL")]
+    pub(super) server: Option<String>,
 
     /// The local folder; it is created when only its last part is missing.
     #[arg(short, long, value_name = "DIR")]
@@ -54,11 +55,12 @@ pub(super) struct RunFlags {
     #[arg(short, long, value_name = "NAME")]
     pub(super) user: Option<String>,
 
-    /// The password on a server; visible to other users of this machine.
+    /// The password on a server; visible to other users of this machine, so better
+    /// `pydio-sync login`, the variable `PYDIO_SYNC_PASSWORD` or `--password-file`.
     #[arg(short, long, value_name = "TEXT", value_parser = secret)]
     pub(super) password: Option<Secret>,
 
-    /// A file whose first line is the password on a server.
+    /// A file whose first line is the password on a server; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     pub(super) password_file: Option<PathBuf>,
 
@@ -66,7 +68,8 @@ pub(super) struct RunFlags {
     #[arg(long, value_name = "WAY", default_value = "bi")]
     pub(super) direction: Way,
 
-    /// A JSON job file, in place of `-s`, `-d` and what goes with them.
+    /// A JSON job file, in place of `-s`, `-d` and what goes with them; without any of
+    /// these it is the file that `jobs add` keeps.
     #[arg(short, long, value_name = "FILE", conflicts_with_all = [
         "server", "directory", "workspace", "remote_folder", "user", "password",
         "password_file", "direction", "conflict",
@@ -95,6 +98,10 @@ pub(super) struct RunFlags {
     /// Who wins when both sides changed the same file.
     #[arg(long, value_name = "WHO", default_value = "both")]
     pub(super) conflict: Winner,
+
+    /// Whether a flag was given that says something about one job.
+    #[arg(skip)]
+    pub(super) speaks_of_a_job: bool,
 }
 
 /// What every command understands.
@@ -159,9 +166,23 @@ pub(super) enum Command {
     /// List or restore what was deleted or replaced.
     #[command(subcommand)]
     Trash(Trash),
-    /// Look at the jobs that are known here, or check a job file.
+    /// List, add, remove and check jobs.
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Check a password with its server and keep it for later runs.
+    #[command(
+        after_help = "Examples:\n  pydio-sync login -s https://host/pydio -u ada\n  \
+        pydio-sync login -s https://host/pydio -u ada --password-file - < secret.txt"
+    )]
+    Login(Login),
+    /// Forget the password that is kept for a user of a server.
+    Logout(Account),
+    /// Look for what could keep jobs from running: servers, clocks, disks, limits,
+    /// permissions, ports.
+    #[command(
+        after_help = "Exit codes: 0 no job is kept from running, otherwise what the job would end with."
+    )]
+    Doctor(OneFile),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  pydio-sync completions bash > \
         ~/.local/share/bash-completion/completions/pydio-sync")]
@@ -172,6 +193,39 @@ pub(super) enum Command {
     /// Print the manual page.
     #[command(after_help = "Example:\n  pydio-sync man | man -l -")]
     Man,
+    /// Have the jobs of a file run in the background, as a systemd user unit.
+    #[command(subcommand)]
+    Service(Service),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Service {
+    /// Write the unit, enable and start it.
+    #[command(
+        after_help = "Example:\n  pydio-sync service install -f ~/jobs.json\n  pydio-sync service install -f \
+        ~/jobs.json --print | systemd-analyze --user verify /dev/stdin"
+    )]
+    Install(Install),
+    /// Stop the service and remove the unit; jobs, journals and folders stay.
+    Uninstall,
+    /// Tell whether the service is installed and runs.
+    Status,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Install {
+    /// The job file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// The port that publishes; the next one takes commands.
+    #[arg(short, long, value_name = "PORT", default_value = "5556")]
+    pub(super) zmq_port: Port,
+    /// Print the unit instead; change nothing.
+    #[arg(long)]
+    pub(super) print: bool,
+    /// Have it start at the next login only.
+    #[arg(long)]
+    pub(super) no_start: bool,
 }
 
 /// One of the known jobs.
@@ -225,17 +279,6 @@ pub(super) struct Restore {
     pub(super) to: Option<RelPath>,
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Jobs {
-    /// List the jobs that ran here before.
-    List,
-    /// Read a job file and say what is wrong with it; nothing is started.
-    Check {
-        /// The job file.
-        file: PathBuf,
-    },
-}
-
 impl Args {
     /// Parses arguments.
     ///
@@ -258,7 +301,11 @@ impl Args {
                 ));
             }
         }
-        Self::from_arg_matches(&matches)
+        let mut args = Self::from_arg_matches(&matches)?;
+        args.run.speaks_of_a_job = JOB_FLAGS
+            .into_iter()
+            .any(|flag| matches.value_source(flag) == Some(clap::parser::ValueSource::CommandLine));
+        Ok(args)
     }
 }
 
@@ -274,10 +321,6 @@ fn normalised(arguments: impl IntoIterator<Item = OsString>) -> impl Iterator<It
             },
             None => argument,
         })
-}
-
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text))
 }
 
 fn relative(text: &str) -> Result<RelPath, String> {
@@ -306,8 +349,27 @@ const RUN_FLAGS: [&str; 13] = [
     "conflict",
 ];
 
+/// Those that say something about one job.
+const JOB_FLAGS: [&str; 9] = [
+    "server",
+    "directory",
+    "workspace",
+    "remote_folder",
+    "user",
+    "password",
+    "password_file",
+    "direction",
+    "conflict",
+];
+
+/// Where a Pydio server is taken to be when nothing is said.
+pub(super) const SERVER: &str = "http://localhost";
+
 const EXAMPLES: &str = "\
 Examples:
+  Keep a folder in sync with a workspace of a Pydio server until Ctrl-C:
+    pydio-sync login -s https://host/pydio -u ada
+    pydio-sync -s https://host/pydio -w my-files -u ada -d ~/Pydio
   Sync two folders once, and again whenever you like:
     pydio-sync -s /mnt/disk/documents -d ~/Documents --once
   Keep them in sync until Ctrl-C:
@@ -363,6 +425,23 @@ mod tests {
             ("resolve job ../b --keep both", false),
             ("resolve a/b", false),
             ("trash restore 00ff --to x", true),
+            ("service install -f jobs.json --print", true),
+            ("service install", false),
+            ("service", false),
+            ("login -s http://h -u me --password-file -", true),
+            ("login -s http://h -u me -p x --password-file y", false),
+            ("logout", true),
+            (
+                "jobs add -s http://h -w ws -u me -d /b -dir up --id x",
+                true,
+            ),
+            ("jobs add -s http://h", false),
+            ("jobs remove x -f y", true),
+            ("jobs check", false),
+            ("jobs check jobs.json", true),
+            ("jobs check -s http://h -u me", true),
+            ("jobs check jobs.json -s http://h", false),
+            ("doctor --json", true),
             ("completions bash", true),
             ("completions cmd.exe", false),
         ];

@@ -33,38 +33,39 @@ pub(super) struct Known {
     pub(super) place: PathBuf,
 }
 
+impl Known {
+    /// What a note of this pair says; what is not UTF-8 becomes readable.
+    pub(super) fn of(pair: &Pair) -> Self {
+        let place = match &pair.remote {
+            RemotePlace::Folder(_) => None,
+            RemotePlace::Pydio(place) => Some(place),
+        };
+        let folder = place.map_or("", |place| place.folder.as_str());
+        Self {
+            id: pair.job.clone(),
+            label: pair.label.clone(),
+            server: place.map_or_else(|| pair.remote.to_string(), |place| place.url.clone()),
+            workspace: place.map(|place| place.workspace.clone()),
+            user: place.map(|place| place.user.clone()),
+            directory: pair.local.clone(),
+            remote_folder: format!("/{folder}"),
+            place: job_directory(&pair.state_dir, &pair.job),
+        }
+    }
+}
+
 /// Notes that a job runs. A note that cannot be written costs the subcommands, so
 /// it is told and does not stop the sync.
 pub(super) fn remember(pair: &Pair) {
-    let place = job_directory(&pair.state_dir, &pair.job);
-    let path = place.join(NOTE);
-    let server = match &pair.remote {
-        RemotePlace::Folder(path) => path.to_str(),
-        RemotePlace::Pydio(place) => Some(place.url.as_str()),
-    };
-    let place_on_server = match &pair.remote {
-        RemotePlace::Folder(_) => None,
-        RemotePlace::Pydio(place) => Some(place),
-    };
-    let (Some(directory), Some(server)) = (pair.local.to_str(), server) else {
+    let is_text = |path: &Path| path.to_str().is_some();
+    if !is_text(&pair.local) || !pair.remote.folder().is_none_or(is_text) {
         tracing::warn!(
             "a folder's path is not UTF-8: `status` and the like will not find this job"
         );
         return;
-    };
-    let known = Known {
-        id: pair.job.clone(),
-        label: pair.label.clone(),
-        server: server.to_owned(),
-        workspace: place_on_server.map(|place| place.workspace.clone()),
-        user: place_on_server.map(|place| place.user.clone()),
-        directory: PathBuf::from(directory),
-        remote_folder: place_on_server.map_or_else(
-            || "/".to_owned(),
-            |place| format!("/{}", place.folder.as_str()),
-        ),
-        place,
-    };
+    }
+    let known = Known::of(pair);
+    let path = known.place.join(NOTE);
     if read(&path).is_ok_and(|old| {
         Known {
             place: known.place.clone(),

@@ -6,12 +6,19 @@
 //! the adapters say. A new subcommand is a variant in `args` and an arm in
 //! `offline`.
 
+mod accounts;
 mod args;
+mod check;
 mod config;
+mod doctor;
 mod exit;
+mod job_args;
 mod jobfile;
+mod jobs;
 mod known;
+mod login;
 mod logs;
+mod moved;
 mod offline;
 mod once;
 mod open;
@@ -21,6 +28,8 @@ mod place;
 mod print;
 mod progress;
 mod run;
+mod server;
+mod service;
 mod signals;
 mod text;
 mod trash;

@@ -5,11 +5,12 @@
 //! absent: orders to a running daemon. The other file that names the journal's
 //! adapter. A new command is an arm of [`run`].
 
-use super::args::{Args, Command, Events, Jobs, OneJob, Resolve};
+use super::args::{Args, Command, Events, OneJob, Resolve};
 use super::exit::{Exit, Failure, worst};
+use super::job_args::Jobs;
 use super::known::{self, Known};
 use super::text::{count, plain, time};
-use super::{pair, print, run, trash};
+use super::{check, doctor, jobs, login, pair, print, run, service, trash};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::store::{Health, Journal, Options};
 use crate::daemon::RunError;
@@ -41,11 +42,14 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
                 .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
             return Ok(whole(&out));
         }
-        Command::Jobs(Jobs::Check { file }) => {
-            let jobs = count(run::check(args, file)? as u64, "job", "jobs");
-            print::words(&format!("{}: {jobs}, no mistake found", file.display()));
-            return Ok(Exit::InSync);
-        }
+        Command::Service(command) => return service::run(args, command),
+        Command::Jobs(Jobs::Check(flags)) => return check::check(args, flags),
+        Command::Jobs(Jobs::List(flags)) => return jobs::list(args, flags),
+        Command::Jobs(Jobs::Add(flags)) => return jobs::add(args, flags),
+        Command::Jobs(Jobs::Remove { job, file }) => return jobs::remove(args, job, file),
+        Command::Login(flags) => return login::login(args, flags),
+        Command::Logout(flags) => return login::logout(args, flags),
+        Command::Doctor(flags) => return doctor::run(args, flags),
         _ => {}
     }
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
@@ -58,7 +62,13 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
             Command::Resolve(resolve) => desk.resolve(resolve).await,
             Command::Events(events) => desk.events(events).await,
             Command::Trash(command) => trash::run(&desk, command).await,
-            Command::Jobs(_) | Command::Completions { .. } | Command::Man => desk.jobs(),
+            Command::Jobs(_)
+            | Command::Login(_)
+            | Command::Logout(_)
+            | Command::Doctor(_)
+            | Command::Service(_)
+            | Command::Completions { .. }
+            | Command::Man => Ok(Exit::InSync),
         }
     })
 }
@@ -244,25 +254,6 @@ impl Desk<'_> {
             }
         }
         close(opened.journal)?;
-        Ok(Exit::InSync)
-    }
-
-    fn jobs(&self) -> Result<Exit, Failure> {
-        for job in known::all(&self.state_dir)? {
-            if self.args.common.json {
-                let mut value = serde_json::to_value(&job).unwrap_or(Value::Null);
-                value["type"] = "job".into();
-                print::data(&value);
-            } else {
-                print::line(&format!(
-                    "{} ({}): {} <-> {}",
-                    plain(&job.label),
-                    plain(&job.id),
-                    plain(&job.directory.to_string_lossy()),
-                    plain(&job.server),
-                ));
-            }
-        }
         Ok(Exit::InSync)
     }
 }

@@ -78,6 +78,10 @@ impl Site {
         PydioRemote::open(&self.place, password, client, filter).expect("remote")
     }
 
+    pub(crate) fn password(&self) -> &str {
+        &self.password
+    }
+
     pub(crate) fn server(&self) -> &PydioServer {
         self.server.as_ref().expect("the test server")
     }
