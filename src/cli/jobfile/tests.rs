@@ -67,7 +67,7 @@ fn a_server_job_of_the_old_client_keeps_its_meaning() {
     let job = &jobs[0];
     assert_eq!(job.workspace.as_deref(), Some("my-files"));
     assert_eq!(job.user.as_deref(), Some("me"));
-    assert!(job.is_active && !job.link.trust_ssl);
+    assert!(job.is_active && job.frequency == Frequency::Auto && !job.link.trust_ssl);
     assert_eq!(job.link.timeout.as_secs(), 30);
     assert_eq!(
         (job.link.poolsize, job.link.limit_up, job.link.limit_down),
