@@ -5,6 +5,7 @@ mod conformance_local;
 mod conformance_remote;
 mod conformance_store;
 mod crash;
+mod daemon;
 mod daemon_folders;
 mod folders;
 mod logs;
