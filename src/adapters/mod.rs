@@ -6,6 +6,7 @@
 //! leaves behind is told by each room. A new adapter is a folder and a line here.
 
 pub mod clock;
+pub mod credentials;
 mod digest;
 pub mod local_fs;
 pub mod remote;

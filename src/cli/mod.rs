@@ -6,14 +6,25 @@
 //! the adapters say. A new subcommand is a variant in `args` and an arm in
 //! `offline`.
 
+mod accounts;
 mod args;
+mod channel;
+mod check;
 mod config;
+mod desk;
+mod doctor;
 mod exit;
+mod follow;
+mod job_args;
 mod jobfile;
+mod jobs;
 mod known;
+mod login;
 mod logs;
+mod moved;
 mod offline;
 mod once;
+mod online;
 mod open;
 mod pair;
 mod password;
@@ -22,11 +33,14 @@ mod print;
 mod progress;
 mod run;
 mod serve;
+mod server;
 mod service;
 mod signals;
+mod story;
 mod text;
 mod trash;
 mod values;
+mod view;
 mod voice;
 
 use args::Args;

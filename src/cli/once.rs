@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure, worst};
 use super::open::{Opened, Wanted, named, open};
 use super::progress::Bars;
 use super::voice::Voice;
-use super::{print, signals};
+use super::{print, server, signals};
 use crate::adapters::clock::SystemClock;
 use crate::daemon::{self, Mode, Ports, RunError};
 use crate::ports::Clock;
@@ -25,7 +25,8 @@ pub(super) async fn run_all(args: &Args, jobs: Vec<Wanted>) -> Result<Exit, Fail
     let mut opened = Vec::new();
     for job in jobs {
         let label = job.pair.label.clone();
-        match open(job, !args.run.dry_run) {
+        let checked = server::check_new(&job).await;
+        match checked.and_then(|()| open(job, !args.run.dry_run)) {
             Ok(job) => opened.push(job),
             // A mistake: nothing is started.
             Err(failure) if alone || failure.exit == Exit::Usage => return Err(failure),

@@ -82,6 +82,29 @@ impl std::fmt::Display for Port {
     }
 }
 
+impl Way {
+    /// The word of a job file.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Bi => "bi",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+impl Winner {
+    /// The word of a job file.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Manual => "manual",
+            Self::Local => "local",
+            Self::Remote => "remote",
+        }
+    }
+}
+
 impl From<Way> for Direction {
     fn from(way: Way) -> Self {
         match way {

@@ -105,7 +105,8 @@ pub struct Subscription {
 
 impl Subscription {
     /// Connects to a daemon's publishing port and subscribes to what begins with
-    /// any of the prefixes. The daemon may hear of them later than this returns.
+    /// any of the prefixes. They are on their way when this returns: the first message
+    /// that comes shows that the daemon has heard of them.
     ///
     /// # Errors
     /// Nobody is there, or it is no daemon.
@@ -121,6 +122,9 @@ impl Subscription {
             let subscription = [&[1], prefix.as_bytes()].concat();
             link.fill(|out| wire::put_message(out, &[&subscription]));
         }
+        timeout(within, link.send_all())
+            .await
+            .map_err(|_| ClientError::TimedOut(within))??;
         Ok(Self { link })
     }
 

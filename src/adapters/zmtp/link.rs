@@ -90,7 +90,8 @@ impl Link {
         let shaking = async {
             loop {
                 match self.event()? {
-                    Some(Event::Ready) => return Ok(()),
+                    // Our own READY may still be here, and the peer waits for it.
+                    Some(Event::Ready) => return self.send_all().await,
                     // The session gives nothing else before.
                     Some(_) => {}
                     None => self.transfer(true, false).await?,
@@ -100,6 +101,14 @@ impl Link {
         timeout(within, shaking)
             .await
             .unwrap_or(Err(Closed::Handshake))
+    }
+
+    /// Sends all that waits to be sent.
+    pub(super) async fn send_all(&mut self) -> Result<(), Closed> {
+        while self.unsent_bytes() > 0 {
+            self.transfer(false, false).await?;
+        }
+        Ok(())
     }
 
     /// Takes the next event out of what was read already.

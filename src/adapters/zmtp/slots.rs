@@ -13,14 +13,14 @@ use tokio::sync::Notify;
 /// What a connection is doing, the first to go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Use {
+    /// It was told to go.
+    Leaving,
     /// The handshake is not over.
     Greeting,
     /// It would lose nothing if it were closed.
     Idle,
     /// It is in use.
     Busy,
-    /// It was told to go.
-    Leaving,
 }
 
 /// All connections of one socket.
@@ -73,17 +73,16 @@ impl Slots {
                 if inner.seats.len() < self.seats_max {
                     return Some(self.seat(&mut inner));
                 }
-                let first = inner
-                    .seats
-                    .values_mut()
-                    .min_by_key(|occupant| (occupant.usage, occupant.since))?;
+                let seats = inner.seats.values_mut();
+                // Somebody on the way out comes first: one seat for one newcomer.
+                let first = seats.min_by_key(|occupant| (occupant.usage, occupant.since))?;
                 match first.usage {
+                    Use::Leaving => {}
                     Use::Greeting | Use::Idle => {
                         first.usage = Use::Leaving;
                         first.leave.notify_one();
                     }
                     Use::Busy => return None,
-                    Use::Leaving => {}
                 }
             }
             freed.await;

@@ -67,6 +67,7 @@ pub(super) fn read(at: &str, key: Option<&str>, value: &Value) -> Result<JobConf
         .choice("direction", &DIRECTIONS)?
         .unwrap_or(Direction::Bi);
     Ok(JobConfig {
+        at: Some(at.to_owned()),
         id,
         label: label(&fields)?,
         server: server.to_owned(),

@@ -9,9 +9,10 @@ use super::super::args::Args;
 use super::super::config::Given;
 use super::super::exit::{Exit, Failure};
 use super::super::open::{self, Opened, Wanted};
+use super::super::password::{self, Passwords};
 use super::super::progress::Bar;
 use super::super::voice::Voice;
-use super::super::{password, print, run};
+use super::super::{print, run};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::remote::RemotePlace;
 use crate::daemon::supervisor::{End, Host, Line, Spec, Trouble, TroubleKind};
@@ -109,15 +110,15 @@ impl Host for Hall<'_, '_> {
     }
 
     fn reload(&self) -> Result<Vec<Spec>, String> {
-        if self.args.run.file.is_none() {
+        if run::file(self.args).is_none() {
             return Ok(self.specs());
         }
         let mut jobs = run::wanted(self.args).map_err(|failure| said(&failure))?;
         let known = self.jobs.borrow();
         for job in &mut jobs {
+            // What is not known is found when the job starts: stores may block.
             let old = known.iter().find(|old| old.pair.job == job.pair.job);
-            // Found when it starts, if it is not known.
-            job.password = password::find(&job.config, &job.pair.remote)
+            job.password = password::explicit(job.config.password.as_ref())
                 .ok()
                 .flatten()
                 .or_else(|| old.and_then(|old| old.password.clone()));
@@ -156,15 +157,16 @@ fn thread(
     orders: mpsc::Receiver<Control>,
 ) -> Result<Report, Trouble> {
     let lasting = |failure: Failure| trouble_of(&failure, true);
+    let mut job = job;
+    if job.password.is_none() {
+        let mut passwords = Passwords::new(&job.pair.state_dir);
+        let found = passwords.of_job(job.config.password.as_ref(), &job.pair.remote);
+        job.password = found.map_err(|failure| Trouble {
+            kind: TroubleKind::Credentials,
+            ..trouble_of(&failure, true)
+        })?;
+    }
     run::runtime().map_err(lasting)?.block_on(async {
-        let mut job = job;
-        if job.password.is_none() {
-            job.password =
-                password::find(&job.config, &job.pair.remote).map_err(|failure| Trouble {
-                    kind: TroubleKind::Credentials,
-                    ..trouble_of(&failure, true)
-                })?;
-        }
         let opened = open::open(job, true).map_err(|failure| trouble_of(&failure, false))?;
         line.opened(opened.journal.reader());
         let report = drive(args, &opened, mode, line, orders).await;

@@ -10,7 +10,7 @@ mod unit;
 use super::args::{Args, Install, Service as Command};
 use super::exit::{Exit, Failure};
 use super::text::plain;
-use super::{pair, print, run};
+use super::{jobfile, pair, print, run};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
@@ -36,7 +36,8 @@ fn install(args: &Args, install: &Install) -> Result<Exit, Failure> {
         print::line(text.trim_end_matches('\n'));
         return Ok(Exit::InSync);
     }
-    run::check(args, &install.file)?;
+    let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
+    run::checked(jobfile::read(&install.file)?, &state_dir)?;
     let place = unit_place()?;
     refuse_foreign(&place)?;
     write(&place, &text).map_err(|error| {

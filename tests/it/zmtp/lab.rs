@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// No test passes by waiting this long; it ends those that hang.
-pub(super) const GUARD: Duration = Duration::from_secs(60);
+pub(super) const GUARD: Duration = Duration::from_secs(30);
 
 /// The sockets under test.
 pub(super) struct Lab {

@@ -264,6 +264,20 @@ pub(super) const ROOMS: &[Room] = &[
     ),
     room("src/adapters/secret", &["zeroize"], ADAPTER),
     room(
+        "src/adapters/credentials",
+        &[
+            "pydio_sync::adapters::secret",
+            "keyring_core",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tracing",
+            "zbus_secret_service_keyring_store",
+            "zeroize",
+        ],
+        ADAPTER,
+    ),
+    room(
         "src/adapters/digest",
         &["journal_format", "blake3", "md5", "sha1"],
         ADAPTER,
