@@ -6,9 +6,11 @@
 //! leaves behind is told by each room. A new adapter is a folder and a line here.
 
 pub mod clock;
+pub mod credentials;
 mod digest;
 pub mod local_fs;
 pub mod remote;
 pub mod rooted;
 pub mod secret;
 pub mod store;
+pub mod zmtp;

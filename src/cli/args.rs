@@ -5,6 +5,7 @@
 //! needs no second look at its form. Deliberately absent: what the flags lead to.
 //! A new subcommand is a variant of [`Command`].
 
+use super::job_args::{Account, Jobs, Login, OneFile, secret};
 use super::values::{LogFormat, Pick, Port, Way, Winner};
 use crate::adapters::secret::Secret;
 use clap::{Args as Group, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -28,9 +29,9 @@ pub(super) struct Args {
 #[derive(Debug, Group)]
 pub(super) struct RunFlags {
     /// The remote: a Pydio server (`https://host/path`), or a folder, as a path or
-    /// `file:///path`.
-    #[arg(short, long, value_name = "URL", default_value = "http://localhost")]
-    pub(super) server: String,
+    /// `file:///path` [default: http://localhost].
+    #[arg(short, long, value_name = "URL")]
+    pub(super) server: Option<String>,
 
     /// The local folder; it is created when only its last part is missing.
     #[arg(short, long, value_name = "DIR")]
@@ -54,11 +55,12 @@ pub(super) struct RunFlags {
     #[arg(short, long, value_name = "NAME")]
     pub(super) user: Option<String>,
 
-    /// The password on a server; visible to other users of this machine.
+    /// The password on a server; visible to other users of this machine, so better
+    /// `pydio-sync login`, the variable `PYDIO_SYNC_PASSWORD` or `--password-file`.
     #[arg(short, long, value_name = "TEXT", value_parser = secret)]
     pub(super) password: Option<Secret>,
 
-    /// A file whose first line is the password on a server.
+    /// A file whose first line is the password on a server; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     pub(super) password_file: Option<PathBuf>,
 
@@ -66,15 +68,16 @@ pub(super) struct RunFlags {
     #[arg(long, value_name = "WAY", default_value = "bi")]
     pub(super) direction: Way,
 
-    /// A JSON job file, in place of `-s`, `-d` and what goes with them.
+    /// A JSON job file, in place of `-s`, `-d` and what goes with them; without any of
+    /// these it is the file that `jobs add` keeps.
     #[arg(short, long, value_name = "FILE", conflicts_with_all = [
         "server", "directory", "workspace", "remote_folder", "user", "password",
         "password_file", "direction", "conflict",
     ])]
     pub(super) file: Option<PathBuf>,
 
-    /// The port kept for notifications, which this release does not send yet; 0
-    /// for none.
+    /// The port that publishes what happens; the next one takes commands. `auto`
+    /// for any free ones, 0 for none.
     #[arg(
         short,
         long,
@@ -83,6 +86,14 @@ pub(super) struct RunFlags {
         default_value = "5556"
     )]
     pub(super) zmq_port: Port,
+
+    /// Listen at this address instead of 127.0.0.1; nothing is encrypted.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) zmq_address: Option<std::net::IpAddr>,
+
+    /// Send the old client's notifications as well, for its user interface.
+    #[arg(long)]
+    pub(super) legacy_channels: bool,
 
     /// Sync until nothing is left to do, then exit.
     #[arg(long)]
@@ -95,6 +106,10 @@ pub(super) struct RunFlags {
     /// Who wins when both sides changed the same file.
     #[arg(long, value_name = "WHO", default_value = "both")]
     pub(super) conflict: Winner,
+
+    /// Whether a flag was given that says something about one job.
+    #[arg(skip)]
+    pub(super) speaks_of_a_job: bool,
 }
 
 /// What every command understands.
@@ -131,15 +146,33 @@ pub(super) struct Common {
     pub(super) log_file: Option<PathBuf>,
 }
 
-/// What to do with jobs that ran before and do not run now.
+/// What to do with jobs: by way of the daemon that has them, or with their journals if
+/// none runs.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Tell how jobs stood at the end of their last run.
+    /// Tell how jobs stand.
     #[command(
         after_help = "Exit codes as for `--once`: 0 in sync, 3 conflicts, 4 problems or \
-        changes not synced yet, 5 halted, 7 journal damaged, 8 the job runs now."
+        changes not synced yet, 5 halted, 6 a side cannot be used, 7 journal damaged, 8 \
+        another process has the job and does not answer.\n\nExamples:\n  pydio-sync status\n  \
+        pydio-sync status --watch"
     )]
-    Status(OneJob),
+    Status(Status),
+    /// Let jobs go on that were paused or stopped, or that wait for something.
+    #[command(after_help = FOR_DAEMONS)]
+    Start(OneJob),
+    /// Let jobs watch on and start nothing.
+    #[command(after_help = FOR_DAEMONS)]
+    Pause(OneJob),
+    /// Stop jobs and close their journals; the daemon stays.
+    #[command(after_help = FOR_DAEMONS)]
+    Stop(OneJob),
+    /// Read the job file again; a file with a mistake changes nothing.
+    #[command(after_help = FOR_DAEMONS)]
+    Reload(OneJob),
+    /// Look at both sides now.
+    #[command(after_help = FOR_DAEMONS)]
+    SyncNow(OneJob),
     /// Release a safety halt: the plan that was held back, and no other.
     #[command(
         after_help = "See what would be done first: run the job's usual command with `--dry-run`."
@@ -154,14 +187,37 @@ pub(super) enum Command {
     )]
     Resolve(Resolve),
     /// Print the journal: every change that was seen and everything that was done.
-    #[command(after_help = "Example:\n  pydio-sync events --from 1000 --json | head")]
+    #[command(
+        after_help = "Examples:\n  pydio-sync events --from 1000 --json | head\n  pydio-sync events \
+        --follow"
+    )]
     Events(Events),
+    /// Tell what happened to a path, and why.
+    #[command(
+        allow_missing_positional = true,
+        after_help = "Example:\n  pydio-sync explain Documents-0123456789ab letters/draft.txt"
+    )]
+    Explain(Explain),
     /// List or restore what was deleted or replaced.
     #[command(subcommand)]
     Trash(Trash),
-    /// Look at the jobs that are known here, or check a job file.
+    /// List, add, remove and check jobs.
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Check a password with its server and keep it for later runs.
+    #[command(
+        after_help = "Examples:\n  pydio-sync login -s https://host/pydio -u ada\n  \
+        pydio-sync login -s https://host/pydio -u ada --password-file - < secret.txt"
+    )]
+    Login(Login),
+    /// Forget the password that is kept for a user of a server.
+    Logout(Account),
+    /// Look for what could keep jobs from running: servers, clocks, disks, limits,
+    /// permissions, ports.
+    #[command(
+        after_help = "Exit codes: 0 no job is kept from running, otherwise what the job would end with."
+    )]
+    Doctor(OneFile),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  pydio-sync completions bash > \
         ~/.local/share/bash-completion/completions/pydio-sync")]
@@ -172,6 +228,48 @@ pub(super) enum Command {
     /// Print the manual page.
     #[command(after_help = "Example:\n  pydio-sync man | man -l -")]
     Man,
+    /// Have the jobs of a file run in the background, as a systemd user unit.
+    #[command(subcommand)]
+    Service(Service),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Service {
+    /// Write the unit, enable and start it.
+    #[command(
+        after_help = "Example:\n  pydio-sync service install -f ~/jobs.json\n  pydio-sync service install -f \
+        ~/jobs.json --print | systemd-analyze --user verify /dev/stdin"
+    )]
+    Install(Install),
+    /// Stop the service and remove the unit; jobs, journals and folders stay.
+    Uninstall,
+    /// Tell whether the service is installed and runs.
+    Status,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Install {
+    /// The job file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// The port that publishes; the next one takes commands.
+    #[arg(short, long, value_name = "PORT", default_value = "5556")]
+    pub(super) zmq_port: Port,
+    /// Print the unit instead; change nothing.
+    #[arg(long)]
+    pub(super) print: bool,
+    /// Have it start at the next login only.
+    #[arg(long)]
+    pub(super) no_start: bool,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Status {
+    /// The job's id or label; all jobs if it is left out.
+    pub(super) job: Option<String>,
+    /// Go on telling until interrupted; needs a daemon.
+    #[arg(long)]
+    pub(super) watch: bool,
 }
 
 /// One of the known jobs.
@@ -200,6 +298,18 @@ pub(super) struct Events {
     /// The first event to print.
     #[arg(long, value_name = "SEQ", default_value = "1")]
     pub(super) from: u64,
+    /// Go on with what happens until interrupted; needs a daemon.
+    #[arg(long)]
+    pub(super) follow: bool,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Explain {
+    /// The job's id or label; may be left out when only one is known.
+    pub(super) job: Option<String>,
+    /// The path below the folder, as it is or was.
+    #[arg(value_parser = relative)]
+    pub(super) path: RelPath,
 }
 
 #[derive(Debug, Subcommand)]
@@ -225,17 +335,6 @@ pub(super) struct Restore {
     pub(super) to: Option<RelPath>,
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Jobs {
-    /// List the jobs that ran here before.
-    List,
-    /// Read a job file and say what is wrong with it; nothing is started.
-    Check {
-        /// The job file.
-        file: PathBuf,
-    },
-}
-
 impl Args {
     /// Parses arguments.
     ///
@@ -258,7 +357,11 @@ impl Args {
                 ));
             }
         }
-        Self::from_arg_matches(&matches)
+        let mut args = Self::from_arg_matches(&matches)?;
+        args.run.speaks_of_a_job = JOB_FLAGS
+            .into_iter()
+            .any(|flag| matches.value_source(flag) == Some(clap::parser::ValueSource::CommandLine));
+        Ok(args)
     }
 }
 
@@ -276,10 +379,6 @@ fn normalised(arguments: impl IntoIterator<Item = OsString>) -> impl Iterator<It
         })
 }
 
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text))
-}
-
 fn relative(text: &str) -> Result<RelPath, String> {
     let path = RelPath::new(text.trim_matches('/'));
     match path {
@@ -290,7 +389,7 @@ fn relative(text: &str) -> Result<RelPath, String> {
 }
 
 /// The flags of [`RunFlags`], as clap names them.
-const RUN_FLAGS: [&str; 13] = [
+const RUN_FLAGS: [&str; 15] = [
     "server",
     "directory",
     "workspace",
@@ -301,13 +400,37 @@ const RUN_FLAGS: [&str; 13] = [
     "direction",
     "file",
     "zmq_port",
+    "zmq_address",
+    "legacy_channels",
     "once",
     "dry_run",
     "conflict",
 ];
 
+/// Those that say something about one job.
+const JOB_FLAGS: [&str; 9] = [
+    "server",
+    "directory",
+    "workspace",
+    "remote_folder",
+    "user",
+    "password",
+    "password_file",
+    "direction",
+    "conflict",
+];
+
+/// Where a Pydio server is taken to be when nothing is said.
+pub(super) const SERVER: &str = "http://localhost";
+
+const FOR_DAEMONS: &str = "Without JOB all jobs of the daemon are meant. It is found by the state \
+                           folder: name the one it runs with by `--state-dir`.";
+
 const EXAMPLES: &str = "\
 Examples:
+  Keep a folder in sync with a workspace of a Pydio server until Ctrl-C:
+    pydio-sync login -s https://host/pydio -u ada
+    pydio-sync -s https://host/pydio -w my-files -u ada -d ~/Pydio
   Sync two folders once, and again whenever you like:
     pydio-sync -s /mnt/disk/documents -d ~/Documents --once
   Keep them in sync until Ctrl-C:
@@ -358,11 +481,35 @@ mod tests {
             ("status --json --state-dir /x", true),
             ("--state-dir /x status job", true),
             ("--once status", false),
+            ("status --watch", true),
+            ("sync-now job", true),
+            ("pause", true),
+            ("events --follow --from 3", true),
+            ("explain a/b", true),
+            ("explain job a/b", true),
+            ("explain", false),
             ("resolve a/b --keep both", true),
             ("resolve job a/b --keep both", true),
             ("resolve job ../b --keep both", false),
             ("resolve a/b", false),
             ("trash restore 00ff --to x", true),
+            ("service install -f jobs.json --print", true),
+            ("service install", false),
+            ("service", false),
+            ("login -s http://h -u me --password-file -", true),
+            ("login -s http://h -u me -p x --password-file y", false),
+            ("logout", true),
+            (
+                "jobs add -s http://h -w ws -u me -d /b -dir up --id x",
+                true,
+            ),
+            ("jobs add -s http://h", false),
+            ("jobs remove x -f y", true),
+            ("jobs check", false),
+            ("jobs check jobs.json", true),
+            ("jobs check -s http://h -u me", true),
+            ("jobs check jobs.json -s http://h", false),
+            ("doctor --json", true),
             ("completions bash", true),
             ("completions cmd.exe", false),
         ];

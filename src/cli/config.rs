@@ -5,18 +5,21 @@
 //! a pair is `pair`'s question, and no `Debug` shows a password. Deliberately absent:
 //! where a password is looked for (`password`).
 
-use super::args::RunFlags;
+use super::args::{RunFlags, SERVER};
 use super::exit::Failure;
 use super::place::is_pydio;
 use crate::adapters::remote::Link;
 use crate::adapters::rooted::{Filter, FilterRules};
 use crate::adapters::secret::Secret;
+use crate::daemon::supervisor::Frequency;
 use journal_format::value::Policy;
 use std::path::PathBuf;
 
 /// One job as its user wrote it.
 #[derive(Debug, Clone)]
 pub(super) struct JobConfig {
+    /// Its place in its job file, as a JSON pointer.
+    pub(super) at: Option<String>,
     /// The id; without one the two places name the job.
     pub(super) id: Option<String>,
     /// The label; without one the local folder's name.
@@ -35,8 +38,8 @@ pub(super) struct JobConfig {
     pub(super) poll_interval_ms: i64,
     pub(super) trash_ms: i64,
     pub(super) is_active: bool,
-    /// Whether one cycle is made even by the running daemon.
-    pub(super) is_manual: bool,
+    /// When the daemon runs it.
+    pub(super) frequency: Frequency,
     /// Keys that were given and mean something for servers only.
     pub(super) server_keys: Vec<&'static str>,
 }
@@ -61,7 +64,8 @@ impl JobConfig {
         let Some(directory) = &flags.directory else {
             return Err(Failure::usage(
                 "no local folder is given",
-                "add `-d DIR`, or name a job file with `-f FILE`",
+                "add `-d DIR`, name a job file with `-f FILE`, or keep jobs with \
+                 `pydio-sync jobs add`",
             ));
         };
         let given = flags.password.clone().map(Given::Flag);
@@ -72,10 +76,12 @@ impl JobConfig {
             ("password", password.is_some()),
         ];
         let server_keys = server_keys.into_iter().filter(|(_, is_given)| *is_given);
+        let server = flags.server.as_deref().unwrap_or(SERVER);
         Ok(Self {
+            at: None,
             id: None,
             label: None,
-            server: flags.server.clone(),
+            server: server.to_owned(),
             workspace: flags.workspace.clone().filter(|name| !name.is_empty()),
             directory: directory.clone(),
             remote_folder: flags.remote_folder.clone(),
@@ -87,11 +93,11 @@ impl JobConfig {
                 solve: flags.conflict.into(),
                 ..Policy::default()
             },
-            filter: default_filter(&flags.server)?,
+            filter: default_filter(server)?,
             poll_interval_ms: POLL_INTERVAL_MS,
             trash_ms: TRASH_DAYS * DAY_MS,
             is_active: true,
-            is_manual: false,
+            frequency: Frequency::Auto,
             server_keys: server_keys.map(|(name, _)| name).collect(),
         })
     }

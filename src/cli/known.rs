@@ -33,38 +33,39 @@ pub(super) struct Known {
     pub(super) place: PathBuf,
 }
 
+impl Known {
+    /// What a note of this pair says; what is not UTF-8 becomes readable.
+    pub(super) fn of(pair: &Pair) -> Self {
+        let place = match &pair.remote {
+            RemotePlace::Folder(_) => None,
+            RemotePlace::Pydio(place) => Some(place),
+        };
+        let folder = place.map_or("", |place| place.folder.as_str());
+        Self {
+            id: pair.job.clone(),
+            label: pair.label.clone(),
+            server: place.map_or_else(|| pair.remote.to_string(), |place| place.url.clone()),
+            workspace: place.map(|place| place.workspace.clone()),
+            user: place.map(|place| place.user.clone()),
+            directory: pair.local.clone(),
+            remote_folder: format!("/{folder}"),
+            place: job_directory(&pair.state_dir, &pair.job),
+        }
+    }
+}
+
 /// Notes that a job runs. A note that cannot be written costs the subcommands, so
 /// it is told and does not stop the sync.
 pub(super) fn remember(pair: &Pair) {
-    let place = job_directory(&pair.state_dir, &pair.job);
-    let path = place.join(NOTE);
-    let server = match &pair.remote {
-        RemotePlace::Folder(path) => path.to_str(),
-        RemotePlace::Pydio(place) => Some(place.url.as_str()),
-    };
-    let place_on_server = match &pair.remote {
-        RemotePlace::Folder(_) => None,
-        RemotePlace::Pydio(place) => Some(place),
-    };
-    let (Some(directory), Some(server)) = (pair.local.to_str(), server) else {
+    let is_text = |path: &Path| path.to_str().is_some();
+    if !is_text(&pair.local) || !pair.remote.folder().is_none_or(is_text) {
         tracing::warn!(
             "a folder's path is not UTF-8: `status` and the like will not find this job"
         );
         return;
-    };
-    let known = Known {
-        id: pair.job.clone(),
-        label: pair.label.clone(),
-        server: server.to_owned(),
-        workspace: place_on_server.map(|place| place.workspace.clone()),
-        user: place_on_server.map(|place| place.user.clone()),
-        directory: PathBuf::from(directory),
-        remote_folder: place_on_server.map_or_else(
-            || "/".to_owned(),
-            |place| format!("/{}", place.folder.as_str()),
-        ),
-        place,
-    };
+    }
+    let known = Known::of(pair);
+    let path = known.place.join(NOTE);
     if read(&path).is_ok_and(|old| {
         Known {
             place: known.place.clone(),
@@ -125,52 +126,52 @@ pub(super) fn all(state_dir: &Path) -> Result<Vec<Known>, Failure> {
 }
 
 /// Finds the job that a person means: by id, by label, by the beginning of its id,
-/// or the only one.
+/// or the only one. `jobs` are ids and labels. Returns its place among them.
 ///
 /// # Errors
 /// None or several fit.
-pub(super) fn find(state_dir: &Path, name: Option<&str>) -> Result<Known, Failure> {
-    let mut known = all(state_dir)?;
-    let nothing = || {
-        Failure::usage(
+pub(super) fn pick(
+    state_dir: &Path,
+    jobs: &[(&str, &str)],
+    name: Option<&str>,
+) -> Result<usize, Failure> {
+    let ids = |places: &[usize]| {
+        let names: Vec<_> = places.iter().map(|place| jobs[*place].0).collect();
+        names.join(", ")
+    };
+    let all: Vec<usize> = (0..jobs.len()).collect();
+    if jobs.is_empty() {
+        return Err(Failure::usage(
             format!(
                 "no job ran yet with the state folder `{}`",
                 state_dir.display()
             ),
             "run one, or name the right folder with `--state-dir`",
-        )
-    };
-    let ids = |known: &[Known]| {
-        let names: Vec<_> = known.iter().map(|job| job.id.as_str()).collect();
-        names.join(", ")
-    };
+        ));
+    }
     let Some(name) = name else {
-        return match known.len() {
-            0 => Err(nothing()),
-            1 => Ok(known.remove(0)),
+        return match jobs.len() {
+            1 => Ok(0),
             _ => Err(Failure::usage(
-                format!("which job? known are {}", ids(&known)),
+                format!("which job? known are {}", ids(&all)),
                 "name one by its id or its label",
             )),
         };
     };
-    if known.is_empty() {
-        return Err(nothing());
-    }
-    let rules: [fn(&Known, &str) -> bool; 3] = [
-        |job, name| job.id == name,
-        |job, name| job.label == name,
-        |job, name| job.id.starts_with(name),
+    let rules: [fn(&(&str, &str), &str) -> bool; 3] = [
+        |job, name| job.0 == name,
+        |job, name| job.1 == name,
+        |job, name| job.0.starts_with(name),
     ];
     for rule in rules {
-        let fitting: Vec<Known> = known
+        let fitting: Vec<usize> = all
             .iter()
-            .filter(|job| rule(job, name))
-            .cloned()
+            .copied()
+            .filter(|place| rule(&jobs[*place], name))
             .collect();
-        match fitting.len() {
-            0 => {}
-            1 => return Ok(fitting.into_iter().next().expect("one was counted")),
+        match fitting[..] {
+            [] => {}
+            [place] => return Ok(place),
             _ => {
                 return Err(Failure::usage(
                     format!("`{name}` could be {}", ids(&fitting)),
@@ -180,7 +181,7 @@ pub(super) fn find(state_dir: &Path, name: Option<&str>) -> Result<Known, Failur
         }
     }
     Err(Failure::usage(
-        format!("no job `{name}`; known are {}", ids(&known)),
+        format!("no job `{name}`; known are {}", ids(&all)),
         "name one by its id or its label",
     ))
 }

@@ -6,14 +6,25 @@
 //! the adapters say. A new subcommand is a variant in `args` and an arm in
 //! `offline`.
 
+mod accounts;
 mod args;
+mod channel;
+mod check;
 mod config;
+mod desk;
+mod doctor;
 mod exit;
+mod follow;
+mod job_args;
 mod jobfile;
+mod jobs;
 mod known;
+mod login;
 mod logs;
+mod moved;
 mod offline;
 mod once;
+mod online;
 mod open;
 mod pair;
 mod password;
@@ -21,10 +32,15 @@ mod place;
 mod print;
 mod progress;
 mod run;
+mod serve;
+mod server;
+mod service;
 mod signals;
+mod story;
 mod text;
 mod trash;
 mod values;
+mod view;
 mod voice;
 
 use args::Args;
@@ -46,9 +62,9 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> std::pro
             return code.into();
         }
     };
-    logs::start(&args.common);
+    let logs = logs::start(&args.common);
     let done = match &args.command {
-        None => run::run(&args),
+        None => run::run(&args, &logs),
         Some(command) => offline::run(&args, command),
     };
     match done {

@@ -9,10 +9,11 @@ use super::exit::{Exit, Failure, worst};
 use super::open::{Opened, Wanted, named, open};
 use super::progress::Bars;
 use super::voice::Voice;
-use super::{print, signals};
+use super::{print, server, signals};
 use crate::adapters::clock::SystemClock;
 use crate::daemon::{self, Mode, Ports, RunError};
 use crate::ports::Clock;
+use tracing::Instrument;
 
 /// Opens all jobs, then runs them side by side.
 ///
@@ -24,7 +25,8 @@ pub(super) async fn run_all(args: &Args, jobs: Vec<Wanted>) -> Result<Exit, Fail
     let mut opened = Vec::new();
     for job in jobs {
         let label = job.pair.label.clone();
-        match open(job, !args.run.dry_run) {
+        let checked = server::check_new(&job).await;
+        match checked.and_then(|()| open(job, !args.run.dry_run)) {
             Ok(job) => opened.push(job),
             // A mistake: nothing is started.
             Err(failure) if alone || failure.exit == Exit::Usage => return Err(failure),
@@ -66,7 +68,7 @@ async fn with_ports(
 ) -> Result<Exit, Failure> {
     let clock = SystemClock;
     let began = clock.now();
-    let is_once = args.run.once || opened.wanted.config.is_manual;
+    let is_once = args.run.once;
     let voice = Voice {
         args,
         pair: &opened.wanted.pair,
@@ -104,6 +106,7 @@ async fn with_ports(
         Mode::Continuous
     };
     let report = daemon::run(ports, &job, mode, orders)
+        .instrument(tracing::error_span!("job", job = pair.job))
         .await
         .map_err(|error| named(error, pair))?;
     voice.bar.finish();

@@ -1,54 +1,152 @@
-//! Where a job's password comes from.
+//! Where a password comes from.
 //!
-//! In: what the user gave, the environment. Out: a [`Secret`] for each server job, or
-//! how to give one. Invariant: it is read before any job starts, and never printed.
-//! Deliberately absent: whether the server takes it.
+//! In: what the user gave, the environment, the stores, a person at a terminal. Out: a
+//! [`Secret`], or how to give one. Invariants: the first of those that has one wins;
+//! all is read before any job starts; nothing here is ever printed. Deliberately
+//! absent: whether the server takes it. A new source is a step in [`Passwords::find`].
 
 use super::args::Args;
-use super::config::{Given, JobConfig};
+use super::config::Given;
 use super::exit::Failure;
 use super::print;
+use crate::adapters::credentials::{Account, Credentials};
 use crate::adapters::remote::RemotePlace;
 use crate::adapters::secret::Secret;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 
-/// Finds the password of a job; a folder needs none.
+/// Looks for passwords, each account's once.
+pub(super) struct Passwords {
+    stores: Credentials,
+    found: Vec<(Account, Secret)>,
+}
+
+impl Passwords {
+    pub(super) fn new(state_dir: &Path) -> Self {
+        Self {
+            stores: Credentials::new(state_dir),
+            found: Vec::new(),
+        }
+    }
+
+    /// Finds the password of a job; a folder needs none. Blocks, and may ask.
+    ///
+    /// # Errors
+    /// A server job has none, or the named file cannot be read.
+    pub(super) fn of_job(
+        &mut self,
+        given: Option<&Given>,
+        place: &RemotePlace,
+    ) -> Result<Option<Secret>, Failure> {
+        match account(place) {
+            None => Ok(None),
+            Some(account) => self.find(given, &account).map(Some),
+        }
+    }
+
+    /// Finds the password of an account: `-p`, the environment, the named file, the
+    /// job file, the stores, a prompt.
+    ///
+    /// # Errors
+    /// There is none, or the named file cannot be read.
+    pub(super) fn find(
+        &mut self,
+        given: Option<&Given>,
+        account: &Account,
+    ) -> Result<Secret, Failure> {
+        if let Some(secret) = explicit(given)? {
+            return Ok(secret);
+        }
+        if let Some(Given::JobFile(secret)) = given {
+            return Ok(secret.clone());
+        }
+        if let Some((_, secret)) = self.found.iter().find(|(known, _)| known == account) {
+            return Ok(secret.clone());
+        }
+        let found = self.stores.find(account);
+        let secret = match found.secret {
+            Some((secret, kept)) => {
+                tracing::info!(user = %account.user, "the password is from {kept}");
+                Some(secret)
+            }
+            None => prompt(account)?,
+        };
+        let Some(secret) = secret else {
+            let mut message = format!(
+                "no password is known for `{}` at `{}`",
+                account.user, account.server
+            );
+            for trouble in found.troubles {
+                message = format!("{message}; {trouble}");
+            }
+            return Err(Failure::usage(
+                message,
+                format!(
+                    "keep it with `pydio-sync login -s {} -u {}`, set `{VARIABLE}`, or name a file \
+                     of your own with `--password-file`",
+                    account.server, account.user
+                ),
+            ));
+        };
+        self.found.push((account.clone(), secret.clone()));
+        Ok(secret)
+    }
+}
+
+/// Whose password a remote needs.
+pub(super) fn account(place: &RemotePlace) -> Option<Account> {
+    match place {
+        RemotePlace::Folder(_) => None,
+        RemotePlace::Pydio(server) => Some(Account {
+            server: server.url.clone(),
+            user: server.user.clone(),
+        }),
+    }
+}
+
+/// The password that was given for this very call.
 ///
 /// # Errors
-/// A server job has none, or the named file cannot be read.
-pub(super) fn find(config: &JobConfig, place: &RemotePlace) -> Result<Option<Secret>, Failure> {
-    let RemotePlace::Pydio(server) = place else {
-        return Ok(None);
-    };
-    if let Some(Given::Flag(secret)) = &config.password {
+/// The named file cannot be read.
+pub(super) fn explicit(given: Option<&Given>) -> Result<Option<Secret>, Failure> {
+    if let Some(Given::Flag(secret)) = given {
         return Ok(Some(secret.clone()));
     }
     if let Some(secret) = from_environment() {
         return Ok(Some(secret));
     }
-    match &config.password {
+    match given {
         Some(Given::File(path)) => from_file(path).map(Some),
-        Some(Given::JobFile(secret) | Given::Flag(secret)) => Ok(Some(secret.clone())),
-        None => Err(Failure::usage(
-            format!(
-                "no password is known for `{}` at `{}`",
-                server.user, server.url
-            ),
-            format!("set `{VARIABLE}`, or name a file of your own with `--password-file`"),
+        _ => Ok(None),
+    }
+}
+
+/// Asks at the terminal, if there is one and somebody can answer.
+///
+/// # Errors
+/// The terminal broke off.
+pub(super) fn prompt(account: &Account) -> Result<Option<Secret>, Failure> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let text = format!("Password of {} at {}: ", account.user, account.server);
+    let text = super::text::plain(&text);
+    match rpassword::prompt_password(text) {
+        Ok(password) => Ok(Some(Secret::new(password)).filter(|secret| !secret.is_empty())),
+        Err(error) => Err(Failure::usage(
+            format!("no password was given: {error}"),
+            format!("set `{VARIABLE}`, or name a file with `--password-file`"),
         )),
     }
 }
 
-/// Says once that a password on the command line is no secret.
+/// Says that a password on the command line is no secret.
 pub(super) fn warn(args: &Args) {
-    if args.run.password.is_some() {
-        print::warning(
-            args,
-            "`-p` shows the password to other users of this machine; better are the variable \
-             `PYDIO_SYNC_PASSWORD`, and a file of your own that `--password-file` names",
-        );
-    }
+    print::warning(
+        args,
+        "`-p` shows the password to other users of this machine; better are `pydio-sync login`, \
+         the variable `PYDIO_SYNC_PASSWORD`, and a file of your own that `--password-file` names",
+    );
 }
 
 fn from_environment() -> Option<Secret> {
@@ -56,7 +154,7 @@ fn from_environment() -> Option<Secret> {
     Some(Secret::new(value)).filter(|secret| !secret.is_empty())
 }
 
-/// The first line of a file.
+/// The first line of a file; `-` is standard input.
 fn from_file(path: &Path) -> Result<Secret, Failure> {
     let unreadable = |why: String| {
         Failure::usage(
@@ -64,11 +162,16 @@ fn from_file(path: &Path) -> Result<Secret, Failure> {
             "name a file whose first line is the password",
         )
     };
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
+    let opened: std::io::Result<Box<dyn Read>> = if path == Path::new("-") {
+        Ok(Box::new(std::io::stdin()))
+    } else {
+        std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>)
+    };
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    opened
         .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes))
         .map_err(|error| unreadable(format!("cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|_| unreadable("is not UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| unreadable("is not UTF-8".to_owned()))?;
     let secret = Secret::new(text.lines().next().unwrap_or_default());
     if secret.is_empty() {
         return Err(unreadable("begins with an empty line".to_owned()));

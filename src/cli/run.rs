@@ -2,36 +2,47 @@
 //!
 //! In: flags, a job file. Out: an exit code. Invariant: every mistake in flags, files
 //! and places is told before anything is opened. Deliberately absent: opening
-//! (`open`), running (`once`).
+//! (`open`), running (`once`, `serve`).
 
 use super::args::Args;
 use super::config::JobConfig;
 use super::exit::{Exit, Failure};
+use super::logs::Switch;
 use super::open::Wanted;
 use super::pair::{self, pair};
-use super::values::Port;
-use super::{jobfile, once, password, print};
+use super::password::{self, Passwords};
+use super::{jobfile, jobs, moved, once, print, serve};
+use crate::adapters::credentials::Credentials;
+use crate::adapters::remote::RemotePlace;
+use std::path::{Path, PathBuf};
 
 /// Runs what the flags ask for.
 ///
 /// # Errors
 /// Nothing was started.
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args, logs: &Switch) -> Result<Exit, Failure> {
+    let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
     let mut wanted = wanted(args)?;
     warn(args, &wanted);
+    let is_daemon = !args.run.once && !args.run.dry_run;
+    let is_alone = wanted.len() == 1;
+    let mut passwords = Passwords::new(&state_dir);
     for job in &mut wanted {
-        job.password = password::find(&job.config, &job.pair.remote)?;
+        match passwords.of_job(job.config.password.as_ref(), &job.pair.remote) {
+            Ok(found) => job.password = found,
+            // One of several jobs waits for its password; the others run.
+            Err(_) if is_daemon && !is_alone => {}
+            Err(failure) => return Err(failure),
+        }
     }
-    runtime()?.block_on(once::run_all(args, wanted))
-}
-
-/// Reads all jobs of a file and checks them against one another.
-///
-/// # Errors
-/// The first mistake.
-pub(super) fn check(args: &Args, file: &std::path::Path) -> Result<usize, Failure> {
-    let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
-    checked(jobfile::read(file)?, &state_dir).map(|jobs| jobs.len())
+    if let Some(file) = file(args).filter(|_| !args.run.dry_run) {
+        moved::passwords(args, &file, &Credentials::new(&state_dir), &wanted);
+    }
+    if is_daemon {
+        serve::serve(args, logs, wanted)
+    } else {
+        runtime()?.block_on(once::run_all(args, wanted))
+    }
 }
 
 /// Makes the runtime that everything awaits in.
@@ -46,13 +57,29 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::new(Exit::Internal, format!("no runtime: {error}")))
 }
 
-fn wanted(args: &Args) -> Result<Vec<Wanted>, Failure> {
-    let configs = match &args.run.file {
-        Some(file) => jobfile::read(file)?,
+/// The job file that is meant: the named one, or without any word about a job the one
+/// that `jobs add` keeps, if it is there.
+pub(super) fn file(args: &Args) -> Option<PathBuf> {
+    if args.run.file.is_some() || args.run.speaks_of_a_job {
+        return args.run.file.clone();
+    }
+    jobs::usual().ok().filter(|file| file.exists())
+}
+
+/// Reads the jobs that are to run.
+///
+/// # Errors
+/// The first mistake.
+pub(super) fn wanted(args: &Args) -> Result<Vec<Wanted>, Failure> {
+    let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
+    let configs = match file(args) {
+        Some(file) => jobfile::read(&file)?,
         None => vec![JobConfig::from_flags(&args.run)?],
     };
-    let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
-    let mut jobs = checked(configs, &state_dir)?;
+    active(checked(configs, &state_dir)?)
+}
+
+fn active(mut jobs: Vec<Wanted>) -> Result<Vec<Wanted>, Failure> {
     jobs.retain(|job| job.config.is_active);
     if jobs.is_empty() {
         return Err(Failure::usage(
@@ -65,7 +92,10 @@ fn wanted(args: &Args) -> Result<Vec<Wanted>, Failure> {
 
 /// Finds each job's places. Jobs that are not active have to be right too, but may
 /// overlap others.
-fn checked(configs: Vec<JobConfig>, state_dir: &std::path::Path) -> Result<Vec<Wanted>, Failure> {
+///
+/// # Errors
+/// The first mistake.
+pub(super) fn checked(configs: Vec<JobConfig>, state_dir: &Path) -> Result<Vec<Wanted>, Failure> {
     let mut jobs = Vec::new();
     for config in configs {
         let pair = pair(&config, state_dir)?;
@@ -82,7 +112,9 @@ fn checked(configs: Vec<JobConfig>, state_dir: &std::path::Path) -> Result<Vec<W
 
 /// Says once what was given and has no effect.
 fn warn(args: &Args, jobs: &[Wanted]) {
-    password::warn(args);
+    if args.run.password.is_some() {
+        password::warn(args);
+    }
     let mut ignored: Vec<_> = jobs
         .iter()
         .filter(|job| job.pair.remote.folder().is_some())
@@ -97,8 +129,16 @@ fn warn(args: &Args, jobs: &[Wanted]) {
         );
         print::warning(args, &text);
     }
-    if args.run.zmq_port != Port::Off {
-        tracing::info!("notifications are not part of this release: no port is opened");
+    let is_trusting = |job: &&Wanted| match &job.pair.remote {
+        RemotePlace::Pydio(place) => place.link.trust_ssl,
+        RemotePlace::Folder(_) => false,
+    };
+    if let Some(job) = jobs.iter().find(is_trusting) {
+        let text = format!(
+            "{}: `trust_ssl` accepts any certificate: whoever is on the way can read the password",
+            job.pair.label
+        );
+        print::warning(args, &text);
     }
 }
 

@@ -6,7 +6,8 @@
 
 use super::args::{Restore, Trash};
 use super::exit::{Exit, Failure};
-use super::offline::{Desk, Opened, close, shown};
+use super::desk::Desk;
+use super::offline::{Opened, close, shown};
 use super::print;
 use super::text::{plain, size, time};
 use crate::adapters::clock::SystemClock;

@@ -20,6 +20,7 @@ pub use recover::{empty_slot, put_away_leftovers, uses_slot};
 use crate::ports::{LocalFs, PortResult, Remote};
 use journal_format::event::{Action, Operation, Outcome};
 use journal_format::value::{DigestKind, Entry, Fingerprint, Kind, Seq, Side};
+use tracing::Instrument;
 
 /// The two sides, and how content is hashed.
 #[derive(Clone, Copy)]
@@ -42,6 +43,29 @@ pub struct Sides<'a> {
 /// not expect, and what it took out of the way is back, kept, or in its slot:
 /// [`empty_slot`] comes next.
 pub async fn execute(
+    sides: Sides<'_>,
+    id: Seq,
+    operation: &Operation,
+    meter: &Meter,
+) -> PortResult<Outcome> {
+    let case = operation.case.letter();
+    // Quoted, since a name may hold anything.
+    let path = tracing::field::debug(operation.action.path().as_str());
+    // At the gravest level, so that a warning too says what it is about.
+    let span = tracing::error_span!("operation", op = id.0, case, path);
+    async {
+        let result = run(sides, id, operation, meter).await;
+        match &result {
+            Ok(outcome) => tracing::debug!(bytes = outcome.bytes, "done"),
+            Err(error) => tracing::info!(class = ?error.class, "{error}"),
+        }
+        result
+    }
+    .instrument(span)
+    .await
+}
+
+async fn run(
     sides: Sides<'_>,
     id: Seq,
     operation: &Operation,

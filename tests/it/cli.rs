@@ -303,6 +303,35 @@ fn a_mistake_in_a_job_file_starts_no_job() {
 }
 
 #[test]
+fn a_changed_filter_deletes_nothing_on_either_side() {
+    let lab = Lab::new();
+    let place = |path: &str| lab.dir.path().join(path);
+    for path in ["l1/a.o", "l1/d/b.o", "l1/d/c", "r1/e.o", "r1/.hidden"] {
+        write(&place(path), path);
+    }
+    let filters = [
+        json!({"excludes": []}),
+        json!({"excludes": ["*.o", ".*"]}),
+        json!({"excludes": ["/d"]}),
+        json!({"includes": ["c"], "excludes": []}),
+        json!({"excludes": []}),
+    ];
+    for filter in filters {
+        let more = json!({"id": "one", "filters": filter});
+        let file = jobs(&lab, &[("l1", "r1", more)]);
+        let run = done(lab.bare().args(["-f", &file, "--once", "--json"]));
+        assert_eq!(run.code, 0, "{filter}: {run:?}");
+        let deleted = [
+            &run.summary["deleted_local"],
+            &run.summary["deleted_remote"],
+        ];
+        assert_eq!(deleted, [0, 0], "{filter}: {run:?}");
+        assert_eq!(tree(&place("l1")), tree(&place("r1")), "{filter}");
+        assert_eq!(tree(&place("l1")).len(), 6, "{filter}");
+    }
+}
+
+#[test]
 fn a_conflict_waits_for_its_resolution() {
     for (keep, wanted, names) in [
         ("local", "mine", 1),

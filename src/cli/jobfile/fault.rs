@@ -28,6 +28,14 @@ impl Fault {
         }
     }
 
+    /// Adds the line on which the place is, where it is a JSON pointer.
+    pub(super) fn on_its_line(mut self, bytes: &[u8]) -> Self {
+        if let Some(line) = super::text::line(bytes, &self.place) {
+            self.place = format!("{} (line {line})", self.place);
+        }
+        self
+    }
+
     /// A value that cannot be right.
     pub(super) fn wrong(pointer: &str, value: &Value, wanted: &str) -> Self {
         let is_private = ["/password", "/proxy"]

@@ -51,13 +51,14 @@ impl<'a> Fields<'a> {
         self.read(key, "a text in quotes is wanted", Value::as_str)
     }
 
-    /// True or false.
+    /// True or false, which the old client sometimes wrote in quotes.
     pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, Fault> {
-        self.read(
-            key,
-            "true or false is wanted, without quotes",
-            Value::as_bool,
-        )
+        self.read(key, "true or false is wanted", |value| match value {
+            Value::Bool(flag) => Some(*flag),
+            Value::String(text) if text == "true" => Some(true),
+            Value::String(text) if text == "false" => Some(false),
+            _ => None,
+        })
     }
 
     /// A whole number within bounds.

@@ -3,20 +3,25 @@
 //! In: a path. Out: typed jobs, or one message that names the file, the place, the
 //! value and what would be right. Invariant: a file with one mistake gives no job
 //! at all, and no message shows a password. Deliberately absent: whether the named
-//! folders exist (`pair`). Nothing is written. A new key is a line in `job::KEYS`
-//! and in `job::read`.
+//! folders exist (`pair`). A new key is a line in `job::KEYS` and in `job::read`.
+//! CRASH: a file that is written is the old one or the new one.
 
 mod fault;
 mod fields;
 mod job;
+mod text;
 mod unique;
+
+pub(super) use text::{with, without};
 
 use super::config::JobConfig;
 use super::exit::Failure;
+use crate::adapters::credentials::replace;
 use fault::Fault;
 use fields::pointer;
 use serde_json::Value;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Reads a job file: an array of jobs, or an object from id to job.
@@ -24,6 +29,28 @@ use std::path::Path;
 /// # Errors
 /// The file cannot be read, or the first mistake in it.
 pub(super) fn read(path: &Path) -> Result<Vec<JobConfig>, Failure> {
+    judged(path, &bytes(path)?)
+}
+
+/// Reads jobs from bytes that are, or will be, a file.
+///
+/// # Errors
+/// The first mistake.
+pub(super) fn judged(path: &Path, bytes: &[u8]) -> Result<Vec<JobConfig>, Failure> {
+    parse(bytes).map_err(|fault| {
+        let message = format!("{}: {}", path.display(), fault.on_its_line(bytes));
+        Failure::usage(
+            message,
+            "nothing was started; mend the file, `pydio-sync jobs check FILE` reads it again",
+        )
+    })
+}
+
+/// The bytes of a job file.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::usage(
             format!("the job file `{}` cannot be read: {error}", path.display()),
@@ -35,11 +62,23 @@ pub(super) fn read(path: &Path) -> Result<Vec<JobConfig>, Failure> {
     file.take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
-    parse(&bytes).map_err(|fault| {
-        let message = format!("{}: {fault}", path.display());
+    Ok(bytes)
+}
+
+/// Replaces a job file at once, with the permissions that it had; a new one is its
+/// owner's alone.
+///
+/// # Errors
+/// The old file is still there.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mode = std::fs::metadata(path).map_or(0o600, |seen| seen.mode());
+    replace(path, bytes, mode).map_err(|error| {
         Failure::usage(
-            message,
-            "nothing was started; mend the file, `pydio-sync jobs check FILE` reads it again",
+            format!(
+                "the job file `{}` cannot be written: {error}",
+                path.display()
+            ),
+            "check its permissions and its disk",
         )
     })
 }

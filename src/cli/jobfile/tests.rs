@@ -1,4 +1,5 @@
 use super::*;
+use crate::daemon::supervisor::Frequency;
 use journal_format::value::{Direction, Mode, Solve};
 
 fn message(text: &str) -> String {
@@ -28,7 +29,7 @@ fn a_file_of_the_old_client_is_read() {
     assert_eq!(job.policy.brakes.deletions_percent_max, 30);
     assert_eq!(job.poll_interval_ms, 15_000);
     assert_eq!(job.trash_ms, 7 * 86_400_000);
-    assert!(!job.is_active && !job.is_manual);
+    assert!(!job.is_active && job.frequency == Frequency::Auto);
     assert!(job.filter.excludes("", "a.o", false));
     assert!(!job.filter.excludes("", "a.tmp", false));
     assert_eq!(job.server_keys, ["user"]);
@@ -44,8 +45,81 @@ fn what_is_left_out_has_the_defaults() {
     assert_eq!(parse(b"[]").expect("no jobs").len(), 0);
 }
 
+/// A job as the old client's own window wrote it.
+const OLD_SERVER_JOB: &str = r#"{"cloud.example.org-my-files": {
+    "__type__": "JobConfig", "id": "cloud.example.org-my-files", "label": "My files",
+    "server": "https://cloud.example.org/pydio", "workspace": "my-files",
+    "directory": "/home/me/Pydio", "remote_folder": "/", "user": "me",
+    "direction": "bi", "active": "true", "monitor": "true", "frequency": "auto",
+    "start_time": {"h": 0, "m": 0}, "solve": "manual", "trust_ssl": "false",
+    "timeout": 30, "poolsize": 2, "poll_interval": 15,
+    "ca_file": "/etc/own.pem", "proxy": "http://me:hunter2@proxy:3128",
+    "limit_up": 1000, "limit_down": 0,
+    "hide_up_dir": "false", "hide_bi_dir": "false", "hide_down_dir": "true",
+    "server_configs": {"UPLOAD_MAX_SIZE": 1}, "password": "hunter2",
+    "filters": {"includes": ["*"], "excludes": [".*", "*/.*", "/recycle_bin*",
+        "*.pydio_dl", "*.pydio_dl.*", "*.DS_Store", ".~lock.*", "~*", "*.xlk", "*.tmp"]}
+}}"#;
+
+#[test]
+fn a_server_job_of_the_old_client_keeps_its_meaning() {
+    let jobs = parse(OLD_SERVER_JOB.as_bytes()).expect("a good file");
+    let job = &jobs[0];
+    assert_eq!(job.workspace.as_deref(), Some("my-files"));
+    assert_eq!(job.user.as_deref(), Some("me"));
+    assert!(job.is_active && job.frequency == Frequency::Auto && !job.link.trust_ssl);
+    assert_eq!(job.link.timeout.as_secs(), 30);
+    assert_eq!(
+        (job.link.poolsize, job.link.limit_up, job.link.limit_down),
+        (2, 1000, 0)
+    );
+    assert_eq!(job.link.ca_file.as_deref(), Some(Path::new("/etc/own.pem")));
+    for (directory, name) in [("", ".x"), ("a", ".x"), ("", "recycle_bin"), ("a", "~x")] {
+        assert!(
+            job.filter.excludes(directory, name, false),
+            "{directory}/{name}"
+        );
+    }
+    assert!(!job.filter.excludes("a", "recycle_bin", true));
+    assert!(!format!("{job:?}").contains("hunter2"), "{job:?}");
+}
+
+#[test]
+fn hidden_names_are_left_out_with_a_pydio_server_only_and_excludes_replace_the_default() {
+    let table = [
+        ("/r", "", false, true),
+        ("https://h/p", "", true, true),
+        ("HTTP://h/p", "", true, true),
+        (
+            "https://h/p",
+            r#", "filters": {"excludes": ["*.o"]}"#,
+            false,
+            false,
+        ),
+        (
+            "https://h/p",
+            r#", "filters": {"includes": ["*"]}"#,
+            true,
+            true,
+        ),
+    ];
+    for (server, more, hidden, tmp) in table {
+        let text = format!(r#"[{{"server": "{server}", "directory": "/l"{more}}}]"#);
+        let jobs = parse(text.as_bytes()).expect("a good file");
+        let excludes = |name| jobs[0].filter.excludes("d", name, false);
+        assert_eq!((excludes(".x"), excludes("x.tmp")), (hidden, tmp), "{text}");
+    }
+}
+
 /// What stands beside a good job's keys, and what the message must hold.
-const MISTAKES: [(&str, &[&str]); 33] = [
+const MISTAKES: [(&str, &[&str]); 37] = [
+    (r#""trust_ssl": "maybe""#, &["/0/trust_ssl", "\"maybe\""]),
+    (r#""ca_file": "own.pem""#, &["/0/ca_file", "own.pem", "`/`"]),
+    (
+        r#""proxy": "me:4711@h""#,
+        &["/0/proxy", "this cannot be", "http://host"],
+    ),
+    (r#""proxy": 4711"#, &["/0/proxy", "this cannot be"]),
     (
         r#""direktion": "up""#,
         &["/0/direktion", "did you mean `direction`"],
@@ -97,7 +171,7 @@ const MISTAKES: [(&str, &[&str]); 33] = [
     (r#""password": 4711"#, &["/0/password", "this cannot be"]),
     (
         r#""frequency": "time""#,
-        &["/0/frequency", "\"time\"", "--once"],
+        &["/0/frequency", "\"time\"", "start_time"],
     ),
     (r#""frequency": "often""#, &["/0/frequency", "\"often\""]),
     (

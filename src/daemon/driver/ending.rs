@@ -83,7 +83,6 @@ impl Driver<'_> {
             message,
             retry_after_ms,
         } = error;
-        tracing::info!(op = id.0, ?class, "{message}");
         self.suspect(class);
         self.conclude(Input::Failed {
             operation: id,

@@ -1,0 +1,113 @@
+//! `jobs check`: reads a job file and tries its servers, or lists a server's
+//! workspaces.
+//!
+//! In: a file, or an account. Out: lines, an exit code. Invariant: nothing is written,
+//! neither here nor there. Deliberately absent: running jobs.
+
+use super::args::Args;
+use super::exit::{Exit, Failure, worst};
+use super::job_args::Check;
+use super::open::Wanted;
+use super::password::{self, Passwords};
+use super::text::{count, plain};
+use super::{accounts, jobfile, login, pair, print, run, server};
+use crate::adapters::remote::{RemotePlace, Workspace};
+use serde_json::json;
+use std::path::Path;
+
+/// Checks what the flags name.
+///
+/// # Errors
+/// The first mistake in the file, or why the server cannot be asked.
+pub(super) fn check(args: &Args, flags: &Check) -> Result<Exit, Failure> {
+    match &flags.file {
+        Some(file) => jobs(args, file),
+        None => workspaces(args, flags),
+    }
+}
+
+fn jobs(args: &Args, file: &Path) -> Result<Exit, Failure> {
+    let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
+    let jobs = run::checked(jobfile::read(file)?, &state_dir)?;
+    let number = count(jobs.len() as u64, "job", "jobs");
+    print::words(&format!("{}: {number}, no mistake found", file.display()));
+    let mut passwords = Passwords::new(&state_dir);
+    let mut exits = Vec::new();
+    for job in jobs.iter().filter(|job| job.config.is_active) {
+        if let Err(failure) = tried(args, &mut passwords, job) {
+            exits.push(failure.exit);
+            print::failure(&failure.of(&job.pair.label));
+        }
+    }
+    Ok(worst(exits))
+}
+
+/// Asks the server of a job for its workspace.
+fn tried(args: &Args, passwords: &mut Passwords, job: &Wanted) -> Result<(), Failure> {
+    let RemotePlace::Pydio(place) = &job.pair.remote else {
+        return Ok(());
+    };
+    let account = server::account(place);
+    let secret = passwords.find(job.config.password.as_ref(), &account)?;
+    let asked = server::workspaces(&account, &secret, &place.link);
+    let found = run::runtime()?.block_on(asked)?;
+    server::judge(place, &found, job.config.policy.direction)?;
+    if !args.common.quiet {
+        print::words(&format!(
+            "{}: `{}` lets `{}` in",
+            plain(&job.pair.label),
+            place.url,
+            plain(&place.user)
+        ));
+    }
+    Ok(())
+}
+
+fn workspaces(args: &Args, flags: &Check) -> Result<Exit, Failure> {
+    let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
+    let account = accounts::named(args, &flags.account)?;
+    if flags.access.password.is_some() {
+        password::warn(args);
+    }
+    let given = login::given(&flags.access);
+    let secret = Passwords::new(&state_dir).find(given.as_ref(), &account)?;
+    let link = login::link(&flags.access)?;
+    let asked = server::workspaces(&account, &secret, &link);
+    let found = run::runtime()?.block_on(asked)?;
+    for workspace in &found {
+        show(args, workspace);
+    }
+    if found.is_empty() && !args.common.json {
+        print::words(&format!(
+            "`{}` can sync no workspace there",
+            plain(&account.user)
+        ));
+    }
+    Ok(Exit::InSync)
+}
+
+fn show(args: &Args, workspace: &Workspace) {
+    if args.common.json {
+        print::data(&json!({
+            "type": "workspace", "id": workspace.id, "alias": workspace.slug,
+            "label": workspace.label, "writable": workspace.is_writable,
+            "feed": workspace.has_feed,
+        }));
+        return;
+    }
+    let rights = if workspace.is_writable {
+        ""
+    } else {
+        "; read-only, so `-dir down`"
+    };
+    let feed = if workspace.has_feed {
+        ""
+    } else {
+        "; no feed of changes, so it is listed whole each time"
+    };
+    print::line(&format!(
+        "{} ({}){rights}{feed}",
+        plain(&workspace.slug),
+        plain(&workspace.label),
+    ));
+}

@@ -1,0 +1,94 @@
+//! What single jobs need: their folders, their servers.
+//!
+//! In: jobs. Out: findings. Invariant: a server is asked once an account, and not again
+//! after it refused a password. Deliberately absent: syncing.
+
+use super::machine::space;
+use super::{Finding, Patients};
+use crate::adapters::credentials::Account;
+use crate::adapters::remote::{RemotePlace, ServerPlace, Workspace};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::open::Wanted;
+use crate::cli::password::Passwords;
+use crate::cli::text::plain;
+use crate::cli::{run, server};
+use rustix::fs::{Access, access};
+use std::path::Path;
+
+/// Looks at all jobs' places.
+pub(super) fn look(findings: &mut Vec<Finding>, state_dir: &Path, patients: &Patients) {
+    for folder in patients.locals() {
+        folder_found(findings, "local folder", folder);
+    }
+    let mut passwords = Passwords::new(state_dir);
+    let mut asked: Vec<(Account, Option<Vec<Workspace>>)> = Vec::new();
+    for job in patients.active() {
+        let place = match &job.pair.remote {
+            RemotePlace::Folder(folder) => {
+                folder_found(findings, "remote folder", folder);
+                continue;
+            }
+            RemotePlace::Pydio(place) => place,
+        };
+        let account = server::account(place);
+        if asked.iter().all(|(known, _)| *known != account) {
+            let answer = answer(findings, &mut passwords, job, place);
+            asked.push((account.clone(), answer));
+        }
+        let known = asked.iter().find(|(known, _)| *known == account);
+        if let Some((_, Some(found))) = known {
+            workspace(findings, job, place, found);
+        }
+    }
+}
+
+fn folder_found(findings: &mut Vec<Finding>, what: &'static str, folder: &Path) {
+    let name = folder.display().to_string();
+    let finding = match access(folder, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) if folder.is_dir() => space(what, &name, folder),
+        Ok(()) => Finding::fail(what, &name, Exit::Usage, "is no folder", "check the path"),
+        Err(error) => {
+            let detail = format!("cannot be used: {error}");
+            let way_out = "put it back, or check its owner and permissions";
+            Finding::fail(what, &name, Exit::Usage, detail, way_out)
+        }
+    };
+    findings.push(finding);
+}
+
+/// Asks a server as the job would.
+fn answer(
+    findings: &mut Vec<Finding>,
+    passwords: &mut Passwords,
+    job: &Wanted,
+    place: &ServerPlace,
+) -> Option<Vec<Workspace>> {
+    const WHAT: &str = "server";
+    let account = server::account(place);
+    let mut asked = || -> Result<Vec<Workspace>, Failure> {
+        let secret = passwords.find(job.config.password.as_ref(), &account)?;
+        run::runtime()?.block_on(server::workspaces(&account, &secret, &place.link))
+    };
+    match asked() {
+        Ok(found) => {
+            let detail = format!("lets `{}` in", plain(&place.user));
+            findings.push(Finding::ok(WHAT, &place.url, detail));
+            Some(found)
+        }
+        Err(failure) => {
+            findings.push(Finding::failure(WHAT, &place.url, failure));
+            None
+        }
+    }
+}
+
+fn workspace(findings: &mut Vec<Finding>, job: &Wanted, place: &ServerPlace, found: &[Workspace]) {
+    const WHAT: &str = "workspace";
+    let name = &place.workspace;
+    findings.push(
+        match server::judge(place, found, job.config.policy.direction) {
+            Ok(()) => Finding::ok(WHAT, name, "can be synced"),
+            Err(failure) => Finding::failure(WHAT, name, failure),
+        },
+    );
+}

@@ -1,0 +1,114 @@
+//! `login` and `logout`.
+//!
+//! In: an account, a password. Out: a password in a store, or none. Invariant: a
+//! password is kept only after its server took it, unless the user wants it unchecked.
+//! Deliberately absent: where it is kept (`adapters/credentials`).
+
+use super::accounts;
+use super::args::Args;
+use super::config::Given;
+use super::exit::{Exit, Failure};
+use super::job_args::{Access, Account as AccountFlags, Login};
+use super::{password, print, run, server};
+use crate::adapters::credentials::Credentials;
+use crate::adapters::remote::Link;
+use serde_json::json;
+
+/// Keeps a password.
+///
+/// # Errors
+/// The server does not take it, or no store does.
+pub(super) fn login(args: &Args, flags: &Login) -> Result<Exit, Failure> {
+    let state_dir = super::pair::state_dir(args.common.state_dir.as_deref())?;
+    let account = accounts::named(args, &flags.account)?;
+    let given = given(&flags.access);
+    if let Some(Given::Flag(_)) = given {
+        password::warn(args);
+    }
+    let secret = match password::explicit(given.as_ref())? {
+        Some(secret) => Some(secret),
+        None => password::prompt(&account)?,
+    };
+    let Some(secret) = secret else {
+        return Err(Failure::usage(
+            "no password was given",
+            "run it on a terminal, or add `--password-file FILE` (`-` is standard input)",
+        ));
+    };
+    if !flags.unchecked {
+        let link = link(&flags.access)?;
+        let asked = server::workspaces(&account, &secret, &link);
+        run::runtime()?.block_on(asked)?;
+    }
+    let kept = Credentials::new(&state_dir)
+        .save(&account, &secret)
+        .map_err(|error| {
+            Failure::new(Exit::Internal, format!("the password is not kept: {error}"))
+        })?;
+    if args.common.json {
+        print::data(&json!({
+            "type": "login", "server": account.server, "user": account.user,
+            "kept": kept.to_string(), "checked": !flags.unchecked,
+        }));
+    } else {
+        let checked = if flags.unchecked {
+            ", unchecked"
+        } else {
+            "; the server takes it"
+        };
+        print::words(&format!(
+            "the password of `{}` at `{}` is kept in {kept}{checked}",
+            account.user, account.server
+        ));
+    }
+    Ok(Exit::InSync)
+}
+
+/// Forgets a password.
+///
+/// # Errors
+/// A store that may have it could not be asked.
+pub(super) fn logout(args: &Args, flags: &AccountFlags) -> Result<Exit, Failure> {
+    let state_dir = super::pair::state_dir(args.common.state_dir.as_deref())?;
+    let account = accounts::named(args, flags)?;
+    let removed = Credentials::new(&state_dir)
+        .remove(&account)
+        .map_err(|error| {
+            let message = format!("the password may still be kept: {error}");
+            Failure::new(Exit::Internal, message)
+        })?;
+    let places: Vec<String> = removed.iter().map(ToString::to_string).collect();
+    if args.common.json {
+        print::data(&json!({
+            "type": "logout", "server": account.server, "user": account.user, "removed": places,
+        }));
+        return Ok(Exit::InSync);
+    }
+    let of = format!("`{}` at `{}`", account.user, account.server);
+    if places.is_empty() {
+        print::words(&format!("no password of {of} was kept"));
+    } else {
+        let places = places.join(" and ");
+        print::words(&format!("the password of {of} is removed from {places}"));
+    }
+    Ok(Exit::InSync)
+}
+
+/// The password as flags give it.
+pub(super) fn given(access: &Access) -> Option<Given> {
+    let flag = access.password.clone().map(Given::Flag);
+    flag.or_else(|| access.password_file.clone().map(Given::File))
+}
+
+/// The link as flags give it.
+///
+/// # Errors
+/// A path that is none.
+pub(super) fn link(access: &Access) -> Result<Link, Failure> {
+    let ca_file = access.ca_file.as_deref().map(super::pair::absolute);
+    Ok(Link {
+        trust_ssl: access.trust_ssl,
+        ca_file: ca_file.transpose()?,
+        ..Link::default()
+    })
+}

@@ -1,0 +1,120 @@
+//! Questions to a server before anything is synced with it.
+//!
+//! In: a place, a password. Out: its workspaces, or why not, with the way out and the
+//! exit code. Invariant: credentials that were refused are not tried again. Deliberately
+//! absent: what jobs ask while they run (`adapters/remote`).
+
+use super::exit::{Exit, Failure};
+use super::open::Wanted;
+use super::text::plain;
+use crate::adapters::credentials::Account;
+use crate::adapters::remote::{self, Link, RemotePlace, ServerPlace, Workspace};
+use crate::adapters::secret::Secret;
+use crate::adapters::store::job_directory;
+use crate::ports::PortError;
+use journal_format::event::FailureClass;
+use journal_format::value::Direction;
+
+/// Lists what a user can sync on a server.
+///
+/// # Errors
+/// In words, with the exit code.
+pub(super) async fn workspaces(
+    account: &Account,
+    password: &Secret,
+    link: &Link,
+) -> Result<Vec<Workspace>, Failure> {
+    let found = remote::workspaces(&account.server, &account.user, password, link).await;
+    let mut found = found.map_err(|error| refused(account, &error))?;
+    found.retain(Workspace::is_syncable);
+    Ok(found)
+}
+
+/// Checks a job's workspace before its first run, when a name may be a mistake.
+/// Later runs know it, and cost the server no question.
+///
+/// # Errors
+/// The workspace is not there or cannot be synced that way; nothing was started.
+pub(super) async fn check_new(job: &Wanted) -> Result<(), Failure> {
+    let RemotePlace::Pydio(place) = &job.pair.remote else {
+        return Ok(());
+    };
+    if job_directory(&job.pair.state_dir, &job.pair.job).exists() {
+        return Ok(());
+    }
+    let Some(password) = &job.password else {
+        return Ok(());
+    };
+    let account = account(place);
+    let found = workspaces(&account, password, &place.link).await?;
+    judge(place, &found, job.config.policy.direction)
+}
+
+/// Tells whether a place can be synced that way.
+///
+/// # Errors
+/// The workspace is not there, or may only be read.
+pub(super) fn judge(
+    place: &ServerPlace,
+    found: &[Workspace],
+    direction: Direction,
+) -> Result<(), Failure> {
+    let name = &place.workspace;
+    let Some(workspace) = found
+        .iter()
+        .find(|found| found.slug == *name || found.id == *name)
+    else {
+        let names: Vec<String> = found.iter().map(|found| plain(&found.slug)).collect();
+        let there = match names.len() {
+            0 => format!("`{}` can sync none there", plain(&place.user)),
+            _ => format!("`{}` can sync {}", plain(&place.user), names.join(", ")),
+        };
+        return Err(Failure::usage(
+            format!("no workspace `{}` at `{}`", plain(name), place.url),
+            format!("{there}; name one with `-w`"),
+        ));
+    };
+    if !workspace.is_writable && direction != Direction::Down {
+        return Err(Failure::usage(
+            format!(
+                "the workspace `{}` may only be read by `{}`",
+                plain(name),
+                plain(&place.user)
+            ),
+            "sync it one way with `-dir down` (`\"direction\": \"down\"` in a job file)",
+        ));
+    }
+    Ok(())
+}
+
+/// Whose place it is.
+pub(super) fn account(place: &ServerPlace) -> Account {
+    Account {
+        server: place.url.clone(),
+        user: place.user.clone(),
+    }
+}
+
+/// A server's refusal in words.
+fn refused(account: &Account, error: &PortError) -> Failure {
+    match error.class {
+        FailureClass::Auth => Failure::new(
+            Exit::Unreachable,
+            format!(
+                "`{}` refused the password of `{}`",
+                account.server,
+                plain(&account.user)
+            ),
+        )
+        .hint(format!(
+            "give the right one with `pydio-sync login -s {} -u {}`",
+            account.server, account.user
+        )),
+        FailureClass::Unsupported => Failure::new(Exit::Usage, error.to_string()),
+        _ => Failure::new(
+            Exit::Unreachable,
+            format!("`{}` cannot be asked: {error}", account.server),
+        )
+        .hint("check the address and the network; `pydio-sync doctor` looks closer"),
+    }
+}
