@@ -9,5 +9,6 @@ mod auth;
 mod client;
 mod faults;
 mod feed;
+mod quirks;
 mod replay;
 mod upload;
