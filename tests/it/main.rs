@@ -10,4 +10,5 @@ mod daemon_folders;
 mod folders;
 mod jobs;
 mod program;
+mod server;
 mod trouble;

@@ -6,6 +6,7 @@
 //! The next one: a module with `Args` and `run`, one variant and one arm below.
 
 mod bench;
+mod pydio_server;
 mod sim;
 mod state;
 mod tidy;
@@ -28,6 +29,8 @@ enum Command {
     Bench(bench::Args),
     /// Runs the program in simulated worlds.
     Sim(sim::Args),
+    /// Serves a folder as a Pydio server does, for tests and for trying the program.
+    PydioServer(pydio_server::Args),
     /// Measures the engine's state for many files.
     State(state::Args),
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::PydioServer(args) => pydio_server::run(&args),
         Command::State(args) => state::run(&args),
     }
 }

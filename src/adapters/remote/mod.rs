@@ -8,8 +8,9 @@
 
 pub mod folder;
 mod place;
+pub mod pydio;
 
-pub use place::{Link, RemotePlace, ServerPlace, Workspace};
+pub use place::{Link, RemotePlace, ServerPlace};
 
 use crate::adapters::rooted::Options;
 use crate::adapters::secret::Secret;
@@ -36,10 +37,15 @@ pub struct Opening<'a> {
 pub fn open(place: &RemotePlace, opening: Opening<'_>) -> PortResult<Box<dyn Remote>> {
     match place {
         RemotePlace::Folder(root) => open_folder(root, opening.client, opening.options),
-        RemotePlace::Pydio(server) => Err(PortError::new(
-            FailureClass::Fatal,
-            format!("`{}`: this release cannot reach Pydio servers", server.url),
-        )),
+        RemotePlace::Pydio(server) => {
+            let password = opening.password.cloned().ok_or_else(|| {
+                let text = format!("`{}` wants a password and there is none", server.url);
+                PortError::new(FailureClass::Auth, text)
+            })?;
+            let filter = opening.options.filter;
+            let remote = pydio::PydioRemote::open(server, password, opening.client, filter)?;
+            Ok(Box::new(remote))
+        }
     }
 }
 
@@ -50,20 +56,4 @@ pub fn open(place: &RemotePlace, opening: Opening<'_>) -> PortResult<Box<dyn Rem
 pub fn open_folder(root: &Path, client: &str, options: Options) -> PortResult<Box<dyn Remote>> {
     let remote = folder::FolderRemote::open(root, client, options)?;
     Ok(Box::new(remote))
-}
-
-/// Lists the workspaces of a user.
-///
-/// # Errors
-/// `Auth` when the server refuses the password, `Retry` when it cannot be reached.
-pub async fn workspaces(
-    url: &str,
-    _user: &str,
-    _password: &Secret,
-    _link: &Link,
-) -> PortResult<Vec<Workspace>> {
-    Err(PortError::new(
-        FailureClass::Fatal,
-        format!("`{url}`: this release cannot reach Pydio servers"),
-    ))
 }

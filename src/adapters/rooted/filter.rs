@@ -55,6 +55,7 @@ pub struct Filter {
     hidden: bool,
     excludes: Patterns,
     includes: Option<Patterns>,
+    mark: String,
 }
 
 /// A pattern that is none.
@@ -85,7 +86,14 @@ impl Filter {
             hidden: rules.hidden,
             excludes: Patterns::new(excludes)?,
             includes,
+            mark: blake3::hash(format!("{rules:?}").as_bytes()).to_hex()[..MARK_DIGITS].to_owned(),
         })
+    }
+
+    /// Returns a text that other rules do not have.
+    #[must_use]
+    pub fn mark(&self) -> &str {
+        &self.mark
     }
 
     /// Tells whether a name in a directory (a path from the root, empty for the
@@ -177,6 +185,7 @@ fn path_text(directory: &str, name: &str) -> String {
 }
 
 const PATTERN_BYTES_MAX: usize = 4096;
+const MARK_DIGITS: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -354,6 +354,32 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ADAPTER,
     ),
+    // The one remote that speaks to Pydio servers.
+    room(
+        "src/adapters/remote/pydio",
+        &[
+            "journal_format",
+            "pydio_sync::ports",
+            "pydio_sync::adapters::digest",
+            "pydio_sync::adapters::remote",
+            "pydio_sync::adapters::rooted",
+            "pydio_sync::adapters::secret",
+            "blake3",
+            "bytes",
+            "futures",
+            "hmac",
+            "percent_encoding",
+            "quick_xml",
+            "reqwest",
+            "rustls",
+            "serde_json",
+            "sha2",
+            "tokio",
+            "tracing",
+            "unicode_normalization",
+        ],
+        ADAPTER,
+    ),
     room(
         "src/adapters/store",
         &[

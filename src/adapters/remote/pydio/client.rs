@@ -1,0 +1,61 @@
+//! The HTTP clients: TLS, proxy, certificates, connections.
+//!
+//! In: a place. Out: clients of the vendor crate. Invariant: redirects are never
+//! followed, so credentials stay with the origin they are for; connections are
+//! given up before the server closes them. Deliberately absent: decompression,
+//! which hides lengths. Leaves nothing behind.
+
+use super::http::unsupported;
+use crate::adapters::remote::ServerPlace;
+use crate::ports::PortResult;
+use reqwest::{Certificate, Client, Proxy, redirect};
+use std::time::Duration;
+
+/// Makes a client that gives up after silence, or one that is watched elsewhere.
+///
+/// # Errors
+/// `Unsupported` when the proxy or the certificate file cannot be used.
+pub(super) fn build(place: &ServerPlace, gives_up: bool) -> PortResult<Client> {
+    let link = &place.link;
+    // A second installation is refused, which is fine: the first one is the same.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .http1_only()
+        .tcp_nodelay(true)
+        .tcp_keepalive(KEEP_ALIVE)
+        .pool_idle_timeout(POOL_IDLE)
+        .connect_timeout(link.timeout)
+        .tls_danger_accept_invalid_certs(link.trust_ssl);
+    if gives_up {
+        builder = builder.read_timeout(link.timeout);
+    }
+    builder =
+        match &link.proxy {
+            None => builder.no_proxy(),
+            Some(proxy) => builder.proxy(Proxy::all(proxy.expose()).map_err(|error| {
+                unsupported(format!("no usable proxy: {}", error.without_url()))
+            })?),
+        };
+    if let Some(file) = &link.ca_file {
+        let name = file.display();
+        let pem = std::fs::read(file)
+            .map_err(|error| unsupported(format!("the certificates in `{name}`: {error}")))?;
+        let certificates = Certificate::from_pem_bundle(&pem)
+            .ok()
+            .filter(|found| !found.is_empty())
+            .ok_or_else(|| unsupported(format!("`{name}` holds no certificates")))?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder
+        .build()
+        .map_err(|error| unsupported(format!("no HTTP client: {}", error.without_url())))
+}
+
+/// The server treats agents with this word as sync clients, not as browsers.
+const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"), " python-requests");
+/// Below the four seconds after which servers close.
+const POOL_IDLE: Duration = Duration::from_millis(3500);
+const KEEP_ALIVE: Duration = Duration::from_secs(30);

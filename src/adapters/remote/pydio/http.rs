@@ -1,0 +1,403 @@
+//! Requests to one server: bounded in number, in silence and in size.
+//!
+//! In: calls with their form. Out: answers read to their end, or bodies to stream.
+//! Invariant: an answer that got lost after a change was asked for is in doubt, any
+//! other failure changed nothing; no message holds an address with its signature;
+//! nothing is sent to another origin. Watched by `tests/it/pydio_faults.rs`.
+//! Deliberately absent: credentials (`auth`), meaning (`answer`), retries but one.
+
+use super::bucket::Bucket;
+use super::client;
+use super::names::{canonical_base, encode};
+use crate::adapters::remote::ServerPlace;
+use crate::ports::{PortError, PortResult};
+use bytes::Bytes;
+use journal_format::event::FailureClass;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
+use reqwest::{Body, Client, RequestBuilder, Response};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What a call does to the server, which says what a lost answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing.
+    Reads,
+    /// A change.
+    Writes,
+}
+
+/// Name and value pairs of a query or a form.
+pub(super) type Pairs = Vec<(&'static str, String)>;
+
+/// A request but for its credentials.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// The path below `/api/`, encoded, without slashes at its ends.
+    pub(super) path: String,
+    pub(super) query: Pairs,
+    /// A form to post; without one it is a GET.
+    pub(super) form: Option<Pairs>,
+    pub(super) effect: Effect,
+    /// The most bytes that are read of the answer.
+    pub(super) bytes_max: usize,
+}
+
+impl Call {
+    /// Makes a GET that reads.
+    pub(super) fn get(path: String) -> Self {
+        Self {
+            path,
+            query: Vec::new(),
+            form: None,
+            effect: Effect::Reads,
+            bytes_max: ANSWER_BYTES_MAX,
+        }
+    }
+
+    /// Makes a POST of a form.
+    pub(super) fn post(path: String, form: Pairs, effect: Effect) -> Self {
+        Self {
+            form: Some(form),
+            effect,
+            ..Self::get(path)
+        }
+    }
+}
+
+/// An answer that was read to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The content type, in lower case.
+    pub(super) kind: String,
+    pub(super) has_challenge: bool,
+    pub(super) body: Vec<u8>,
+}
+
+/// An answer whose body is still to come.
+pub(super) struct Reply {
+    pub(super) response: Response,
+    _permits: Permits,
+}
+
+/// The places that a request takes.
+pub(super) type Permits = Vec<OwnedSemaphorePermit>;
+
+impl Reply {
+    pub(super) const fn new(response: Response, permits: Permits) -> Self {
+        Self {
+            response,
+            _permits: permits,
+        }
+    }
+}
+
+/// One server.
+pub(super) struct Http {
+    /// Scheme, host and port.
+    origin: String,
+    /// The path of the address, as the server spells it.
+    prefix: String,
+    /// Gives up after silence.
+    quick: Client,
+    /// Never gives up by itself: for bodies that are watched elsewhere.
+    patient: Client,
+    any: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+    pub(super) up: Bucket,
+    pub(super) down: Bucket,
+    pub(super) timeout: Duration,
+    requests: Cell<u64>,
+}
+
+impl Http {
+    /// Makes the clients of a place.
+    ///
+    /// # Errors
+    /// `Unsupported` when the address, the proxy or the certificate file is none.
+    pub(super) fn new(place: &ServerPlace) -> PortResult<Self> {
+        let url = reqwest::Url::parse(place.url.trim())
+            .map_err(|error| unsupported(format!("`{}` is no address: {error}", place.url)))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            let text = format!("`{}` is no http address", place.url);
+            return Err(unsupported(text));
+        }
+        let pool = place.link.poolsize.clamp(1, POOL_MAX).max(2);
+        Ok(Self {
+            origin: url.origin().ascii_serialization(),
+            prefix: canonical_base(url.path()),
+            quick: client::build(place, true)?,
+            patient: client::build(place, false)?,
+            any: Arc::new(Semaphore::new(pool)),
+            long: Arc::new(Semaphore::new(pool - 1)),
+            up: Bucket::new(rate(place.link.limit_up)),
+            down: Bucket::new(rate(place.link.limit_down)),
+            timeout: place.link.timeout,
+            requests: Cell::new(0),
+        })
+    }
+
+    /// Returns host and path, which name the server whatever the scheme.
+    pub(super) fn name(&self) -> String {
+        let host = self.origin.split_once("://").map_or("", |(_, host)| host);
+        format!("{host}{}", self.prefix)
+    }
+
+    /// Returns the path that a signature of a call covers.
+    pub(super) fn signed_path(&self, path: &str) -> String {
+        format!("{}/api/{}", self.prefix, path.trim_end_matches('/'))
+    }
+
+    /// Returns how many requests were sent.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.get()
+    }
+
+    /// Sends a call and reads the answer.
+    pub(super) async fn fetch(&self, call: &Call, extra: &Extra<'_>) -> PortResult<Answer> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let reply = match self.start(call, extra, None).await {
+                // The server may have closed an idle connection just then.
+                Err(error) if error.is_again && tries == 1 && call.effect == Effect::Reads => {
+                    continue;
+                }
+                Err(error) => return Err(error.error),
+                Ok(reply) => reply,
+            };
+            return read(reply, call.bytes_max, call.effect).await;
+        }
+    }
+
+    /// Sends a call whose answer is to be read in pieces, from a byte on.
+    pub(super) async fn open(
+        &self,
+        call: &Call,
+        extra: &Extra<'_>,
+        from: u64,
+    ) -> PortResult<Reply> {
+        self.start(call, extra, Some(from))
+            .await
+            .map_err(|failed| failed.error)
+    }
+
+    async fn start(
+        &self,
+        call: &Call,
+        extra: &Extra<'_>,
+        content_from: Option<u64>,
+    ) -> Result<Reply, Failed> {
+        let permits = self.permits(content_from.is_some()).await;
+        let url = self.url(call, extra);
+        let mut request = match &call.form {
+            None => self.quick.get(url),
+            Some(form) => {
+                let kind = "application/x-www-form-urlencoded";
+                self.quick
+                    .post(url)
+                    .header(CONTENT_TYPE, kind)
+                    .body(encoded(form))
+            }
+        };
+        if let Some(from) = content_from.filter(|from| *from > 0) {
+            request = request.header(RANGE, format!("bytes={from}-"));
+        }
+        self.requests.set(self.requests.get() + 1);
+        match extra.apply(request).send().await {
+            Ok(response) => Ok(Reply::new(response, permits)),
+            Err(error) => Err(Failed {
+                is_again: !error.is_timeout() && !error.is_connect() && !error.is_builder(),
+                error: lost(error, call.effect),
+            }),
+        }
+    }
+
+    /// Makes the request of an upload, to be sent by who watches it.
+    pub(super) async fn upload(
+        &self,
+        call: &Call,
+        extra: &Extra<'_>,
+        kind: &str,
+        length: u64,
+        body: Body,
+    ) -> (RequestBuilder, Permits) {
+        let is_long = length > LONG_BYTES;
+        let permits = self.permits(is_long).await;
+        let request = self.patient.post(self.url(call, extra));
+        let request = request
+            .header(CONTENT_TYPE, kind)
+            .header(reqwest::header::CONTENT_LENGTH, length)
+            .body(body);
+        self.requests.set(self.requests.get() + 1);
+        (extra.apply(request), permits)
+    }
+
+    /// Waits for a free place; long transfers always leave one to short calls.
+    async fn permits(&self, is_long: bool) -> Permits {
+        let mut permits = Vec::with_capacity(2);
+        if is_long {
+            permits.extend(Arc::clone(&self.long).acquire_owned().await.ok());
+        }
+        permits.extend(Arc::clone(&self.any).acquire_owned().await.ok());
+        permits
+    }
+
+    fn url(&self, call: &Call, extra: &Extra<'_>) -> String {
+        // On 6.x a query right after the action's name becomes part of the name.
+        let mut url = format!("{}{}/api/{}/", self.origin, self.prefix, call.path);
+        let mut mark = '?';
+        for (name, value) in call.query.iter().chain(extra.query) {
+            url.push(mark);
+            url.push_str(&format!("{}={}", encode(name), encode(value)));
+            mark = '&';
+        }
+        url
+    }
+}
+
+/// What credentials add to a call.
+pub(super) struct Extra<'a> {
+    pub(super) query: &'a Pairs,
+    pub(super) basic: Option<(&'a str, &'a str)>,
+}
+
+impl Extra<'_> {
+    fn apply(&self, request: RequestBuilder) -> RequestBuilder {
+        match self.basic {
+            Some((user, password)) => request.basic_auth(user, Some(password)),
+            None => request,
+        }
+    }
+}
+
+struct Failed {
+    error: PortError,
+    is_again: bool,
+}
+
+/// Reads an answer to its end and sorts out what is no answer of Pydio's.
+pub(super) async fn read(reply: Reply, bytes_max: usize, effect: Effect) -> PortResult<Answer> {
+    let Reply {
+        mut response,
+        _permits,
+    } = reply;
+    check(response.status().as_u16(), response.headers(), effect)?;
+    let answer = Answer {
+        status: response.status().as_u16(),
+        kind: header(response.headers(), &CONTENT_TYPE),
+        has_challenge: response.headers().contains_key("www-authenticate"),
+        body: Vec::new(),
+    };
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(None) => break,
+            Ok(Some(piece)) => {
+                if body.len() + piece.len() > bytes_max {
+                    let text = format!("an answer of more than {bytes_max} bytes");
+                    return Err(PortError::new(FailureClass::Unsupported, text));
+                }
+                body.extend_from_slice(&piece);
+            }
+            Err(error) => return Err(lost(error, effect)),
+        }
+    }
+    Ok(Answer { body, ..answer })
+}
+
+/// Sorts out statuses and encodings that never are an answer of Pydio's.
+pub(super) fn check(status: u16, headers: &HeaderMap, effect: Effect) -> PortResult<()> {
+    let encoding = header(headers, &CONTENT_ENCODING);
+    if !encoding.is_empty() && encoding != "identity" {
+        let text = format!("the server packed its answer ({encoding}) although nobody asked");
+        return Err(PortError::new(doubt(effect), text));
+    }
+    let class = match status {
+        300..=399 => {
+            let to = header(headers, &LOCATION);
+            let to = to.split(['?', '#']).next().unwrap_or_default();
+            return Err(unsupported(format!(
+                "the server redirects to `{to}`: name that address in the job"
+            )));
+        }
+        413 => FailureClass::Unsupported,
+        423 | 429 | 503 => FailureClass::Retry,
+        502 | 504 => doubt(effect),
+        // With an XML body it is an exception of 8.x.
+        500..=599 if !header(headers, &CONTENT_TYPE).contains("xml") => doubt(effect),
+        404 | 405 if header(headers, &CONTENT_TYPE).contains("html") => {
+            let text = format!("status {status}: no Pydio answers at this address");
+            return Err(PortError::new(FailureClass::Retry, text));
+        }
+        _ => return Ok(()),
+    };
+    let wait = header(headers, &RETRY_AFTER).parse::<u64>().ok();
+    Err(PortError {
+        retry_after_ms: wait.map(|seconds| seconds.min(WAIT_S_MAX) * 1000),
+        ..PortError::new(class, format!("the server answered with status {status}"))
+    })
+}
+
+/// What a failure before the answer means.
+pub(super) fn lost(error: reqwest::Error, effect: Effect) -> PortError {
+    let class = if error.is_connect() || error.is_builder() {
+        FailureClass::Retry
+    } else {
+        doubt(effect)
+    };
+    PortError::new(class, causes(&error.without_url()))
+}
+
+/// What a failure after the request means.
+pub(super) const fn doubt(effect: Effect) -> FailureClass {
+    match effect {
+        Effect::Reads => FailureClass::Retry,
+        Effect::Writes => FailureClass::InDoubt,
+    }
+}
+
+/// Says an error with what caused it, for people.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) && text.len() < TEXT_BYTES_MAX {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn header(headers: &HeaderMap, name: &reqwest::header::HeaderName) -> String {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn encoded(form: &Pairs) -> Bytes {
+    let pairs = form
+        .iter()
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    Bytes::from(pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// Reads a rate, of which 0 is none.
+fn rate(bytes: u64) -> Option<u64> {
+    (bytes > 0).then_some(bytes)
+}
+
+pub(super) fn unsupported(text: impl Into<String>) -> PortError {
+    PortError::new(FailureClass::Unsupported, text)
+}
+
+const POOL_MAX: usize = 64;
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Uploads up to this size count as short calls.
+const LONG_BYTES: u64 = 4 * 1024 * 1024;
+const WAIT_S_MAX: u64 = 3600;
+const TEXT_BYTES_MAX: usize = 1000;

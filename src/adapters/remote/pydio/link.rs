@@ -1,0 +1,289 @@
+//! What all calls of one remote share: the server, the folder, what the feed told.
+//!
+//! In: paths below the remote's root. Out: entries. Invariant: the same thing at
+//! the same path gives the same fingerprint, whichever request told of it.
+//! Deliberately absent: ports. CRASH: nothing of it outlives the process.
+
+use super::batch::BATCH_MAX;
+use super::index::Index;
+use super::names::composed;
+use super::server::Server;
+use super::stat::{Found, Md5, Version};
+use crate::adapters::rooted::Filter;
+use crate::ports::{PortError, PortResult};
+use futures::{StreamExt, TryStreamExt, stream};
+use journal_format::event::FailureClass;
+use journal_format::value::{Digest, Entry, Fingerprint, Kind, RelPath};
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::Mutex;
+
+pub(super) struct Link {
+    pub(super) server: Server,
+    /// The remote's root from the workspace's: empty, or with a slash in front.
+    pub(super) folder: String,
+    pub(super) filter: Filter,
+    pub(super) index: RefCell<Index>,
+    /// One reader of the feed at a time.
+    gate: Mutex<()>,
+    pub(super) has_feed: Cell<bool>,
+    /// Paths whose last name is not composed on the server.
+    decomposed: RefCell<BTreeSet<String>>,
+    /// Parts of uploads that did not fit to the content when they were resumed.
+    pub(super) unfit: RefCell<BTreeSet<String>>,
+    /// Leftovers of uploads of ours that a listing showed.
+    pub(super) leftovers: RefCell<BTreeSet<String>>,
+    /// Folders whose whole tree is too much for one answer.
+    pub(super) too_deep: RefCell<BTreeSet<String>>,
+    /// How often the feed's last known row was missing, in a row.
+    pub(super) lost_anchors: Cell<u32>,
+    /// Tells this client's temporary names from others'.
+    pub(super) mark: String,
+    /// What the feed's cursor stands for: root and filter.
+    pub(super) scope: String,
+    /// The largest body that the server took so far, where it refused one.
+    pub(super) body_max: Cell<u64>,
+    /// How many requests run at once where one job makes several.
+    pub(super) width: usize,
+}
+
+/// What a link is made of.
+pub(super) struct Parts {
+    pub(super) server: Server,
+    pub(super) folder: String,
+    pub(super) filter: Filter,
+    pub(super) mark: String,
+    pub(super) scope: String,
+    pub(super) width: usize,
+}
+
+impl Link {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            server: parts.server,
+            folder: parts.folder,
+            filter: parts.filter,
+            index: RefCell::default(),
+            gate: Mutex::default(),
+            has_feed: Cell::new(true),
+            decomposed: RefCell::default(),
+            unfit: RefCell::default(),
+            leftovers: RefCell::default(),
+            too_deep: RefCell::default(),
+            lost_anchors: Cell::new(0),
+            mark: parts.mark,
+            scope: parts.scope,
+            body_max: Cell::new(u64::MAX),
+            width: parts.width,
+        }
+    }
+
+    /// Returns a path from the workspace's root; empty for that root itself. Names
+    /// are composed, as uploads are stored, unless they were seen in another form.
+    pub(super) fn at(&self, path: &RelPath) -> String {
+        let mut at = self.folder.clone();
+        let decomposed = self.decomposed.borrow();
+        for name in path.names() {
+            let asked = format!("{at}/{name}");
+            at = match composed(name) {
+                Cow::Owned(name) if !decomposed.contains(&asked) => format!("{at}/{name}"),
+                _ => asked,
+            };
+        }
+        at
+    }
+
+    /// Remembers a name that was listed, if its form is not the usual one.
+    pub(super) fn spelled(&self, at: &str, name: &str) {
+        if matches!(composed(name), Cow::Owned(_)) {
+            self.decomposed.borrow_mut().insert(at.to_owned());
+        }
+    }
+
+    /// Finds out in which form the server has the names of a path.
+    pub(super) async fn settle(&self, path: &RelPath) -> PortResult<()> {
+        let mut parent = RelPath::root();
+        for name in path.names() {
+            let asked = format!("{}/{name}", self.at(&parent));
+            let is_odd = matches!(composed(name), Cow::Owned(_));
+            if is_odd
+                && !self.decomposed.borrow().contains(&asked)
+                && self.server.look(&asked, false).await? != Found::Absent
+            {
+                self.decomposed.borrow_mut().insert(asked);
+            }
+            let Ok(next) = parent.join(name) else { break };
+            parent = next;
+        }
+        Ok(())
+    }
+
+    /// Returns a path below the remote's root; nothing outside of it.
+    pub(super) fn below(&self, at: &str) -> Option<RelPath> {
+        let rest = at.strip_prefix(&self.folder)?;
+        let rest = if rest.is_empty() {
+            rest
+        } else {
+            rest.strip_prefix('/')?
+        };
+        RelPath::new(rest).ok()
+    }
+
+    /// Makes an entry of what was found; nothing when there is nothing to sync.
+    pub(super) fn entry(&self, at: &str, found: &Found) -> Option<Entry> {
+        match found {
+            Found::Directory => Some(self.folder_entry(at)),
+            Found::File(version) => Some(self.file_entry(at, version)),
+            Found::Absent | Found::Odd => None,
+        }
+    }
+
+    pub(super) fn folder_entry(&self, at: &str) -> Entry {
+        Entry {
+            fingerprint: Fingerprint {
+                kind: Kind::Directory,
+                size: 0,
+                mtime_ns: 0,
+                identity: self.index.borrow().identity(at),
+                version: None,
+            },
+            digest: None,
+        }
+    }
+
+    pub(super) fn file_entry(&self, at: &str, version: &Version) -> Entry {
+        let index = self.index.borrow();
+        let md5 = index.md5(at, version);
+        Entry {
+            fingerprint: Fingerprint {
+                kind: Kind::File,
+                size: version.size,
+                mtime_ns: nanos(version.mtime),
+                identity: index.identity(at),
+                version: None,
+            },
+            digest: md5.map(Digest::Md5),
+        }
+    }
+
+    /// Reads the feed from its beginning, once.
+    pub(super) async fn learn_all(&self) -> PortResult<()> {
+        if !self.has_feed.get() || self.index.borrow().is_full() {
+            return Ok(());
+        }
+        let _gate = self.gate.lock().await;
+        if self.index.borrow().is_full() {
+            return Ok(());
+        }
+        self.read_all().await
+    }
+
+    async fn read_all(&self) -> PortResult<()> {
+        if !self.server.entered().await?.0.has_feed {
+            self.has_feed.set(false);
+            return Ok(());
+        }
+        match self.server.rows(0, true, &self.folder).await {
+            Ok(found) => self.index.borrow_mut().fill(&found.rows),
+            Err(error) if error.class == FailureClass::Unsupported => self.has_feed.set(false),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Reads what the feed got since it was last read here.
+    pub(super) async fn catch_up(&self) -> PortResult<()> {
+        if !self.has_feed.get() {
+            return Ok(());
+        }
+        let _gate = self.gate.lock().await;
+        let newest = self.index.borrow().newest();
+        let Some((seq, _)) = newest else {
+            return self.read_all().await;
+        };
+        let found = self.server.rows(seq, false, &self.folder).await?;
+        if found.last < seq {
+            self.index.borrow_mut().clear();
+            return self.read_all().await;
+        }
+        self.index.borrow_mut().apply(&found.rows);
+        Ok(())
+    }
+
+    /// Sees to it that the index can tell of paths that are there.
+    pub(super) async fn learn_of(&self, found: &BTreeMap<String, Found>) -> PortResult<()> {
+        let is_strange = {
+            let index = self.index.borrow();
+            let is_there = |found: &Found| matches!(found, Found::Directory | Found::File(_));
+            let mut there = found.iter().filter(|(_, found)| is_there(found));
+            there.any(|(path, _)| !index.knows(path) && *path != self.folder)
+        };
+        if is_strange {
+            self.learn_all().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Looks at any number of paths.
+    pub(super) async fn look_at_all(
+        &self,
+        paths: BTreeSet<String>,
+    ) -> PortResult<BTreeMap<String, Found>> {
+        let paths: Vec<String> = paths.into_iter().collect();
+        let pieces = paths
+            .chunks(BATCH_MAX)
+            .map(|paths| self.server.look_at(paths, false));
+        let pieces = stream::iter(pieces).buffer_unordered(self.width);
+        let found: Vec<BTreeMap<String, Found>> = pieces.try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Tells whether what was found is the version that is expected. A fact that
+    /// only one of the two has is no difference.
+    pub(super) fn is_expected(&self, at: &str, found: &Found, expect: &Fingerprint) -> bool {
+        let Some(entry) = self.entry(at, found) else {
+            return false;
+        };
+        let print = &entry.fingerprint;
+        let same_object = match (print.identity, expect.identity) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        let same_content = match found {
+            Found::File(version) => self.index.borrow().agrees(at, version),
+            Found::Directory | Found::Absent | Found::Odd => true,
+        };
+        let same_version = print.size == expect.size && print.mtime_ns == expect.mtime_ns;
+        print.kind == expect.kind
+            && same_object
+            && same_content
+            && (print.kind == Kind::Directory || same_version)
+    }
+
+    /// Compares what was found with what is expected.
+    ///
+    /// # Errors
+    /// `Precondition` when it is something else.
+    pub(super) fn expect(&self, at: &str, found: &Found, expect: &Fingerprint) -> PortResult<()> {
+        if self.is_expected(at, found, expect) {
+            return Ok(());
+        }
+        let what = if *found == Found::Absent {
+            "is absent"
+        } else {
+            "is not what was expected"
+        };
+        Err(PortError::precondition(format!("`{at}` {what}")))
+    }
+
+    /// Remembers a hash that was verified.
+    pub(super) fn verified(&self, at: &str, version: &Version, md5: Md5) {
+        self.index.borrow_mut().verify(at, version, md5);
+    }
+}
+
+fn nanos(seconds: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000)
+}

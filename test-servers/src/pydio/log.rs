@@ -1,0 +1,79 @@
+//! What was asked of the server, so that tests can count requests.
+//!
+//! In: one entry a request, when its answer is known. Out: entries and counts.
+//! Invariant: an entry is there before its answer leaves, so a client that has an
+//! answer finds it here. Deliberately absent: bodies and credentials.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// `GET`, `POST`, ...
+    pub method: String,
+    /// What it asked for; empty when it never came so far.
+    pub action: String,
+    /// The workspace as it was named.
+    pub workspace: String,
+    /// The node that it is about, the first one if there are several.
+    pub path: String,
+    /// The status of the answer; 0 if there was none.
+    pub status: u16,
+    /// The bytes of its body.
+    pub bytes_in: u64,
+    /// The bytes of the answer's body, as far as they are known beforehand.
+    pub bytes_out: u64,
+    /// Whether a fault was injected.
+    pub faulty: bool,
+}
+
+/// The requests so far; a handle, cheap to clone.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<Entry>>>);
+
+impl Log {
+    /// All of them, oldest first.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        self.lock().clone()
+    }
+
+    /// How many requests there were.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// How many requests of this action there were.
+    #[must_use]
+    pub fn count(&self, action: &str) -> usize {
+        self.lock()
+            .iter()
+            .filter(|entry| entry.action == action)
+            .count()
+    }
+
+    /// How many requests of each action there were.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for entry in self.lock().iter() {
+            *counts.entry(entry.action.clone()).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// Forgets them.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    pub(super) fn add(&self, entry: Entry) {
+        self.lock().push(entry);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

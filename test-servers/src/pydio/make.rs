@@ -1,0 +1,126 @@
+//! `mkdir` and `mkfile`.
+//!
+//! In: paths. Out: what was created. Invariant: one level at a time, and in a bulk call
+//! what is possible is done while the rest is told. A forced mkfile empties what is there,
+//! as on a real server. Deliberately absent: content beyond a parameter; see `upload`.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+
+use super::answer::{Answer, Diff, message};
+use super::index::Event;
+use super::names;
+use super::node::{self, Style};
+use super::quirks::Quirk;
+use super::server::{Ctx, not_writeable};
+
+/// Answers `mkdir`.
+pub(super) fn mkdir(ctx: &Ctx<'_>) -> Answer {
+    let quirks = ctx.quirks();
+    let mut nodes: Vec<String> = ctx
+        .call
+        .params
+        .all("nodes[]")
+        .map(|node| names::parameter(quirks, node))
+        .collect();
+    if nodes.is_empty() {
+        nodes.push(ctx.call.node(quirks));
+    }
+    let ignore = ctx.call.params.has("ignore_exists");
+    let (mut done, mut errors, mut diff) = (Vec::new(), Vec::new(), Diff::default());
+    for node in &nodes {
+        if let Some(answer) = ctx.refuse_name(node) {
+            return answer;
+        }
+        match one_folder(ctx, node, ignore) {
+            Ok(path) => {
+                let parent = names::parent(node);
+                let name = names::base(node);
+                done.push(format!("The directory {name} has been created in {parent}"));
+                if let Some(stat) = ctx.place.stat(&path) {
+                    diff.add
+                        .push_str(&node::element(&path, &stat, Style::Diff, ""));
+                }
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        return Answer::success(&done.join("<br>"), &diff);
+    }
+    Answer::tree(&format!(
+        "{}{}",
+        message("ERROR", &errors.join("\n")),
+        diff.xml()
+    ))
+}
+
+fn one_folder(ctx: &Ctx<'_>, node: &str, ignore: bool) -> Result<String, String> {
+    let parent = names::parent(node);
+    let path = names::join(parent, names::cut_question(ctx.quirks(), names::base(node)));
+    if ctx.place.stat(&path).is_some() {
+        if ignore && ctx.place.is_folder(&path) {
+            return Ok(path);
+        }
+        return Err("This directory already exists (names are case insensitive)".to_owned());
+    }
+    if !ctx.place.is_folder(parent) {
+        return Err(not_writeable("directory", parent));
+    }
+    let created = DirBuilder::new().mode(0o700).create(ctx.place.at(&path));
+    created.map_err(|error| format!("mkdir(): {error}"))?;
+    if let Ok(facts) = ctx.place.facts(&path, None) {
+        ctx.note(Event::Create {
+            path: path.clone(),
+            facts,
+        });
+    }
+    Ok(path)
+}
+
+/// Answers `mkfile`.
+pub(super) fn mkfile(ctx: &Ctx<'_>) -> Answer {
+    let quirks = ctx.quirks();
+    let node = ctx.call.node(quirks);
+    if let Some(answer) = ctx.refuse_name(&node) {
+        return answer;
+    }
+    let path = names::join(
+        names::parent(&node),
+        names::cut_question(quirks, names::base(&node)),
+    );
+    let known = ctx.place.stat(&path).is_some();
+    if known && ctx.call.params.get("force") != Some("true") {
+        return Answer::error("This file already exists (names are case insensitive)");
+    }
+    if let Some(error) = ctx.locked(&path) {
+        return Answer::error(error);
+    }
+    let content = ctx.call.params.get("content").unwrap_or("");
+    if fs::write(ctx.place.at(&path), content).is_err() {
+        return Answer::error(&format!(
+            "fopen({}): failed to open stream: No such file or directory",
+            ctx.shown_path(&path)
+        ));
+    }
+    let md5 = super::form::md5_of_bytes(content.as_bytes());
+    if let Ok(facts) = ctx.place.facts(&path, Some(md5)) {
+        ctx.note(if known && !quirks.has(Quirk::ManyIds) {
+            ctx.server.hashes.forget(&ctx.place.at(&path));
+            Event::Content {
+                path: path.clone(),
+                facts,
+            }
+        } else {
+            Event::Create {
+                path: path.clone(),
+                facts,
+            }
+        });
+    }
+    let mut diff = Diff::default();
+    if let Some(stat) = ctx.place.stat(&path) {
+        diff.add = node::element(&path, &stat, Style::Diff, "");
+    }
+    Answer::success(&format!("The file {node} has been created in /"), &diff)
+}

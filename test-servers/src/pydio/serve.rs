@@ -1,0 +1,327 @@
+//! The socket: connections, bodies, faults.
+//!
+//! In: HTTP/1.1 on a loopback port. Out: answers, or what a fault makes of them.
+//! Invariant: an answer that is cut or lost ends its connection, so no client takes a
+//! half for a whole; the log has a request before its answer leaves. Deliberately absent:
+//! TLS and limits on connections. Blocking work runs on threads made for it.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::{self, Stream, StreamExt as _};
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::answer::{Answer, Body};
+use super::call::Call;
+use super::faults::Fault;
+use super::form::Reader;
+use super::log::Entry;
+use super::server::Server;
+use super::zip;
+
+type Out = UnsyncBoxBody<Bytes, io::Error>;
+type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// Accepts connections until the future is dropped.
+pub(super) async fn accept(server: Arc<Server>, listener: TcpListener) {
+    loop {
+        // Out of descriptors or a client that gave up: the next one may do better.
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        tokio::spawn(connection(Arc::clone(&server), stream));
+    }
+}
+
+async fn connection(server: Arc<Server>, stream: TcpStream) {
+    // Small answers are whole packets; waiting for more would only cost time.
+    drop(stream.set_nodelay(true));
+    let service = hyper::service::service_fn(move |request| {
+        let server = Arc::clone(&server);
+        async move { handle(server, request).await }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    // A client that left, or a fault that made it leave.
+    drop(served);
+}
+
+async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<Response<Out>> {
+    if !server.options.latency.is_zero() {
+        tokio::time::sleep(server.options.latency).await;
+    }
+    let (head, body) = request.into_parts();
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    let method = head.method.as_str();
+    let options = &server.options;
+    let parsed = Call::parse(options.quirks, &options.base, target, head.headers);
+    let Some(mut call) = parsed else {
+        let answer = outside(target.strip_prefix(options.base.as_str()).unwrap_or(target));
+        return respond(answer, None);
+    };
+    let cut = server.faults.meet_early(&call.action, &call.subject());
+    let mut entry = Entry {
+        method: method.to_owned(),
+        action: call.action.clone(),
+        workspace: call.workspace.clone(),
+        path: call.subject(),
+        status: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        faulty: cut.is_some(),
+    };
+    let read = read_body(&server, &mut call, body, cut, &mut entry.bytes_in).await;
+    entry.path = call.subject();
+    if let Err(error) = read {
+        server.log.add(entry);
+        return Err(error);
+    }
+    let fault = server.faults.meet(&call.action, &entry.path);
+    entry.faulty = fault.is_some();
+    let answer = match before(fault.as_ref()) {
+        Before::Go => act(&server, call, fault == Some(Fault::FeedRace)).await?,
+        Before::Answer(answer) => answer,
+        Before::Silence => {
+            server.log.add(entry);
+            return std::future::pending().await;
+        }
+        Before::Leave => {
+            server.log.add(entry);
+            return Err(lost());
+        }
+    };
+    after(&server, answer, fault, entry).await
+}
+
+/// Does what the call asks, where blocking is allowed.
+async fn act(server: &Arc<Server>, call: Call, race: bool) -> io::Result<Answer> {
+    let server = Arc::clone(server);
+    tokio::task::spawn_blocking(move || match server.user(&call) {
+        Ok(user) => server.answer(&call, user, race),
+        Err(answer) => answer,
+    })
+    .await
+    .map_err(|_| lost())
+}
+
+/// What a fault does before anything is done.
+enum Before {
+    Go,
+    Answer(Answer),
+    Silence,
+    Leave,
+}
+
+fn before(fault: Option<&Fault>) -> Before {
+    match fault {
+        Some(Fault::Status(status)) => {
+            Before::Answer(Answer::page(*status, "Something went wrong"))
+        }
+        Some(Fault::Html) => Before::Answer(Answer::page(200, "Welcome to this network")),
+        Some(Fault::Unauthorized) => Before::Answer(Answer::unauthorized(
+            "You are not authorized to access this API.",
+            true,
+        )),
+        Some(Fault::Hang) => Before::Silence,
+        Some(Fault::Refuse) => Before::Leave,
+        _ => Before::Go,
+    }
+}
+
+/// Logs the request and sends the answer, or what a fault leaves of it.
+async fn after(
+    server: &Server,
+    mut answer: Answer,
+    fault: Option<Fault>,
+    mut entry: Entry,
+) -> io::Result<Response<Out>> {
+    if let Some(Fault::StatusAfter(status)) = fault {
+        answer = Answer::page(status, "Something went wrong");
+    }
+    let lose = matches!(fault, Some(Fault::LoseAnswer | Fault::HangAfter));
+    entry.status = if lose { 0 } else { answer.status };
+    entry.bytes_out = answer.body.len();
+    server.log.add(entry);
+    match fault {
+        Some(Fault::HangAfter) => std::future::pending().await,
+        Some(Fault::LoseAnswer) => Err(lost()),
+        Some(Fault::Delay(time)) => {
+            tokio::time::sleep(time).await;
+            respond(answer, None)
+        }
+        Some(Fault::Gzip) => {
+            let packed = zip::gzip(&collect(answer.body).await?);
+            answer.body = Body::Bytes(packed.into());
+            answer.headers.push(("Content-Encoding", "gzip".to_owned()));
+            respond(answer, None)
+        }
+        Some(Fault::ErrorInside) => {
+            let whole = collect(answer.body).await?;
+            let mut text = whole[..whole.len() / 2].to_vec();
+            let error = super::answer::message("ERROR", "Lost connection to the database");
+            text.extend(format!("<tree >{error}</tree>").as_bytes());
+            answer.body = Body::Bytes(text.into());
+            respond(answer, None)
+        }
+        Some(Fault::CutBody(bytes)) => {
+            let whole = collect(answer.body).await?;
+            let keep = usize::try_from(bytes)
+                .unwrap_or(usize::MAX)
+                .min(whole.len());
+            let length = whole.len() as u64;
+            answer.body = Body::Bytes(Bytes::new());
+            respond(answer, Some((cut_after(whole.slice(..keep)), length)))
+        }
+        Some(Fault::Drip(size, pause)) => {
+            let whole = collect(answer.body).await?;
+            let length = whole.len() as u64;
+            answer.body = Body::Bytes(Bytes::new());
+            let pieces = stream::unfold(whole, move |mut rest| async move {
+                if rest.is_empty() {
+                    return None;
+                }
+                tokio::time::sleep(pause).await;
+                let piece = rest.split_to(size.clamp(1, rest.len()));
+                Some((Ok(piece), rest))
+            });
+            respond(answer, Some((Box::pin(pieces), length)))
+        }
+        _ => respond(answer, None),
+    }
+}
+
+/// So many bytes, then the end of the connection.
+fn cut_after(bytes: Bytes) -> Pieces {
+    let end = stream::once(async {
+        // The connection writes out what it has when nothing is ready, and only then.
+        tokio::task::yield_now().await;
+        Err(lost())
+    });
+    Box::pin(stream::iter([Ok(bytes)]).chain(end))
+}
+
+/// What the web server answers outside of the API.
+fn outside(target: &str) -> Answer {
+    match target.split('?').next() {
+        Some("" | "/" | "/index.php") => Answer::tree("<require_auth/>"),
+        _ => Answer::page(404, "404 Not Found"),
+    }
+}
+
+async fn read_body(
+    server: &Server,
+    call: &mut Call,
+    mut body: Incoming,
+    cut: Option<u64>,
+    bytes_in: &mut u64,
+) -> io::Result<()> {
+    let limit = server.options.post_max;
+    let kind = call.header("content-type").unwrap_or("").to_owned();
+    let mut reader = Reader::new(&server.spool, &kind);
+    call.dropped = call.length.is_some_and(|length| length > limit);
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| lost())?.into_data() else {
+            continue;
+        };
+        *bytes_in += piece.len() as u64;
+        if cut.is_some_and(|cut| *bytes_in >= cut) {
+            return Err(lost());
+        }
+        call.dropped |= *bytes_in > limit;
+        if !call.dropped {
+            reader.take(&piece)?;
+        }
+    }
+    if !call.dropped {
+        call.upload = reader.finish(&mut call.params);
+    }
+    Ok(())
+}
+
+async fn collect(body: Body) -> io::Result<Bytes> {
+    match body {
+        Body::Bytes(bytes) => Ok(bytes),
+        Body::File(file, length) => {
+            let mut bytes = Vec::new();
+            tokio::fs::File::from_std(file)
+                .take(length)
+                .read_to_end(&mut bytes)
+                .await?;
+            Ok(bytes.into())
+        }
+    }
+}
+
+/// Makes the response; `pieces` with their announced length stand in for the body.
+fn respond(answer: Answer, pieces: Option<(Pieces, u64)>) -> io::Result<Response<Out>> {
+    let length = pieces
+        .as_ref()
+        .map_or(answer.body.len(), |(_, length)| *length);
+    let body = match (pieces, answer.body) {
+        (Some((pieces, _)), _) => streamed(pieces),
+        (None, Body::Bytes(bytes)) => Full::new(bytes).map_err(never).boxed_unsync(),
+        (None, Body::File(file, length)) => streamed(from_file(file, length)),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    for (name, value) in answer.headers {
+        let value: String = value
+            .chars()
+            .map(|c| if c.is_control() { '_' } else { c })
+            .collect();
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).map_err(io::Error::other)?,
+                value,
+            );
+        }
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(response)
+}
+
+fn streamed(pieces: Pieces) -> Out {
+    StreamBody::new(pieces.map(|piece| piece.map(Frame::data))).boxed_unsync()
+}
+
+fn from_file(file: std::fs::File, length: u64) -> Pieces {
+    let file = tokio::fs::File::from_std(file).take(length);
+    Box::pin(stream::unfold(Some(file), |file| async move {
+        let mut file = file?;
+        let mut piece = vec![0; PIECE_BYTES];
+        match file.read(&mut piece).await {
+            Ok(0) => None,
+            Ok(read) => {
+                piece.truncate(read);
+                Some((Ok(piece.into()), Some(file)))
+            }
+            Err(error) => Some((Err(error), None)),
+        }
+    }))
+}
+
+fn never(never: Infallible) -> io::Error {
+    match never {}
+}
+
+fn lost() -> io::Error {
+    io::Error::from(io::ErrorKind::ConnectionAborted)
+}
+
+const PIECE_BYTES: usize = 256 * 1024;
