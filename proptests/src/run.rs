@@ -42,6 +42,12 @@ pub fn run(seed: u64, system: &dyn System) -> Report {
     run_in(seed, World::drawn(seed), system)
 }
 
+/// Runs a seed in the same world, with a remote that keeps an account of changes.
+#[must_use]
+pub fn run_with_feed(seed: u64, system: &dyn System) -> Report {
+    run_in(seed, World::drawn_with_feed(seed), system)
+}
+
 /// Runs a seed in a world of a given kind.
 #[must_use]
 pub fn run_with(seed: u64, options: Options, system: &dyn System) -> Report {
@@ -50,8 +56,12 @@ pub fn run_with(seed: u64, options: Options, system: &dyn System) -> Report {
 
 /// Runs a seed and tells the last `lines` steps.
 #[must_use]
-pub fn replay(seed: u64, lines: usize, system: &dyn System) -> Report {
-    let world = World::drawn(seed);
+pub fn replay(seed: u64, feed: bool, lines: usize, system: &dyn System) -> Report {
+    let world = if feed {
+        World::drawn_with_feed(seed)
+    } else {
+        World::drawn(seed)
+    };
     world.with(|state| state.trace.keep(lines));
     run_in(seed, world, system)
 }

@@ -193,6 +193,39 @@ pub(super) enum Command {
     /// Print the manual page.
     #[command(after_help = "Example:\n  pydio-sync man | man -l -")]
     Man,
+    /// Have the jobs of a file run in the background, as a systemd user unit.
+    #[command(subcommand)]
+    Service(Service),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Service {
+    /// Write the unit, enable and start it.
+    #[command(
+        after_help = "Example:\n  pydio-sync service install -f ~/jobs.json\n  pydio-sync service install -f \
+        ~/jobs.json --print | systemd-analyze --user verify /dev/stdin"
+    )]
+    Install(Install),
+    /// Stop the service and remove the unit; jobs, journals and folders stay.
+    Uninstall,
+    /// Tell whether the service is installed and runs.
+    Status,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Install {
+    /// The job file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// The port that publishes; the next one takes commands.
+    #[arg(short, long, value_name = "PORT", default_value = "5556")]
+    pub(super) zmq_port: Port,
+    /// Print the unit instead; change nothing.
+    #[arg(long)]
+    pub(super) print: bool,
+    /// Have it start at the next login only.
+    #[arg(long)]
+    pub(super) no_start: bool,
 }
 
 /// One of the known jobs.
@@ -392,6 +425,9 @@ mod tests {
             ("resolve job ../b --keep both", false),
             ("resolve a/b", false),
             ("trash restore 00ff --to x", true),
+            ("service install -f jobs.json --print", true),
+            ("service install", false),
+            ("service", false),
             ("login -s http://h -u me --password-file -", true),
             ("login -s http://h -u me -p x --password-file y", false),
             ("logout", true),

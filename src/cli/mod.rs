@@ -29,6 +29,7 @@ mod print;
 mod progress;
 mod run;
 mod server;
+mod service;
 mod signals;
 mod text;
 mod trash;

@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure, worst};
 use super::job_args::Jobs;
 use super::known::{self, Known};
 use super::text::{count, plain, time};
-use super::{check, doctor, jobs, login, pair, print, run, trash};
+use super::{check, doctor, jobs, login, pair, print, run, service, trash};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::store::{Health, Journal, Options};
 use crate::daemon::RunError;
@@ -42,6 +42,7 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
                 .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
             return Ok(whole(&out));
         }
+        Command::Service(command) => return service::run(args, command),
         Command::Jobs(Jobs::Check(flags)) => return check::check(args, flags),
         Command::Jobs(Jobs::List(flags)) => return jobs::list(args, flags),
         Command::Jobs(Jobs::Add(flags)) => return jobs::add(args, flags),
@@ -65,6 +66,7 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
             | Command::Login(_)
             | Command::Logout(_)
             | Command::Doctor(_)
+            | Command::Service(_)
             | Command::Completions { .. }
             | Command::Man => Ok(Exit::InSync),
         }

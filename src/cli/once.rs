@@ -13,6 +13,7 @@ use super::{print, server, signals};
 use crate::adapters::clock::SystemClock;
 use crate::daemon::{self, Mode, Ports, RunError};
 use crate::ports::Clock;
+use tracing::Instrument;
 
 /// Opens all jobs, then runs them side by side.
 ///
@@ -105,6 +106,7 @@ async fn with_ports(
         Mode::Continuous
     };
     let report = daemon::run(ports, &job, mode, orders)
+        .instrument(tracing::error_span!("job", job = pair.job))
         .await
         .map_err(|error| named(error, pair))?;
     voice.bar.finish();

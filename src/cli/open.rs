@@ -17,6 +17,7 @@ use crate::adapters::store::{FolderLock, Health, Journal, Options as StoreOption
 use crate::daemon::{Job, RunError};
 use crate::ports::{PortError, Remote, Store};
 use journal_format::value::{Seq, Side};
+use std::path::Path;
 
 /// A job with its places and its password.
 #[derive(Debug, Clone)]
@@ -147,9 +148,14 @@ fn unusable(side: Side) -> impl Fn(PortError) -> Failure {
 
 /// Tells this client's temporary files on a shared remote from another's.
 fn client_name(pair: &Pair) -> String {
+    client(&pair.state_dir, &pair.job)
+}
+
+/// A name for whoever asks on behalf of `what`: no other installation has it.
+pub(super) fn client(state_dir: &Path, what: &str) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(pair.state_dir.as_os_str().as_encoded_bytes());
-    hasher.update(pair.job.as_bytes());
+    hasher.update(state_dir.as_os_str().as_encoded_bytes());
+    hasher.update(what.as_bytes());
     let machine = std::fs::read("/etc/machine-id").unwrap_or_default();
     hasher.update(&machine);
     hasher.finalize().to_hex()[..16].to_owned()

@@ -5,7 +5,7 @@
 //! absent: what jobs ask while they run (`adapters/remote`).
 
 use super::exit::{Exit, Failure};
-use super::open::Wanted;
+use super::open::{self, Wanted};
 use super::text::plain;
 use crate::adapters::credentials::Account;
 use crate::adapters::remote::pydio::{self, Workspace};
@@ -35,7 +35,7 @@ pub(super) async fn workspaces(
         link: link.clone(),
     };
     // Not the name of a job: the server takes a name's old keys away for new ones.
-    let client = format!("asking {}", state_dir.display());
+    let client = open::client(state_dir, "workspaces");
     let found = pydio::workspaces(&place, password.clone(), &client).await;
     let mut found = found.map_err(|error| refused(account, &error))?;
     found.retain(Workspace::is_syncable);

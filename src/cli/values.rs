@@ -72,6 +72,16 @@ impl std::str::FromStr for Port {
     }
 }
 
+impl std::fmt::Display for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Off => f.write_str("0"),
+            Self::Auto => f.write_str("auto"),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
 impl Way {
     /// The word of a job file.
     pub(super) const fn word(self) -> &'static str {

@@ -15,9 +15,9 @@ use crate::fold::fold;
 use crate::plan::{self, Plan, Waiting};
 use crate::schedule::{self, Schedule};
 use crate::state::State;
-use crate::tree::index;
+use crate::tree::{Presence, index};
 use journal_format::event::{
-    Case, ConflictEvent, Event, Operation, OperationEvent, Record, SessionEvent,
+    Case, ConflictEvent, Event, Operation, OperationEvent, Record, SessionEvent, UnknownReason,
 };
 use journal_format::value::{DigestKind, Policy, RelPath, Seq, Side, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -392,7 +392,8 @@ impl Engine {
             });
         }
         let busy = &self.busy;
-        let paths = std::mem::take(&mut wanted.paths);
+        let mut paths = std::mem::take(&mut wanted.paths);
+        look_at_both_ends(&self.ledger.state, side, &mut paths);
         let (later, targets): (BTreeMap<_, _>, BTreeMap<_, _>) = paths
             .into_iter()
             .partition(|(path, _)| busy.is_open_at(side, path));
@@ -419,8 +420,24 @@ impl Engine {
             self.wanted[remote].everything = false;
             self.scanned[remote] = true;
             self.stale = true;
+            self.want_unreadable(Side::Remote);
         }
         is_settled
+    }
+
+    /// Asks for another look at what could not be read: nobody hints at a
+    /// permission that came back.
+    pub fn want_unreadable(&mut self, side: Side) {
+        let tree = &self.ledger.state.tree;
+        let unreadable = Presence::Unknown(UnknownReason::Unreadable);
+        let paths = tree
+            .unknown()
+            .filter(|node| tree.facet(*node, side).presence == unreadable)
+            .filter_map(|node| tree.path(side, node));
+        let paths: Vec<RelPath> = paths.collect();
+        for path in paths {
+            self.hint(side, Some(path), true);
+        }
     }
 
     /// Tells whether all that was wanted of a side was scanned.
@@ -464,5 +481,23 @@ impl Engine {
             && !self.stale
     }
 }
+
+/// Whoever looks at one end of a move in doubt looks at the other one as well: only
+/// then can it be told what became of it.
+fn look_at_both_ends(state: &State, side: Side, paths: &mut BTreeMap<RelPath, bool>) {
+    if paths.is_empty() {
+        return;
+    }
+    for (id, to) in state.moves_in_doubt(side) {
+        let Some(from) = state.tree.path(side, id).filter(|from| from != to) else {
+            continue;
+        };
+        if paths.contains_key(&from) || paths.contains_key(to) {
+            paths.entry(from).or_insert(true);
+            paths.entry(to.clone()).or_insert(true);
+        }
+    }
+}
+
 /// Up to this many dirty nodes are planned anew whenever something changed.
 const FEW_NODES: usize = 64;

@@ -17,3 +17,4 @@ pub mod projection;
 mod schedule;
 pub mod state;
 pub mod tree;
+pub mod view;

@@ -69,6 +69,11 @@ impl Schedule {
             .for_each(|running| running.place = None);
     }
 
+    /// Returns the steps that did not start yet.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().flatten()
+    }
+
     /// Returns how many steps did not start yet.
     pub(crate) const fn left(&self) -> usize {
         self.left

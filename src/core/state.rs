@@ -32,6 +32,8 @@ pub struct State {
     pub open: BTreeMap<Seq, Open>,
     /// Nodes whose last operation failed.
     pub(crate) failures: BTreeMap<NodeId, Failure>,
+    /// Nodes that moves of ours took to temporary names.
+    pub(crate) detours: BTreeMap<NodeId, Detour>,
     /// Conflicts that were raised and are not settled.
     pub(crate) conflicts: BTreeMap<NodeId, Conflict>,
     /// The halt in force.
@@ -97,6 +99,15 @@ pub(crate) enum Doubt {
     Aside(Side, RelPath),
     /// The node itself, at its new path.
     Moved(Side, RelPath),
+}
+
+/// A move of ours to a temporary name: no wish of a user, whether it took place or not.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Detour {
+    pub(crate) side: Side,
+    /// Where the node stood before.
+    pub(crate) from: RelPath,
+    pub(crate) to: RelPath,
 }
 
 impl Failure {
@@ -166,6 +177,41 @@ impl State {
             .filter(|(id, uid)| self.is_node(*id, *uid))
             .map(|(id, _)| id)
             .collect()
+    }
+
+    /// Returns the move of ours because of which a node stands where it does on a
+    /// side.
+    pub(crate) fn detour(&self, id: NodeId, side: Side) -> Option<&Detour> {
+        let location = self.tree.facet(id, side).location;
+        self.detours.get(&id).filter(|detour| {
+            detour.side == side
+                && location.parent == NodeId::ROOT
+                && self.tree.name(location.name) == detour.to.as_str()
+        })
+    }
+
+    /// Returns where moves of ours on a side, not seen to end, may have taken a node.
+    pub(crate) fn ends_in_doubt(&self, id: NodeId, side: Side) -> impl Iterator<Item = &RelPath> {
+        let failed = self.failures.get(&id).and_then(|it| it.doubt.as_ref());
+        let failed = failed.and_then(|doubt| match doubt {
+            Doubt::Moved(on, to) => (*on == side).then_some(to),
+            Doubt::Aside(..) => None,
+        });
+        let detour = self.detours.get(&id).filter(|detour| detour.side == side);
+        failed.into_iter().chain(detour.map(|detour| &detour.to))
+    }
+
+    /// Returns all nodes with such moves, and where these lead.
+    pub(crate) fn moves_in_doubt(&self, side: Side) -> impl Iterator<Item = (NodeId, &RelPath)> {
+        let nodes: BTreeSet<NodeId> = self
+            .failures
+            .keys()
+            .chain(self.detours.keys())
+            .copied()
+            .collect();
+        nodes
+            .into_iter()
+            .flat_map(move |id| self.ends_in_doubt(id, side).map(move |to| (id, to)))
     }
 
     /// Tells whether a node is still the one it was (places are used again).

@@ -7,10 +7,13 @@
 
 mod ending;
 mod feed;
+mod orders;
+mod reach;
 mod sides;
+mod standing;
 
-use super::{Job, Ports, Report, RunError, Tally, load};
-use crate::executor::{Sides, execute};
+use super::{Control, Job, Ports, Report, RunError, Tally, load};
+use crate::executor::{Meter, Sides, execute};
 use crate::ports::{
     Changes, Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem,
     ScanStream,
@@ -18,8 +21,8 @@ use crate::ports::{
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, LocalBoxStream};
-use journal_format::event::{Keep, Operation, Outcome, Record};
-use journal_format::value::{RelPath, Seq, Side, Timestamp};
+use journal_format::event::{Action, Operation, Outcome, Record};
+use journal_format::value::{Seq, Side, Timestamp};
 use std::collections::VecDeque;
 use sync_core::engine::{Engine, WantedScan};
 use sync_core::input::Input;
@@ -31,29 +34,6 @@ pub enum Mode {
     Once,
     /// Until told to stop.
     Continuous,
-}
-
-/// An order from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Control {
-    /// Finish what is in flight, then stop. A second one stops at once.
-    Stop,
-    /// Look at both sides now.
-    SyncNow,
-    /// Release the halt in force.
-    Approve {
-        /// Who asks.
-        by: String,
-    },
-    /// Decide a conflict.
-    Resolve {
-        /// Where.
-        path: RelPath,
-        /// What is kept.
-        keep: Keep,
-        /// Who asks.
-        by: String,
-    },
 }
 
 /// Something that was awaited and happened.
@@ -95,6 +75,7 @@ pub async fn run<'a>(
     let loaded = load::load(ports.store).await?;
     let mut driver = Driver::new(ports, job, mode, loaded);
     load::begin(ports, job, &mut driver.engine).await?;
+    driver.note_change(&load::newest(ports.store).await?);
     driver.await_order(orders);
     driver.watch();
     driver.expire_trash();
@@ -117,6 +98,10 @@ struct Driver<'a> {
     running: usize,
     sides_state: [SideState; 2],
     feed: feed::FeedState,
+    reach: reach::Reach,
+    told: standing::Told,
+    /// Answers that wait until their events are durable.
+    promises: Vec<orders::Promise>,
     trash_ms: i64,
     is_expiring_trash: bool,
     next_trash: Timestamp,
@@ -174,6 +159,9 @@ impl<'a> Driver<'a> {
             running: 0,
             sides_state: [SideState::default(); 2],
             feed: feed::FeedState::default(),
+            reach: reach::Reach::default(),
+            told: standing::Told::default(),
+            promises: Vec::new(),
             trash_ms: job.trash_ms,
             is_expiring_trash: false,
             next_trash: now,
@@ -239,15 +227,19 @@ impl<'a> Driver<'a> {
     fn advance(&mut self) {
         self.notice_clock();
         self.empty_slots();
-        if !self.is_stopping {
+        if !self.is_stopping && !self.is_paused() {
             self.read_feed();
             Side::BOTH.into_iter().for_each(|side| self.scan(side));
         }
         self.note_feed();
-        let started = self.engine.start_operations(self.now());
-        self.unstarted.extend(started);
+        if !self.is_held() {
+            let started = self.engine.start_operations(self.now());
+            self.unstarted.extend(started);
+        }
         self.append();
         self.start_durable();
+        self.keep_promises();
+        self.tell_standing();
         self.set_timer();
     }
 
@@ -276,7 +268,13 @@ impl<'a> Driver<'a> {
             };
             let sides = self.sides;
             self.running += 1;
-            self.push(async move { Happening::Ended(id, execute(sides, id, &operation).await) });
+            let meter = Meter::default();
+            if matches!(operation.action, Action::Transfer { .. }) {
+                self.ports.observer.transfers(id, &operation, &meter);
+            }
+            self.push(
+                async move { Happening::Ended(id, execute(sides, id, &operation, &meter).await) },
+            );
         }
     }
 
@@ -347,7 +345,7 @@ impl<'a> Driver<'a> {
             Happening::RootAfter(side, whole, complete, state) => {
                 self.root_after(side, whole, complete, &state);
             }
-            Happening::RootPolled(side, state) => self.root_polled(side, &state),
+            Happening::RootPolled(side, state) => self.root_polled(side, &state)?,
             Happening::Hinted(side, stream, hints) => self.hinted(side, stream, hints),
             Happening::FeedRead(result) => self.feed_read(result)?,
             Happening::Ordered(orders, order) => self.ordered(orders, order),
@@ -387,6 +385,7 @@ impl<'a> Driver<'a> {
             tracing::debug!(seq = record.seq.0, event = ?record.event);
         }
         self.tally.count(records);
+        self.note_change(records);
         self.ports.observer.appended(records);
         Ok(())
     }
@@ -404,38 +403,6 @@ impl<'a> Driver<'a> {
         self.push(async move {
             Happening::TrashExpired(local.expire_trash(before, TRASH_BYTES_MAX).await)
         });
-    }
-
-    fn await_order(&mut self, mut orders: LocalBoxStream<'a, Control>) {
-        self.push(async move {
-            let order = orders.next().await;
-            Happening::Ordered(orders, order)
-        });
-    }
-
-    fn ordered(&mut self, orders: LocalBoxStream<'a, Control>, order: Option<Control>) {
-        let Some(order) = order else { return };
-        let now = self.now();
-        match order {
-            Control::Stop if self.is_stopping => self.is_stopped_at_once = true,
-            Control::Stop => {
-                self.is_stopping = true;
-                self.engine.drain();
-            }
-            Control::SyncNow => {
-                self.engine.want_everything(Side::Local);
-                if self.feed().is_some() {
-                    self.want_feed();
-                } else {
-                    self.engine.want_everything(Side::Remote);
-                }
-            }
-            Control::Approve { by } => self.engine.handle(Input::Approve { by }, now),
-            Control::Resolve { path, keep, by } => {
-                self.engine.handle(Input::Resolve { path, keep, by }, now);
-            }
-        }
-        self.await_order(orders);
     }
 
     /// Writes the last records and, when it saves a later start much work, the
@@ -456,8 +423,10 @@ impl<'a> Driver<'a> {
                 .append(records)
                 .await
                 .map_err(RunError::Append)?;
+            self.durable = self.engine.state().seq;
             self.ports.observer.appended(&copy);
         }
+        self.keep_promises();
         if worth_it {
             let state = self.engine.state();
             let bytes = sync_core::checkpoint::encode(state);

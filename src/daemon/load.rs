@@ -8,7 +8,8 @@ use super::{Job, Ports, RunError};
 use crate::executor::{Sides, put_away_leftovers};
 use crate::ports::RootState;
 use crate::ports::Store;
-use journal_format::value::Side;
+use journal_format::event::Record;
+use journal_format::value::{Seq, Side};
 use sync_core::checkpoint;
 use sync_core::engine::{Engine, Identity};
 
@@ -48,6 +49,13 @@ pub(super) async fn load(store: &dyn Store) -> Result<Loaded, RunError> {
         records.iter().for_each(|record| engine.replay(record));
     }
     Ok(Loaded { engine, replayed })
+}
+
+/// Reads the last few records.
+pub(super) async fn newest(store: &dyn Store) -> Result<Vec<Record>, RunError> {
+    let from = Seq(store.head().0.saturating_sub(NEWEST_RECORDS - 1));
+    let records = store.read(from, PAGE_RECORDS).await;
+    records.map_err(RunError::Read)
 }
 
 /// Settles what an earlier process left and lets the engine write.
@@ -104,3 +112,4 @@ async fn roots_are_there(ports: Ports<'_>) -> bool {
 }
 
 const PAGE_RECORDS: usize = 8192;
+const NEWEST_RECORDS: u64 = 512;

@@ -7,6 +7,7 @@
 //! Deliberately absent: sync semantics (`sync-core`), vendor crates, spawned tasks.
 //! Next: a new source of events is a variant of `Happening` and an arm in `driver`.
 
+mod control;
 mod driver;
 mod load;
 pub mod offline;
@@ -14,7 +15,8 @@ mod preview;
 mod scan;
 mod tally;
 
-pub use driver::{Control, Mode, run};
+pub use control::{Control, Lists};
+pub use driver::{Mode, run};
 pub use preview::preview;
 pub use tally::Tally;
 

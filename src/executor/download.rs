@@ -5,6 +5,7 @@
 //! version that nobody expected is kept beside the new one. CRASH: a slot, with a copy
 //! of the remote or with the version that came out; `recover` knows which.
 
+use super::meter::{Meter, Metered};
 use super::{Sides, is_expected, keep};
 use crate::ports::{PortError, PortResult, Staged};
 use journal_format::event::{Displaced, Expected, Outcome};
@@ -16,6 +17,7 @@ pub(super) struct Download<'a> {
     pub(super) target: &'a RelPath,
     pub(super) replaces: &'a Expected,
     pub(super) displaced: &'a Displaced,
+    pub(super) meter: &'a Meter,
 }
 
 pub(super) async fn run(sides: Sides<'_>, id: Seq, download: &Download<'_>) -> PortResult<Outcome> {
@@ -66,6 +68,10 @@ async fn stage(sides: Sides<'_>, id: Seq, download: &Download<'_>) -> PortResult
         .remote
         .open(download.source, &download.expect.fingerprint)
         .await?;
+    let content = Box::new(Metered {
+        source: content,
+        meter: Meter::clone(download.meter),
+    });
     let staged = sides.local.stage(id, content, sides.digest).await?;
     let known = download.expect.digest;
     if known.is_some()

@@ -9,15 +9,18 @@
 
 mod download;
 mod keep;
+mod meter;
 mod recover;
 mod simple;
 mod upload;
 
+pub use meter::Meter;
 pub use recover::{empty_slot, put_away_leftovers, uses_slot};
 
 use crate::ports::{LocalFs, PortResult, Remote};
 use journal_format::event::{Action, Operation, Outcome};
 use journal_format::value::{DigestKind, Entry, Fingerprint, Kind, Seq, Side};
+use tracing::Instrument;
 
 /// The two sides, and how content is hashed.
 #[derive(Clone, Copy)]
@@ -30,7 +33,7 @@ pub struct Sides<'a> {
     pub digest: DigestKind,
 }
 
-/// Runs an operation to its end.
+/// Runs an operation to its end; a transfer counts its bytes on the way.
 ///
 /// A dropped call leaves at most a slot in the staging area, which
 /// [`put_away_leftovers`] deals with at the next start.
@@ -39,7 +42,35 @@ pub struct Sides<'a> {
 /// As the ports fail; nothing was then replaced or removed that the operation did
 /// not expect, and what it took out of the way is back, kept, or in its slot:
 /// [`empty_slot`] comes next.
-pub async fn execute(sides: Sides<'_>, id: Seq, operation: &Operation) -> PortResult<Outcome> {
+pub async fn execute(
+    sides: Sides<'_>,
+    id: Seq,
+    operation: &Operation,
+    meter: &Meter,
+) -> PortResult<Outcome> {
+    let case = operation.case.letter();
+    // Quoted, since a name may hold anything.
+    let path = tracing::field::debug(operation.action.path().as_str());
+    // At the gravest level, so that a warning too says what it is about.
+    let span = tracing::error_span!("operation", op = id.0, case, path);
+    async {
+        let result = run(sides, id, operation, meter).await;
+        match &result {
+            Ok(outcome) => tracing::debug!(bytes = outcome.bytes, "done"),
+            Err(error) => tracing::info!(class = ?error.class, "{error}"),
+        }
+        result
+    }
+    .instrument(span)
+    .await
+}
+
+async fn run(
+    sides: Sides<'_>,
+    id: Seq,
+    operation: &Operation,
+    meter: &Meter,
+) -> PortResult<Outcome> {
     match &operation.action {
         Action::Transfer {
             from: Side::Remote,
@@ -55,6 +86,7 @@ pub async fn execute(sides: Sides<'_>, id: Seq, operation: &Operation) -> PortRe
                 target,
                 replaces,
                 displaced,
+                meter,
             };
             download::run(sides, id, &download).await
         }
@@ -72,6 +104,7 @@ pub async fn execute(sides: Sides<'_>, id: Seq, operation: &Operation) -> PortRe
                 target,
                 replaces,
                 displaced,
+                meter,
             };
             upload::run(sides, id, &upload).await
         }

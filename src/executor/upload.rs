@@ -4,6 +4,7 @@
 //! remote version that must be kept is in the local trash, durably, before it is
 //! replaced. CRASH: what the remote's adapter says, and a copy too many in a slot.
 
+use super::meter::{Meter, Metered};
 use super::{Sides, keep};
 use crate::ports::{PortResult, PutRequest};
 use journal_format::event::{Displaced, Expected, Kept, Outcome};
@@ -15,6 +16,7 @@ pub(super) struct Upload<'a> {
     pub(super) target: &'a RelPath,
     pub(super) replaces: &'a Expected,
     pub(super) displaced: &'a Displaced,
+    pub(super) meter: &'a Meter,
 }
 
 pub(super) async fn run(sides: Sides<'_>, id: Seq, upload: &Upload<'_>) -> PortResult<Outcome> {
@@ -36,6 +38,10 @@ pub(super) async fn run(sides: Sides<'_>, id: Seq, upload: &Upload<'_>) -> PortR
         .local
         .open(upload.source, &upload.expect.fingerprint)
         .await?;
+    let source = Box::new(Metered {
+        source,
+        meter: Meter::clone(upload.meter),
+    });
     let request = PutRequest {
         id,
         path: upload.target,

@@ -21,10 +21,10 @@ pub use clock::Clock;
 pub use content::{Chunk, Source};
 pub use error::{PortError, PortResult, Task};
 pub use local_fs::{Exchanged, Leftover, LocalFs, Slot, Staged};
-pub use observer::{Observer, Progress};
+pub use observer::{Observer, Phase, Progress, Status};
 pub use remote::{Capabilities, Changes, Feed, Put, PutRequest, Remote};
 pub use scan::{
     Hint, HintStream, Listed, Listing, RootState, ScanItem, ScanRequest, ScanStream, ScanTarget,
     Scope, Seen,
 };
-pub use store::{Checkpoint, Store};
+pub use store::{Checkpoint, JournalReader, Store};

@@ -1,7 +1,10 @@
-//! Who looks on: a progress bar, a test, later the notification stream.
+//! Who looks on: a progress bar, a test, the notification stream.
 
-use journal_format::event::Record;
-use journal_format::value::Timestamp;
+use journal_format::event::{Operation, Record};
+use journal_format::value::{Seq, Side, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use sync_core::engine::Standing;
 
 /// Hears what happened. Calls are quick and never fail; the sync does not wait.
 pub trait Observer {
@@ -10,6 +13,48 @@ pub trait Observer {
 
     /// How far the work is; may be called often.
     fn progress(&self, progress: &Progress);
+
+    /// How the job stands; told when it changed, a few times a second at most.
+    fn stands(&self, _status: &Status) {}
+
+    /// A transfer begins. `moved` counts its bytes while somebody holds it, and is
+    /// dropped at the end.
+    fn transfers(&self, _id: Seq, _operation: &Operation, _moved: &Arc<AtomicU64>) {}
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// What it does.
+    pub phase: Phase,
+    /// What is left over, and the halt in force.
+    pub standing: Standing,
+    /// The event after which this holds; it may not be durable yet.
+    pub seq: Seq,
+    /// When something was last synced or decided, if that is known.
+    pub changed: Option<Timestamp>,
+}
+
+/// What a running job does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// The sides were not both seen yet.
+    Starting,
+    /// Something is worked on.
+    Syncing,
+    /// Nothing is left to do.
+    Synced,
+    /// Told to pause.
+    Paused,
+    /// A side cannot be reached.
+    Offline {
+        /// Which one.
+        side: Side,
+        /// What it said.
+        reason: String,
+        /// When it is asked again.
+        next_try: Timestamp,
+    },
 }
 
 /// How far the work is.

@@ -1,6 +1,7 @@
 //! The journal's place.
 
-use super::Task;
+use super::{PortResult, Task};
+use futures::future::BoxFuture;
 use journal_format::event::Record;
 use journal_format::value::Seq;
 
@@ -28,6 +29,23 @@ pub trait Store {
 
     /// Replaces the checkpoint. It may be lost without harm.
     fn save_checkpoint(&self, checkpoint: Checkpoint) -> Task<'_, ()>;
+}
+
+/// Reads a journal beside the job that writes it, from any thread.
+pub trait JournalReader: Send + Sync {
+    /// Returns the journal's id, in hex. Another one is another history.
+    fn id(&self) -> String;
+
+    /// Returns the last durable sequence number; 0 for an empty journal.
+    fn head(&self) -> Seq;
+
+    /// Reads up to `limit` durable records from `from` on, in order. Dropping the
+    /// call leaves nothing behind.
+    ///
+    /// # Errors
+    /// `Retry` when the journal was closed meanwhile, `Fatal` for damage, with its
+    /// place.
+    fn read(&self, from: Seq, limit: usize) -> BoxFuture<'static, PortResult<Vec<Record>>>;
 }
 
 /// A cache of folded state.

@@ -9,6 +9,8 @@ mod credentials;
 mod daemon_folders;
 mod folders;
 mod jobs;
+mod logs;
 mod program;
 mod server;
+mod service;
 mod trouble;

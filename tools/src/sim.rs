@@ -4,7 +4,7 @@
 //! failure, or a line that says how many held. Invariant: a seed gives one run.
 
 use proptests::program::Program;
-use proptests::run::{replay, run as run_seed};
+use proptests::run::{replay, run as run_seed, run_with_feed};
 use std::process::ExitCode;
 
 /// What to run.
@@ -13,6 +13,9 @@ pub(crate) struct Args {
     /// Replay this seed and print its story.
     #[arg(long, conflicts_with = "count")]
     seed: Option<u64>,
+    /// Give each world's remote a change feed.
+    #[arg(long)]
+    feed: bool,
     /// How many of the last steps to print.
     #[arg(long, default_value_t = 400)]
     lines: usize,
@@ -28,13 +31,14 @@ pub(crate) struct Args {
 #[expect(clippy::print_stdout, reason = "a command")]
 pub(crate) fn run(args: &Args) -> ExitCode {
     if let Some(seed) = args.seed {
-        let report = replay(seed, args.lines, &Program);
+        let report = replay(seed, args.feed, args.lines, &Program);
         println!("{}", report.story);
         return verdict(seed, report.broken);
     }
     let mut failed = Vec::new();
     for seed in args.from..args.from.saturating_add(args.count) {
-        let broken = std::panic::catch_unwind(|| run_seed(seed, &Program).broken);
+        let run = if args.feed { run_with_feed } else { run_seed };
+        let broken = std::panic::catch_unwind(|| run(seed, &Program).broken);
         if let Some(broken) = broken.unwrap_or_else(|_| Some("a panic".to_owned())) {
             println!("seed {seed}: {broken}");
             failed.push(seed);

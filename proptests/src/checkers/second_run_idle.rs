@@ -75,6 +75,7 @@ const fn is_about_the_process(record: &Record) -> bool {
             SessionEvent::SessionStarted { .. }
                 | SessionEvent::SessionStopped
                 | SessionEvent::DigestStamped { .. }
+                | SessionEvent::FeedRead { .. }
         )
     )
 }

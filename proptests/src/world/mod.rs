@@ -10,6 +10,7 @@
 pub mod calls;
 pub mod disk;
 pub mod faults;
+mod feed;
 pub mod journal;
 pub mod ledger;
 pub mod local;
@@ -97,6 +98,7 @@ pub struct State {
     watchers: [Watcher; 2],
     staged: BTreeSet<Seq>,
     temporaries: BTreeMap<Seq, Temporary>,
+    account: feed::Account,
     remote: options::RemoteOptions,
     stop: (bool, Option<Waker>),
 }
@@ -106,6 +108,17 @@ impl World {
     #[must_use]
     pub fn drawn(seed: u64) -> Self {
         let options = Options::draw(&mut Rng::new(seed).fork());
+        Self::new(seed, options)
+    }
+
+    /// Makes the same world with a remote that keeps an account of changes. What a
+    /// stale listing hid only the next scan of everything would find, some hours
+    /// later: its listings are of the moment.
+    #[must_use]
+    pub fn drawn_with_feed(seed: u64) -> Self {
+        let mut options = Options::draw(&mut Rng::new(seed).fork());
+        options.remote.feed = true;
+        options.faults.stale_listing = Ratio::NEVER;
         Self::new(seed, options)
     }
 
@@ -130,6 +143,7 @@ impl World {
             watchers: [Watcher::default(), Watcher::default()],
             staged: BTreeSet::new(),
             temporaries: BTreeMap::new(),
+            account: feed::Account::default(),
             remote: options.remote.clone(),
             stop: (false, None),
         };
@@ -144,6 +158,7 @@ impl World {
             local: WorldLocal(Rc::clone(&inner)),
             remote: WorldRemote {
                 inner: Rc::clone(&inner),
+                feed: feed::WorldFeed(Rc::clone(&inner)),
                 capabilities,
             },
             store: WorldStore(Rc::clone(&inner)),
@@ -347,6 +362,9 @@ impl State {
             .filter(|node| node.author == disk::Author::User);
         for content in left.filter_map(disk::Node::content) {
             self.ledger.left_by_power(side, content);
+        }
+        if side == Side::Remote {
+            self.account.begin_anew();
         }
         self.users.power_went(side);
         self.note(format!("{side} lost power"));

@@ -38,6 +38,8 @@ pub struct RemoteOptions {
     pub symlinks: bool,
     /// Changes are hinted at.
     pub watch: bool,
+    /// There is an account of changes, to be read on from a cursor.
+    pub feed: bool,
     /// Preconditions are checked and acted upon in one step, as a server does.
     pub atomic: bool,
     /// A copy gets its source's time of modification.
@@ -170,6 +172,7 @@ impl RemoteOptions {
         digests: false,
         symlinks: true,
         watch: true,
+        feed: false,
         atomic: false,
         keeps_mtime: true,
     };
@@ -182,6 +185,7 @@ impl RemoteOptions {
             digests: rng.chance(Ratio::one_in(3)),
             symlinks: rng.chance(Ratio { hits: 2, of: 3 }),
             watch: rng.chance(Ratio { hits: 2, of: 3 }),
+            feed: false,
             atomic: rng.chance(Ratio::one_in(2)),
             keeps_mtime: rng.chance(Ratio { hits: 2, of: 3 }),
         }

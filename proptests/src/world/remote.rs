@@ -10,13 +10,14 @@
 use super::calls::{digest_of, is_same};
 use super::disk::{Author, Body, DiskError, NodeId, Onto};
 use super::faults::CallOf;
+use super::feed::WorldFeed;
 use super::local::slot_path;
 use super::tasks::Turn;
 use super::{Inner, State};
 use journal_format::event::{Expected, FailureClass, Kept};
 use journal_format::value::{DigestKind, Entry, Fingerprint, Kind, RelPath, Seq, Side};
 use pydio_sync::ports::{
-    Capabilities, HintStream, PortError, PortResult, Put, PutRequest, Remote, RootState,
+    Capabilities, Feed, HintStream, PortError, PortResult, Put, PutRequest, Remote, RootState,
     ScanRequest, ScanStream, Source, Task,
 };
 use std::rc::Rc;
@@ -24,6 +25,7 @@ use std::rc::Rc;
 /// The [`Remote`] of a world.
 pub struct WorldRemote {
     pub(super) inner: Rc<Inner>,
+    pub(super) feed: WorldFeed,
     pub(super) capabilities: Capabilities,
 }
 
@@ -57,6 +59,10 @@ impl Remote for WorldRemote {
 
     fn watch(&self) -> PortResult<HintStream<'_>> {
         self.inner.watch(SIDE)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.inner.options.remote.feed.then_some(&self.feed as _)
     }
 
     fn stat<'a>(&'a self, path: &'a RelPath) -> Task<'a, Option<Entry>> {

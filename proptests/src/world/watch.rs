@@ -137,7 +137,7 @@ impl State {
     }
 }
 
-fn hint_of((path, subtree): (RelPath, bool)) -> Option<Hint> {
+pub(super) fn hint_of((path, subtree): (RelPath, bool)) -> Option<Hint> {
     let own = path.names().next() == Some(super::disk::OWN);
     (!own).then_some(Hint::Path { path, subtree })
 }

@@ -113,7 +113,11 @@ M1 D2 | A/; A/x=1; A/y=2 | mv A B | rm A/x | B/ B/y=2 trash 1 |
 M2 U2 | A/; A/x=1; A/y=2 | rm A/x | mv A B | B/ B/y=2 | ids
 M1 | A/; A/B/; A/B/x=1 | mv A/B C; mv A C/A; mv C B | | B/ B/A/ B/x=1 |
 M2 | A/; A/B/; A/B/x=1 | | mv A/B C; mv A C/A; mv C B | B/ B/A/ B/x=1 | ids
-U1 | A/; A/A/; A/A/x=1 | mv A/A C; mv A C/A; mv C A | | A/ A/A/ A/x=1 |
+M1 M4 | A/; A/A/; A/A/x=1 | mv A/A C; mv A C/A; mv C A | | A/ A/A/ A/x=1 |
+M2 M4 | A/; A/A/; A/A/x=1 | | mv A/A C; mv A C/A; mv C A | A/ A/A/ A/x=1 | ids
+M1 M4 | A/; A/B/; A/B/A/; A/B/A/x=1; A/y=2 | mv A/B C; mv A C/A/A; mv C A | | A/ A/A/ A/A/A/ A/A/A/y=2 A/A/x=1 |
+M1 M4 | a=1; b=2; pydio-sync-moving-0000000000000001=3 | swap a b | | a=2 b=1 pydio-sync-moving-0000000000000001=3 |
+M1 | a=1 | mv a pydio-sync-moving-0000000000000001 | | pydio-sync-moving-0000000000000001=1 |
 U2 | exclude t; a=1; b=2 | mv a t | | b=2 t=1 <> b=2 |
 U1 | exclude t; t=1; b=2 | mv t a | | a=1 b=2 |
 U1 U2 | a=1; b=2 | rm a; z=5 | | b=2 z=5 |

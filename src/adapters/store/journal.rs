@@ -7,11 +7,12 @@
 
 use super::engine::Engine;
 use super::lock::LockFile;
+use super::reader::Reader;
 use super::witness::JournalId;
 use super::worker::Worker;
 use super::writer::{Handle, Tip};
 use super::{Layout, OpenError, Opened, Options, checkpoint, open, read};
-use crate::ports::{Checkpoint, PortError, PortResult, Store, Task};
+use crate::ports::{Checkpoint, JournalReader, PortError, PortResult, Store, Task};
 use futures::channel::oneshot;
 use journal_format::event::{FailureClass, Record};
 use journal_format::value::Seq;
@@ -21,12 +22,12 @@ use std::sync::Arc;
 /// One job's journal, open and locked.
 ///
 /// Dropping it closes it, which waits for queued appends and the disk.
-#[derive(Debug)]
 pub struct Journal {
     pub(super) id: JournalId,
     pub(super) layout: Layout,
     pub(super) tip: Arc<Tip>,
     pub(super) threads: Option<Threads>,
+    pub(super) beside: Reader,
     /// Released last.
     pub(super) _lock: LockFile,
 }
@@ -68,6 +69,12 @@ impl Journal {
         self.id
     }
 
+    /// Returns a reader for other threads. It ends when the journal is closed.
+    #[must_use]
+    pub fn reader(&self) -> Arc<dyn JournalReader> {
+        Arc::new(self.beside.clone())
+    }
+
     /// Reads and checks every record up to the head of this moment, and the
     /// running hash over them.
     ///
@@ -107,6 +114,7 @@ impl Journal {
         let Some(threads) = self.threads.take() else {
             return Ok(());
         };
+        self.beside.close();
         drop(threads.reader);
         drop(threads.checkpoints);
         drop(threads.engine);
@@ -199,6 +207,12 @@ impl Drop for Journal {
         if let Err(error) = self.shut() {
             tracing::warn!(%error, "journal not closed cleanly");
         }
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal").finish_non_exhaustive()
     }
 }
 

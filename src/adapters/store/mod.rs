@@ -24,6 +24,7 @@ mod journal;
 mod lock;
 mod open;
 mod read;
+mod reader;
 mod witness;
 mod worker;
 mod writer;

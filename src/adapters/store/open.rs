@@ -10,6 +10,7 @@
 use super::engine::{self, Engine, Look};
 use super::journal::{Journal, Threads};
 use super::lock::LockFile;
+use super::reader::Reader;
 use super::witness::{Chain, Found, JournalId, Mark, Witness};
 use super::worker::Worker;
 use super::writer::{Handle, Tip, Writer};
@@ -357,6 +358,7 @@ fn start(layout: Layout, lock: LockFile, recovered: Recovered) -> Result<Opened,
         journal: Journal {
             id,
             layout,
+            beside: Reader::new(id, &tip, &threads.engine, &threads.reader),
             tip,
             threads: Some(threads),
             _lock: lock,

@@ -11,9 +11,13 @@ use std::thread::JoinHandle;
 
 type Call = Box<dyn FnOnce() + Send>;
 
+/// The calling side of a worker.
+#[derive(Debug, Clone)]
+pub(super) struct Calls(mpsc::Sender<Call>);
+
 #[derive(Debug)]
 pub(super) struct Worker {
-    calls: Option<mpsc::Sender<Call>>,
+    calls: Option<Calls>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -24,7 +28,7 @@ impl Worker {
             .name(name.to_owned())
             .spawn(move || queue.into_iter().for_each(|call| call()))?;
         Ok(Self {
-            calls: Some(calls),
+            calls: Some(Calls(calls)),
             thread: Some(thread),
         })
     }
@@ -34,14 +38,30 @@ impl Worker {
         &self,
         call: impl FnOnce() -> T + Send + 'static,
     ) -> oneshot::Receiver<T> {
+        match &self.calls {
+            Some(calls) => calls.run(call),
+            None => oneshot::channel().1,
+        }
+    }
+
+    /// Returns a way to queue calls from other threads. The worker ends only after
+    /// all of them were dropped.
+    pub(super) fn calls(&self) -> Option<Calls> {
+        self.calls.clone()
+    }
+}
+
+impl Calls {
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> oneshot::Receiver<T> {
         let (reply, receiver) = oneshot::channel();
         let call: Call = Box::new(move || {
             // Nobody may be waiting any more; that is no error.
             reply.send(call()).ok();
         });
-        if let Some(calls) = &self.calls {
-            calls.send(call).ok();
-        }
+        self.0.send(call).ok();
         receiver
     }
 }

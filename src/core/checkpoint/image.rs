@@ -4,7 +4,7 @@
 //! Invariant: what the local facet says is not said again for the remote one.
 
 use crate::checkpoint::digest;
-use crate::state::{Conflict, Doubt, Failure, Feed, Halt, Open, Removals, Root, State};
+use crate::state::{Conflict, Detour, Doubt, Failure, Feed, Halt, Open, Removals, Root, State};
 use crate::tree::{
     Baseline, BaselineState, Facet, Facts, Location, NodeId, Presence, Restoring, Tree,
 };
@@ -29,6 +29,7 @@ pub(super) struct Header {
     markers: [Option<String>; 2],
     open: Vec<(Seq, Operation, Option<u64>)>,
     failures: BTreeMap<u64, FailureImage>,
+    detours: BTreeMap<u64, Detour>,
     conflicts: BTreeMap<u64, (Seq, Case, Option<Keep>)>,
     halt: Option<(Seq, HaltReason, Side, u64, [u8; 16])>,
     approved: Vec<u64>,
@@ -135,6 +136,11 @@ impl Header {
                 .iter()
                 .map(|(id, failure)| (uid(id), FailureImage::of(failure)))
                 .collect(),
+            detours: state
+                .detours
+                .iter()
+                .map(|(id, detour)| (uid(id), detour.clone()))
+                .collect(),
             conflicts: state
                 .conflicts
                 .iter()
@@ -163,6 +169,7 @@ impl Header {
     /// Tells whether the header says something of a node.
     pub(super) fn mentions(&self, uid: u64) -> bool {
         self.failures.contains_key(&uid)
+            || self.detours.contains_key(&uid)
             || self.conflicts.contains_key(&uid)
             || self.approved.binary_search(&uid).is_ok()
             || self.open.iter().any(|(_, _, node)| *node == Some(uid))
@@ -191,6 +198,9 @@ impl Header {
         }
         for (uid, failure) in self.failures {
             state.failures.insert(id(uid)?, failure.restore());
+        }
+        for (uid, detour) in self.detours {
+            state.detours.insert(id(uid)?, detour);
         }
         for (uid, (seq, case, resolution)) in self.conflicts {
             state.conflicts.insert(

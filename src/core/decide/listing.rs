@@ -147,13 +147,24 @@ impl Round {
             return;
         }
         let known = facet.facts.identity();
-        let same_object = known.is_none() || known == entry.fingerprint.identity;
+        let same_object = if known.is_none() {
+            !self.may_have_left(ledger, child, &path)
+        } else {
+            known == entry.fingerprint.identity
+        };
         if node.kind == entry.kind() && same_object {
             self.observed(ledger, path, entry);
         } else {
             self.miss(ledger, child);
             self.hold(ledger, path, entry);
         }
+    }
+
+    /// Tells whether a move of ours, not seen to end, may have taken a node away. Then
+    /// what stands at its path may be another one.
+    fn may_have_left(&self, ledger: &Ledger, child: NodeId, path: &RelPath) -> bool {
+        let mut ends = ledger.state.ends_in_doubt(child, self.side);
+        ends.any(|to| to != path)
     }
 
     /// Tells whether the other side has removed a directory, so that it is to go here.
@@ -205,7 +216,12 @@ impl Round {
             None => reason != UnknownReason::Excluded,
             Some(presence) => presence != Presence::Unknown(reason),
         };
-        if is_news {
+        let is_another = Presence::Unknown(reason).is_another_kind();
+        if let Some(child) = child.filter(|_| is_news && is_another) {
+            // What stood there may have moved.
+            self.miss(ledger, child);
+            self.odd.insert(path.clone(), reason);
+        } else if is_news {
             let (side, path) = (self.side, path.clone());
             let unknown = ObservationEvent::Unknown { side, path, reason };
             ledger.emit(Event::Observation(unknown));

@@ -14,6 +14,9 @@ use journal_format::event::{Event, ObservationEvent, PathMove};
 use journal_format::value::{Entry, Identity, Kind, RelPath};
 use std::collections::BTreeSet;
 
+/// A node, its new path, and what was seen there.
+type Step = (NodeId, RelPath, Entry);
+
 impl Round {
     /// Decides what the sight at `path` is, and takes it off the list.
     pub(super) fn settle(&mut self, ledger: &mut Ledger, busy: &Busy, path: &RelPath) {
@@ -85,23 +88,18 @@ impl Round {
     /// Finds the missing node that a move of ours, not seen to end, took here: its
     /// intent is evidence also on a side without identities.
     pub(super) fn halfway(&self, ledger: &Ledger, path: &RelPath, entry: &Entry) -> Option<NodeId> {
-        let uid = plan::moving_uid(path.name()?);
-        if uid.is_none() && ledger.state.failures.is_empty() {
-            return None;
-        }
         let tree = &ledger.state.tree;
-        let moved = Doubt::Moved(self.side, path.clone());
-        let was_meant =
-            |id: NodeId| uid == Some(tree.node(id).uid) || doubt(ledger, id) == Some(&moved);
         let same = |id: NodeId| {
             let (node, facts) = (tree.node(id), tree.facet(id, self.side).facts);
-            let is_directory = node.kind == Kind::Directory;
-            node.kind == entry.kind() && (is_directory || facts.size == entry.fingerprint.size)
+            // Nobody but us uses a temporary name, so what is there was moved, even if
+            // it was written to since.
+            let is_alike = node.kind == Kind::Directory
+                || facts.size == entry.fingerprint.size
+                || plan::is_temporary(path);
+            node.kind == entry.kind() && is_alike
         };
-        let missing = self.missing.keys().copied();
-        missing
-            .filter(|id| self.is_missing(ledger, *id))
-            .find(|id| was_meant(*id) && same(*id))
+        let mut meant = self.in_doubt.get(path)?.iter().copied();
+        meant.find(|id| self.is_missing(ledger, *id) && same(*id))
     }
 
     /// Sees to it that whoever stands in the way of `chain`'s first move leaves:
@@ -112,15 +110,22 @@ impl Round {
         busy: &Busy,
         standing: Option<NodeId>,
         entry: &Entry,
-        chain: &mut Vec<(NodeId, RelPath, Entry)>,
+        chain: &mut Vec<Step>,
     ) {
         let mut next = standing;
+        let mut is_tied = false;
         while let Some(node) = next {
             if chain.iter().any(|(moving, ..)| *moving == node) {
                 return self.move_together(ledger, busy, chain);
             }
             if let Some((to, entry)) = self.seen_elsewhere(ledger, node) {
                 next = ledger.state.tree.lookup(self.side, &to);
+                chain.push((node, to, entry));
+                continue;
+            }
+            if let Some((to, entry, standing)) = self.seen_within(ledger, chain, node) {
+                is_tied = true;
+                next = standing;
                 chain.push((node, to, entry));
                 continue;
             }
@@ -131,6 +136,9 @@ impl Round {
                 self.gone(ledger, busy, &path);
             }
             break;
+        }
+        if is_tied {
+            return self.move_together(ledger, busy, chain);
         }
         while let Some(step) = chain.pop() {
             self.move_together(ledger, busy, &mut vec![step]);
@@ -148,16 +156,72 @@ impl Round {
             .then(|| (path.clone(), entry.clone()))
     }
 
-    fn move_together(
-        &mut self,
-        ledger: &mut Ledger,
-        busy: &Busy,
-        chain: &mut Vec<(NodeId, RelPath, Entry)>,
-    ) {
+    /// Finds where a displaced node was seen inside of a directory that displaces it, or
+    /// that another step of the chain brings, and who stands there now.
+    fn seen_within(
+        &self,
+        ledger: &Ledger,
+        chain: &[Step],
+        node: NodeId,
+    ) -> Option<(RelPath, Entry, Option<NodeId>)> {
+        let tree = &ledger.state.tree;
+        let identity = tree.identity(node, self.side)?;
+        chain.iter().find_map(|(moving, top, _)| {
+            let below = self.held.range(top.clone()..);
+            let below = below.take_while(|(path, _)| path.as_str().starts_with(top.as_str()));
+            let mut listed = below.flat_map(|(path, parts)| {
+                let entries = parts.iter().flat_map(|found| match found {
+                    Found::Listing { entries, .. } => entries.as_slice(),
+                    Found::Unlisted { .. } => &[],
+                });
+                entries.map(move |(name, sight)| (path, name, sight))
+            });
+            listed.find_map(|(directory, name, sight)| {
+                let Sight::Entry(entry) = sight else {
+                    return None;
+                };
+                if entry.fingerprint.identity != Some(identity) || !directory.is_within(top) {
+                    return None;
+                }
+                let path = directory.join(name).ok()?;
+                let parent = self.resolve(ledger, *moving, top, directory)?;
+                let is_it = parent != node && self.moved_here(ledger, &path, entry) == Some(node);
+                is_it.then(|| (path, entry.clone(), tree.child(self.side, parent, name)))
+            })
+        })
+    }
+
+    /// Finds the directory that will be at a path once a node has moved to `top`.
+    fn resolve(
+        &self,
+        ledger: &Ledger,
+        moving: NodeId,
+        top: &RelPath,
+        path: &RelPath,
+    ) -> Option<NodeId> {
+        let tree = &ledger.state.tree;
+        let rest = &path.as_str()[top.as_str().len()..];
+        let mut names = rest.split('/').filter(|name| !name.is_empty());
+        let found = names.try_fold(moving, |id, name| {
+            tree.child(self.side, id, name)
+                .filter(|id| !self.is_missing(ledger, *id))
+        })?;
+        (tree.node(found).kind == Kind::Directory).then_some(found)
+    }
+
+    fn move_together(&mut self, ledger: &mut Ledger, busy: &Busy, chain: &mut Vec<Step>) {
         let tree = &ledger.state.tree;
         let mut moves = Vec::new();
         let mut done = Vec::new();
-        for (node, to, entry) in chain.drain(..) {
+        let steps = std::mem::take(chain);
+        // What goes together waits together.
+        let is_covered = steps.iter().any(|(node, to, _)| {
+            let from = tree.get(*node).and_then(|_| tree.path(self.side, *node));
+            from.into_iter()
+                .chain([to.clone()])
+                .any(|path| self.is_covered(busy, &path))
+        });
+        for (node, to, entry) in steps {
             self.missing.remove(&node);
             // An earlier move may have ended a node that one of these is.
             let is_there = tree.get(node).is_some();
@@ -168,10 +232,7 @@ impl Round {
                 // What could not be looked at there is not what has moved away.
                 self.again.insert(from.clone());
             }
-            if [&from, &to]
-                .into_iter()
-                .any(|path| self.is_covered(busy, path))
-            {
+            if is_covered {
                 self.fresh.remove(&to);
                 self.again.extend([from, to]);
                 continue;

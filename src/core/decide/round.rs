@@ -8,7 +8,7 @@
 use super::{Busy, Ledger};
 use crate::input::{Found, Sight};
 use crate::tree::NodeId;
-use journal_format::event::{Event, ObservationEvent};
+use journal_format::event::{Event, ObservationEvent, UnknownReason};
 use journal_format::value::{Entry, Identity, Kind, RelPath, Seq, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,10 +32,14 @@ pub(crate) struct Round {
     /// With their numbers, since places in memory are used again.
     pub(super) missing: BTreeMap<NodeId, u64>,
     pub(super) candidates: BTreeMap<Identity, (NodeId, u64)>,
+    /// What can be no version of a file or directory stands where these were.
+    pub(super) odd: BTreeMap<RelPath, UnknownReason>,
     /// Directories of which a side could not speak and which can be entered again.
     pub(super) unconfirmed: BTreeMap<NodeId, Entry>,
     /// Paths that an operation touched meanwhile.
     pub(super) again: BTreeSet<RelPath>,
+    /// Where moves of ours, not seen to end, may have taken nodes.
+    pub(super) in_doubt: BTreeMap<RelPath, Vec<NodeId>>,
     /// Directories that this scan found moved, from where to where.
     pub(super) moved: Vec<(RelPath, RelPath)>,
 }
@@ -54,8 +58,10 @@ impl Round {
             fresh_by_identity: BTreeMap::new(),
             missing: BTreeMap::new(),
             candidates: BTreeMap::new(),
+            odd: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
             again: BTreeSet::new(),
+            in_doubt: BTreeMap::new(),
             moved: Vec::new(),
         }
     }
@@ -109,10 +115,14 @@ impl Round {
         if !complete {
             return self.again;
         }
+        for (id, to) in ledger.state.moves_in_doubt(self.side) {
+            self.in_doubt.entry(to.clone()).or_default().push(id);
+        }
         self.report_gone_for_good(ledger, busy);
         while !self.fresh.is_empty() {
             self.settle_some(ledger, busy);
         }
+        self.report_odd(ledger, busy);
         self.report_gone(ledger, busy);
         if !self.held.is_empty() || !self.again.is_empty() {
             // Perhaps read under a name that a move of ours has changed meanwhile.
@@ -143,7 +153,7 @@ impl Round {
             let path = self
                 .is_missing(ledger, id)
                 .then(|| tree.path(self.side, id))??;
-            let is_replaced = self.fresh.contains_key(&path);
+            let is_replaced = self.fresh.contains_key(&path) || self.odd.contains_key(&path);
             let mut subtree = tree.subtree(self.side, id).into_iter();
             (!is_replaced && !subtree.any(turned_up)).then_some((path, id))
         };
@@ -194,6 +204,23 @@ impl Round {
                     return;
                 }
             }
+        }
+    }
+
+    /// Who did not turn up elsewhere is hidden by what stands at its path.
+    fn report_odd(&mut self, ledger: &mut Ledger, busy: &Busy) {
+        for (path, reason) in std::mem::take(&mut self.odd) {
+            let child = ledger.state.tree.lookup(self.side, &path);
+            if let Some(child) = child {
+                self.missing.remove(&child);
+            }
+            if self.is_covered(busy, &path) {
+                self.again.insert(path);
+                continue;
+            }
+            let side = self.side;
+            let unknown = ObservationEvent::Unknown { side, path, reason };
+            ledger.emit(Event::Observation(unknown));
         }
     }
 

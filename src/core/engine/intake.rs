@@ -116,7 +116,7 @@ impl Engine {
         self.stale = true;
     }
 
-    fn hint(&mut self, side: Side, path: Option<RelPath>, subtree: bool) {
+    pub(super) fn hint(&mut self, side: Side, path: Option<RelPath>, subtree: bool) {
         let wanted = &mut self.wanted[index(side)];
         match path {
             Some(path) if wanted.paths.len() < HINTS_MAX => {
@@ -249,3 +249,33 @@ fn paths_of(operation: &Operation) -> Vec<(Side, RelPath)> {
 
 /// Beyond this many hinted paths a scan of everything is cheaper.
 const HINTS_MAX: usize = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint;
+
+    #[test]
+    fn a_pause_is_told_once_and_outlives_a_restart() {
+        let order = |order| Input::Order {
+            order,
+            by: "a test".to_owned(),
+        };
+        let mut engine = Engine::new();
+        let table = [
+            (Order::Start, 0, false),
+            (Order::Pause, 1, true),
+            (Order::Pause, 0, true),
+            (Order::Stop, 1, true),
+            (Order::Start, 1, false),
+            (Order::Pause, 1, true),
+        ];
+        for (what, events, paused) in table {
+            engine.handle(order(what), Timestamp(1));
+            assert_eq!(engine.take_records().len(), events, "{what:?}");
+            let bytes = checkpoint::encode(engine.state());
+            let restored = checkpoint::decode(&bytes).expect("a checkpoint");
+            assert_eq!([engine.state().paused, restored.paused], [paused; 2]);
+        }
+    }
+}

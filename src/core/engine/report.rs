@@ -7,7 +7,7 @@ use super::Engine;
 use crate::plan;
 use crate::state::Halt;
 use crate::tree::NodeId;
-use journal_format::event::{Case, Operation};
+use journal_format::event::{Action, Case, Operation};
 use journal_format::value::{RelPath, Timestamp};
 use std::collections::BTreeSet;
 
@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 pub struct Standing {
     /// Nodes that differ and will be worked on.
     pub pending: u64,
+    /// Those of them that nothing holds: no conflict, no divergence, no failure.
+    pub workable: u64,
     /// Conflicts that wait for a person.
     pub conflicts: u64,
     /// Nodes that cannot be synced for now.
@@ -65,11 +67,47 @@ impl Engine {
         });
         Standing {
             pending: count(state.tree.dirty().len()),
+            workable: self.workable(),
             conflicts: count(unresolved.count()),
             problems: count(problems),
             divergences: stuck(&[Case::V1]),
             halt: state.halt,
         }
+    }
+
+    fn workable(&self) -> u64 {
+        let tree = &self.ledger.state.tree;
+        let stuck = self.waiting.stuck.iter().map(|(id, _)| *id);
+        let failed = self.ledger.state.failures.keys().copied();
+        let held: BTreeSet<NodeId> = stuck.chain(failed).collect();
+        let held = held.into_iter().filter(|id| tree.is_dirty(*id)).count();
+        u64::try_from(tree.dirty().len().saturating_sub(held)).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the bytes of content that planned and open transfers have to carry.
+    #[must_use]
+    pub fn outstanding_bytes(&self) -> u64 {
+        let state = &self.ledger.state;
+        let planned = self.schedule.steps().map(|step| match step.act {
+            plan::Act::Transfer { from, .. } if state.is_node(step.node, step.uid) => {
+                state.tree.facet(step.node, from).facts.size
+            }
+            _ => 0,
+        });
+        let open = state
+            .open
+            .values()
+            .map(|open| match &open.operation.action {
+                Action::Transfer { expect, .. } => expect.fingerprint.size,
+                _ => 0,
+            });
+        planned.chain(open).fold(0, u64::saturating_add)
+    }
+
+    /// Tells whether both sides were scanned whole since the start.
+    #[must_use]
+    pub fn has_seen_both(&self) -> bool {
+        self.scanned.iter().all(|scanned| *scanned)
     }
 
     /// A failure is over when both sides came to agree without the operation.

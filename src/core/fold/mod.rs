@@ -28,6 +28,7 @@ pub fn fold(state: &mut State, record: &Record) {
     }
     for node in state.tree.take_dropped() {
         state.failures.remove(&node);
+        state.detours.remove(&node);
         state.conflicts.remove(&node);
         state.approved.remove(&node);
     }

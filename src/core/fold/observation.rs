@@ -7,8 +7,9 @@
 
 use crate::state::State;
 use crate::tree::{Facet, Facts, Location, NodeId, Presence, Tree, index};
-use journal_format::event::{FailureClass, ObservationEvent, PathMove};
+use journal_format::event::{FailureClass, ObservationEvent, PathMove, UnknownReason};
 use journal_format::value::{Entry, Kind, RelPath, Side};
+use std::collections::BTreeSet;
 
 pub(super) fn fold(state: &mut State, event: &ObservationEvent) {
     match event {
@@ -21,26 +22,10 @@ pub(super) fn fold(state: &mut State, event: &ObservationEvent) {
         ObservationEvent::Gone { side, path, .. } => {
             if let Some(node) = state.tree.lookup_mut(*side, path.as_str()) {
                 reconsider(state, node);
-                let below = state.tree.subtree(*side, node);
-                gone(&mut state.tree, *side, node);
-                below
-                    .into_iter()
-                    .for_each(|id| unite(state, side.other(), id));
+                left(state, *side, node);
             }
         }
-        ObservationEvent::Unknown { side, path, reason } => {
-            let presence = Presence::Unknown(*reason);
-            let tree = &mut state.tree;
-            if let Some(node) = tree.lookup_mut(*side, path.as_str()) {
-                let facet = Facet {
-                    presence,
-                    ..*tree.facet(node, *side)
-                };
-                tree.set_facet(node, *side, facet);
-            } else {
-                place(state, *side, path, None, presence, Facts::NONE);
-            }
-        }
+        ObservationEvent::Unknown { side, path, reason } => unknown(state, *side, path, *reason),
         ObservationEvent::Hashed {
             side,
             path,
@@ -61,6 +46,37 @@ pub(super) fn fold(state: &mut State, event: &ObservationEvent) {
             }
         }
     }
+}
+
+/// A node is nowhere on a side any more, with all below.
+fn left(state: &mut State, side: Side, node: NodeId) {
+    let below = state.tree.subtree(side, node);
+    gone(&mut state.tree, side, node);
+    below
+        .into_iter()
+        .for_each(|id| unite(state, side.other(), id));
+}
+
+/// A side cannot speak of a path. A pipe or a link that cannot be carried, where the
+/// other side does not have the node any more, is not that node: the node has left.
+fn unknown(state: &mut State, side: Side, path: &RelPath, reason: UnknownReason) {
+    let presence = Presence::Unknown(reason);
+    let tree = &mut state.tree;
+    if let Some(node) = tree.lookup_mut(side, path.as_str()) {
+        if node == NodeId::ROOT {
+            return;
+        }
+        let facet = *tree.facet(node, side);
+        let name = tree.name(facet.location.name);
+        let is_another = presence.is_another_kind()
+            && has_left(tree, side.other(), node, facet.location.parent, name);
+        if !is_another {
+            tree.set_facet(node, side, Facet { presence, ..facet });
+            return;
+        }
+        left(state, side, node);
+    }
+    place(state, side, path, None, presence, Facts::NONE);
 }
 
 /// A failed node changed: it is tried again at once, unless it keeps failing.
@@ -221,21 +237,21 @@ pub(super) fn gone(tree: &mut Tree, side: Side, node: NodeId) {
 }
 
 fn moved(state: &mut State, side: Side, moves: &[PathMove]) {
-    let found: Vec<Option<NodeId>> = moves
-        .iter()
-        .map(|step| state.tree.lookup_mut(side, step.from.as_str()))
-        .collect();
+    let found = movers(state, side, moves);
+    let leaving: BTreeSet<NodeId> = found.iter().flatten().copied().collect();
+    if moves.len() > 1 {
+        // All leave before the first arrives: one may go to another's old place, and a
+        // third into that directory then.
+        leaving
+            .iter()
+            .for_each(|node| lift(&mut state.tree, side, *node));
+    }
     let mut order: Vec<usize> = (0..moves.len()).collect();
     order.sort_by_key(|place| moves[*place].to.names().count());
     let mut changed = Vec::new();
-    let leaving: Vec<NodeId> = found.iter().flatten().copied().collect();
     for place in order {
         let step = &moves[place];
-        let kind = step.entry.kind();
-        let node = found[place].filter(|id| {
-            *id != NodeId::ROOT && state.tree.get(*id).is_some_and(|it| it.kind == kind)
-        });
-        match node {
+        match found[place].filter(|id| state.tree.get(*id).is_some()) {
             Some(node) => {
                 relocate(state, side, node, &step.to, Some(&step.entry), &leaving);
                 changed.push(node);
@@ -245,7 +261,51 @@ fn moved(state: &mut State, side: Side, moves: &[PathMove]) {
             }
         }
     }
-    changed.into_iter().for_each(|node| reconsider(state, node));
+    for node in changed {
+        land(&mut state.tree, side, node);
+        reconsider(state, node);
+    }
+}
+
+/// Finds the node of each move, each node once.
+fn movers(state: &mut State, side: Side, moves: &[PathMove]) -> Vec<Option<NodeId>> {
+    let mut seen = BTreeSet::from([NodeId::ROOT]);
+    let tree = &mut state.tree;
+    let mover = |step: &PathMove| {
+        let node = tree.lookup_mut(side, step.from.as_str())?;
+        (tree.node(node).kind == step.entry.kind() && seen.insert(node)).then_some(node)
+    };
+    moves.iter().map(mover).collect()
+}
+
+/// Takes a node off its place until it arrives.
+fn lift(tree: &mut Tree, side: Side, node: NodeId) {
+    let facet = *tree.facet(node, side);
+    let location = Location::NONE;
+    tree.set_facet(node, side, Facet { location, ..facet });
+}
+
+/// Whoever found no place has an unknown one.
+fn land(tree: &mut Tree, side: Side, node: NodeId) {
+    let Some(facet) = tree.get(node).map(|_| *tree.facet(node, side)) else {
+        return;
+    };
+    if !facet.is_absent() && facet.location == Location::NONE {
+        let location = Location {
+            parent: NodeId::ROOT,
+            name: tree.name_for(node, &format!("unplaced-{}", tree.node(node).uid)),
+        };
+        let presence = Presence::Unknown(UnknownReason::Unreadable);
+        tree.set_facet(
+            node,
+            side,
+            Facet {
+                presence,
+                location,
+                ..facet
+            },
+        );
+    }
 }
 
 /// Moves a facet to another path of its side, with what lies below it. Whoever
@@ -256,7 +316,7 @@ pub(super) fn relocate(
     node: NodeId,
     to: &RelPath,
     entry: Option<&Entry>,
-    leaving: &[NodeId],
+    leaving: &BTreeSet<NodeId>,
 ) {
     let tree = &mut state.tree;
     let Some((directory, name)) = to.split() else {
@@ -298,16 +358,11 @@ pub(super) fn relocate(
 /// What cannot be synced and stands, on the other side, at the place that a node
 /// leaves has nothing to do with it any more: it becomes a node of its own.
 fn part(tree: &mut Tree, side: Side, node: NodeId) {
-    use journal_format::event::UnknownReason::{UnsupportedKind, UnsupportedSymlink};
     let other = side.other();
     let facet = *tree.facet(node, other);
-    let is_another = matches!(
-        facet.presence,
-        Presence::Unknown(UnsupportedKind | UnsupportedSymlink)
-    );
-    if is_another {
+    if facet.presence.is_another_kind() {
+        gone(tree, other, node);
         let left = tree.create(Kind::File);
-        tree.set_facet(node, other, Facet::ABSENT);
         tree.set_facet(left, other, facet);
     }
 }

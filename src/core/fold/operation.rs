@@ -5,15 +5,20 @@
 //! that was only read stays, and differs from the new baseline, so it is planned.
 
 use super::observation::{gone, observed, relocate};
-use crate::state::{Doubt, Failure, Open, Removals, State};
+use crate::plan::is_temporary;
+use crate::state::{Detour, Doubt, Failure, Open, Removals, State};
 use crate::tree::{Baseline, Facet, Location, NodeId, Presence, index};
 use journal_format::event::{Action, Displaced, OperationEvent, Outcome, Record};
 use journal_format::value::{Entry, Kind, RelPath, Seq, Side};
+use std::collections::BTreeSet;
 
 pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
     match event {
         OperationEvent::Started { operation } => {
             let node = node_of(state, &operation.action);
+            if let Some(node) = node {
+                set_out(state, node, &operation.action);
+            }
             let node = node.map(|id| (id, state.tree.node(id).uid));
             state.open.insert(
                 record.seq,
@@ -64,6 +69,23 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
             }
         }
     }
+}
+
+/// A move of ours to a temporary name is a detour until another move ends it.
+fn set_out(state: &mut State, node: NodeId, action: &Action) {
+    let Action::Move { side, from, to, .. } = action else {
+        return;
+    };
+    if !is_temporary(to) {
+        return;
+    }
+    let known = state.detour(node, *side);
+    let detour = Detour {
+        side: *side,
+        from: known.map_or_else(|| from.clone(), |known| known.from.clone()),
+        to: to.clone(),
+    };
+    state.detours.insert(node, detour);
 }
 
 fn close(state: &mut State, operation: Seq) -> Option<(NodeId, Action)> {
@@ -140,6 +162,9 @@ fn succeeded(state: &mut State, open: &Open, outcome: &Outcome) {
         Action::Move { side, to, .. } => {
             if let Some(node) = node {
                 renamed(state, node, *side, to, outcome.target.as_ref());
+                if !is_temporary(to) {
+                    state.detours.remove(&node);
+                }
             }
         }
         Action::Remove { side, .. } => {
@@ -253,7 +278,7 @@ fn agree_if_both(state: &mut State, node: NodeId) {
 /// between the look and the rename; that is an edit.
 fn renamed(state: &mut State, node: NodeId, side: Side, to: &RelPath, entry: Option<&Entry>) {
     let before = state.tree.facet(node, side).facts;
-    relocate(state, side, node, to, entry, &[]);
+    relocate(state, side, node, to, entry, &BTreeSet::new());
     let tree = &mut state.tree;
     let Some(baseline) = tree.baseline(node) else {
         return;

@@ -2,7 +2,10 @@
 
 use super::fold;
 use crate::state::State;
-use journal_format::event::{Event, ObservationEvent, PathMove, Record};
+use journal_format::event::{
+    Action, Case, Event, ObservationEvent, Operation, OperationEvent, Outcome, PathMove, Record,
+    UnknownReason,
+};
 use journal_format::value::{Entry, Fingerprint, Identity, Kind, RelPath, Side, Timestamp};
 
 fn path(text: &str) -> RelPath {
@@ -33,10 +36,14 @@ struct Bench {
 
 impl Bench {
     fn see(&mut self, event: ObservationEvent) {
+        self.take(Event::Observation(event));
+    }
+
+    fn take(&mut self, event: Event) {
         let record = Record {
             seq: self.state.seq.next(),
             time: Timestamp(0),
-            event: Event::Observation(event),
+            event,
         };
         fold(&mut self.state, &record);
         self.state.tree.check().expect("the tree is sound");
@@ -183,4 +190,119 @@ fn what_is_gone_takes_along_what_lies_below_it() {
     bench.gone(Side::Remote, "d");
     assert_eq!(bench.state.tree.counts().present, [0, 0]);
     assert_eq!(bench.state.tree.counts().baseline, 0);
+}
+
+/// Renames `a` to `b` on the remote side; `target` is what stands there afterwards.
+fn renamed_to(bench: &mut Bench, target: Entry) {
+    let operation = Operation {
+        case: Case::M1,
+        action: Action::Move {
+            side: Side::Remote,
+            from: path("a"),
+            to: path("b"),
+            expect: entry(Kind::File, 1).fingerprint,
+        },
+    };
+    bench.take(Event::Operation(OperationEvent::Started { operation }));
+    let operation = bench.state.seq;
+    let outcome = Outcome {
+        target: Some(target),
+        ..Outcome::default()
+    };
+    bench.take(Event::Operation(OperationEvent::Succeeded {
+        operation,
+        outcome,
+    }));
+}
+
+#[test]
+fn an_edit_between_the_look_and_the_rename_is_an_edit() {
+    for (edited_ns, is_in_sync) in [(0, true), (7, false)] {
+        let mut bench = Bench::default();
+        bench.synced("a", Kind::File, 1);
+        bench.moved(Side::Local, &[("a", "b", Kind::File, 1)]);
+        let mut target = entry(Kind::File, 1);
+        target.fingerprint.mtime_ns = edited_ns;
+        renamed_to(&mut bench, target);
+        let node = bench.state.tree.lookup(Side::Remote, &path("b"));
+        let node = node.expect("it was renamed");
+        assert_eq!(bench.state.tree.is_in_sync(node), is_in_sync);
+    }
+}
+
+#[test]
+fn what_arrives_below_a_file_finds_no_place() {
+    let mut bench = Bench::default();
+    bench.synced("d", Kind::Directory, 1);
+    bench.gone(Side::Local, "d");
+    bench.observed(Side::Local, "d", Kind::File, 2);
+    bench.observed(Side::Local, "d/a", Kind::File, 3);
+    assert_eq!(bench.node(Side::Local, "d/a"), None);
+}
+
+#[test]
+fn what_cannot_be_synced_is_no_node_that_left_its_name() {
+    let mut bench = Bench::default();
+    bench.synced("a", Kind::File, 1);
+    bench.gone(Side::Local, "a");
+    bench.moved(Side::Remote, &[("a", "b", Kind::File, 1)]);
+    bench.see(ObservationEvent::Unknown {
+        side: Side::Local,
+        path: path("a"),
+        reason: UnknownReason::UnsupportedKind,
+    });
+    let pipe = bench.node(Side::Local, "a");
+    assert!(pipe.is_some() && pipe != bench.node(Side::Remote, "b"));
+}
+
+#[test]
+fn what_cannot_be_synced_stays_when_its_namesake_moves() {
+    let mut bench = Bench::default();
+    bench.observed(Side::Remote, "a", Kind::File, 1);
+    bench.see(ObservationEvent::Unknown {
+        side: Side::Local,
+        path: path("a"),
+        reason: UnknownReason::UnsupportedKind,
+    });
+    bench.moved(Side::Remote, &[("a", "b", Kind::File, 1)]);
+    let pipe = bench.node(Side::Local, "a");
+    assert!(pipe.is_some() && pipe != bench.node(Side::Remote, "b"));
+}
+
+#[test]
+fn what_cannot_be_synced_is_not_the_node_that_stands_elsewhere() {
+    for reason in [
+        UnknownReason::UnsupportedKind,
+        UnknownReason::UnsupportedSymlink,
+    ] {
+        let mut bench = Bench::default();
+        bench.synced("a", Kind::File, 1);
+        bench.moved(Side::Remote, &[("a", "b", Kind::File, 1)]);
+        let side = Side::Local;
+        bench.see(ObservationEvent::Unknown {
+            side,
+            path: path("a"),
+            reason,
+        });
+        let moved = bench.node(Side::Remote, "b");
+        assert_ne!(bench.node(Side::Local, "a"), moved);
+        bench.observed(Side::Local, "b", Kind::File, 1);
+        assert_eq!(bench.node(Side::Local, "b"), moved);
+    }
+}
+
+#[test]
+fn a_directory_and_its_child_change_places_in_one_step() {
+    let mut bench = Bench::default();
+    bench.synced("a", Kind::Directory, 1);
+    bench.synced("a/a", Kind::Directory, 2);
+    bench.synced("a/a/x", Kind::File, 3);
+    let before = ["a/a", "a", "a/a/x"].map(|path| bench.node(Side::Local, path));
+    let moves = [
+        ("a/a", "a", Kind::Directory, 2),
+        ("a", "a/a", Kind::Directory, 1),
+    ];
+    bench.moved(Side::Local, &moves);
+    let after = ["a", "a/a", "a/x"].map(|path| bench.node(Side::Local, path));
+    assert_eq!(after, before);
 }

@@ -6,10 +6,9 @@
 //! name". Deliberately absent: other nodes, except the directories above.
 
 use super::goal::{Content, Displacing, Goal, Place, Wish};
-use super::names::is_moving;
 use super::table::{self, Change, Verdict};
 use crate::state::State;
-use crate::tree::{Facts, Location, NodeId, Presence, index};
+use crate::tree::{Facet, Facts, Location, NodeId, Presence, index};
 use journal_format::event::{Case, Keep, UnknownReason};
 use journal_format::value::{Direction, Kind, Mode, Policy, Side, Solve};
 
@@ -147,7 +146,7 @@ pub(super) fn is_moved(state: &State, id: NodeId, side: Side) -> bool {
     let tree = &state.tree;
     let facet = tree.facet(id, side);
     facet.is_present()
-        && !is_moving(tree.name(facet.location.name))
+        && state.detour(id, side).is_none()
         && tree
             .baseline(id)
             .is_some_and(|baseline| !tree.same_place(facet.location, baseline.location))
@@ -162,8 +161,8 @@ fn place(state: &State, id: NodeId, policy: &Policy, case: Case) -> Goal {
     };
     let usable = |side: Side| {
         let facet = tree.facet(id, side);
-        let moving = is_moving(tree.name(facet.location.name));
-        (facet.is_present() && !moving).then(|| at(facet.location))
+        let is_settled = facet.is_present() && state.detour(id, side).is_none();
+        is_settled.then(|| at(facet.location))
     };
     let here = Side::BOTH.map(usable);
     let moved = Side::BOTH.map(|side| is_moved(state, id, side));
@@ -211,18 +210,29 @@ fn place(state: &State, id: NodeId, policy: &Policy, case: Case) -> Goal {
                 remote.or(local)
             };
             let baseline = || tree.baseline(id).map(|baseline| at(baseline.location));
-            // A temporary name whose node is forgotten is a name like any other.
-            let anywhere = || {
-                let facets = tree.node(id).facets;
-                let standing = facets.iter().rev().find(|facet| facet.is_present());
-                standing.map(|facet| at(facet.location))
-            };
-            match known.or_else(baseline).or_else(anywhere) {
+            match known.or_else(baseline).or_else(|| home(state, id)) {
                 Some(place) => goal(letter(Case::M4), place),
                 None => Goal::frozen(Case::P1),
             }
         }
     }
+}
+
+/// Where a node came from that has nothing left but a temporary name of ours.
+fn home(state: &State, id: NodeId) -> Option<Place> {
+    let detour = state.detours.get(&id)?;
+    let parent = detour
+        .from
+        .parent()
+        .and_then(|path| state.tree.lookup(detour.side, &path));
+    let parent = parent.filter(|parent| {
+        let node = state.tree.node(*parent);
+        node.kind == Kind::Directory && node.facets.iter().all(Facet::is_present)
+    });
+    Some(Place {
+        parent: parent.unwrap_or(NodeId::ROOT),
+        name: detour.from.name()?.to_owned(),
+    })
 }
 
 const fn move_case(mover: Side) -> Case {

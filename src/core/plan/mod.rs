@@ -17,7 +17,7 @@ mod steps;
 mod structure;
 mod table;
 
-pub(crate) use names::moving_uid;
+pub(crate) use names::is_temporary;
 pub(crate) use operation::operation;
 pub(crate) use order::Ordered;
 pub(crate) use safety::{Brake, Endangered};

@@ -4,10 +4,10 @@
 //! Invariants: deterministic; a conflict name is never nested. Deliberately absent:
 //! whether the name is free (`goals` asks the tree).
 
-use journal_format::value::{NAME_BYTES_MAX, Timestamp};
+use journal_format::value::{NAME_BYTES_MAX, RelPath, Timestamp};
 
-/// Names that begin so are steps of our own moves, never a user's wish.
-const MOVING: &str = "pydio-sync-moving-";
+/// Steps of our own moves, at the root, have names that begin so.
+const TEMPORARY: &str = "pydio-sync-moving-";
 const MARK: &str = " (conflict ";
 
 /// What tells a conflict copy from others of its name.
@@ -41,21 +41,21 @@ pub(crate) fn conflict_name(name: &str, distinction: &Distinction<'_>, attempt: 
     format!("{}{mark}{extension}", cut(stem, room))
 }
 
-/// Makes the temporary name of a node's own move.
-pub(crate) fn moving_name(uid: u64) -> String {
-    format!("{MOVING}{uid:016x}")
+/// Makes the temporary name of a node's own move; from the second attempt on with a
+/// counter.
+pub(crate) fn temporary_name(uid: u64, attempt: u32) -> String {
+    let counter = if attempt == 0 {
+        String::new()
+    } else {
+        format!("-{attempt}")
+    };
+    format!("{TEMPORARY}{uid:016x}{counter}")
 }
 
-/// Tells whether a name is a step of our own moves.
-pub(crate) fn is_moving(name: &str) -> bool {
-    moving_uid(name).is_some()
-}
-
-/// Returns the number of the node that has a temporary name.
-pub(crate) fn moving_uid(name: &str) -> Option<u64> {
-    let digits = name.strip_prefix(MOVING)?;
-    let is_ours = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    u64::from_str_radix(digits, 16).ok().filter(|_| is_ours)
+/// Tells whether the path that a move of ours leads to is a temporary one. Nothing
+/// follows from such a name by itself: what people call so is theirs.
+pub(crate) fn is_temporary(to: &RelPath) -> bool {
+    to.as_str().starts_with(TEMPORARY) && to.parent().is_some_and(|parent| parent.is_root())
 }
 
 fn split_extension(name: &str) -> (&str, &str) {
@@ -125,8 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_temporary_names_are_steps_of_a_move() {
-        assert!(is_moving(&moving_name(7)));
-        assert!(!is_moving("pydio-sync-moving-house"));
+    fn temporary_names_are_told_at_the_root_only() {
+        let is_told = |path: &str| is_temporary(&RelPath::new(path).expect("a path"));
+        for attempt in 0..3 {
+            let name = temporary_name(7, attempt);
+            assert!(is_told(&name));
+            assert!(!is_told(&format!("d/{name}")));
+        }
+        assert!(!is_told("pydio-sync-moved"));
     }
 }

@@ -7,7 +7,7 @@
 //! watched by ring 1. Deliberately absent: goals, limits on what runs at once.
 
 use super::goal::Place;
-use super::names::{is_moving, moving_name};
+use super::names::temporary_name;
 use super::steps::{Act, Step};
 use crate::state::State;
 use crate::tree::{NodeId, Presence};
@@ -222,10 +222,7 @@ fn break_ring(
     rings: &BTreeSet<usize>,
 ) -> Vec<Step> {
     let can_step_aside = |step: &Step| match &step.act {
-        Act::Move { on, .. } => {
-            let name = state.tree.facet(step.node, *on).location.name;
-            !is_moving(state.tree.name(name))
-        }
+        Act::Move { on, .. } => state.detour(step.node, *on).is_none(),
         _ => false,
     };
     let chosen = rings
@@ -240,7 +237,7 @@ fn break_ring(
         {
             *to = Place {
                 parent: NodeId::ROOT,
-                name: moving_name(step.uid),
+                name: free_temporary_name(state, step.node, step.uid),
             };
             step.case = Case::M4;
             kept.push(step);
@@ -249,4 +246,15 @@ fn break_ring(
         }
     }
     kept
+}
+
+/// What an earlier move left at a temporary name may still stand there.
+fn free_temporary_name(state: &State, node: NodeId, uid: u64) -> String {
+    (0..)
+        .map(|attempt| temporary_name(uid, attempt))
+        .find(|name| {
+            let mut standing = state.tree.at_place(NodeId::ROOT, name);
+            standing.all(|id| id == node)
+        })
+        .expect("there are more names than nodes")
 }

@@ -130,6 +130,11 @@ impl Tree {
         self.dirty.iter().copied()
     }
 
+    /// Tells whether a node's facets differ from the baseline.
+    pub(crate) fn is_dirty(&self, id: NodeId) -> bool {
+        self.dirty.contains(&id)
+    }
+
     /// Returns the nodes that cannot be synced because a side cannot speak of
     /// them.
     pub fn unknown(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {

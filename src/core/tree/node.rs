@@ -53,6 +53,16 @@ pub enum Presence {
     Unknown(UnknownReason),
 }
 
+impl Presence {
+    /// Tells whether something stands there that is no version of any node.
+    pub(crate) const fn is_another_kind(self) -> bool {
+        matches!(
+            self,
+            Self::Unknown(UnknownReason::UnsupportedKind | UnknownReason::UnsupportedSymlink)
+        )
+    }
+}
+
 /// What tells one version of a node from another, on one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {

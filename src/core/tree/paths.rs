@@ -6,6 +6,7 @@
 
 use super::{Location, NameId, NodeId, Presence, Tree, canonical, index, key};
 use journal_format::value::{Kind, RelPath, Side};
+use std::collections::BTreeSet;
 
 impl Tree {
     /// Returns the node at a path of a side, if something was seen there.
@@ -174,19 +175,25 @@ impl Tree {
     }
 
     /// Returns the path of a node's baseline, each name as the baseline or, for
-    /// directories without one, as a side has it.
+    /// directories without one, as a side has it. Baselines are of different times, so
+    /// two directories may each have been in the other: then there is none.
     fn baseline_path(&self, id: NodeId) -> Option<RelPath> {
-        let baseline = self.baseline(id)?;
-        let directory = baseline.location.parent;
-        let above = if directory == NodeId::ROOT {
-            RelPath::root()
-        } else {
+        let mut names = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut next = id;
+        let above = loop {
+            let baseline = self.baseline(next).filter(|_| seen.insert(next))?;
+            names.push(baseline.location.name);
+            next = baseline.location.parent;
             let here = Side::BOTH
                 .into_iter()
-                .find_map(|side| self.path(side, directory));
-            here.or_else(|| self.baseline_path(directory))?
+                .find_map(|side| self.path(side, next));
+            if let Some(here) = here {
+                break here;
+            }
         };
-        above.join(self.names.get(baseline.location.name)).ok()
+        let mut names = names.into_iter().rev();
+        names.try_fold(above, |path, name| path.join(self.names.get(name)).ok())
     }
 }
 

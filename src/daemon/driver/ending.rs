@@ -17,10 +17,13 @@ impl Driver<'_> {
     pub(super) fn ended(&mut self, id: Seq, result: PortResult<Outcome>) {
         self.running -= 1;
         match result {
-            Ok(outcome) => self.conclude(Input::Succeeded {
-                operation: id,
-                outcome,
-            }),
+            Ok(outcome) => {
+                self.trust();
+                self.conclude(Input::Succeeded {
+                    operation: id,
+                    outcome,
+                });
+            }
             Err(error) => self.empty_slot(id, error),
         }
     }
@@ -80,7 +83,7 @@ impl Driver<'_> {
             message,
             retry_after_ms,
         } = error;
-        tracing::info!(op = id.0, ?class, "{message}");
+        self.suspect(class);
         self.conclude(Input::Failed {
             operation: id,
             class,

@@ -26,6 +26,14 @@ pub(super) struct FeedState {
     was_scanned_whole: bool,
     failures: u32,
     pub(super) next: Timestamp,
+    next_unreadable: Timestamp,
+}
+
+impl FeedState {
+    /// Tells whether its last answer was none.
+    pub(super) const fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
 }
 
 impl<'a> Driver<'a> {
@@ -60,6 +68,7 @@ impl<'a> Driver<'a> {
         };
         let now = self.now();
         self.feed.failures = 0;
+        self.reached(Side::Remote);
         self.feed.next = now.plus_millis(self.poll_interval_ms);
         if let Some(detail) = changes.rolled_back {
             tracing::warn!("the remote went back in time: {detail}");
@@ -75,6 +84,10 @@ impl<'a> Driver<'a> {
                 state.next_full_scan = now.plus_millis(WHOLE_SCAN_MS);
             }
         }
+        if self.feed.next_unreadable <= now {
+            self.feed.next_unreadable = now.plus_millis(UNREADABLE_PAUSE_MS);
+            self.engine.want_unreadable(Side::Remote);
+        }
         self.feed.cursor = Some(changes.cursor);
         self.hint(Side::Remote, changes.hints);
         Ok(())
@@ -86,11 +99,12 @@ impl<'a> Driver<'a> {
             self.feed.is_unusable = true;
             return Ok(());
         }
-        if self.mode == Mode::Once || error.class == FailureClass::Auth {
-            let side = Side::Remote;
-            return Err(RunError::Side { side, error });
+        if self.mode == Mode::Once || error.class == FailureClass::Auth || !self.feed.is_begun {
+            self.unreachable(Side::Remote, &error)?;
         }
-        tracing::warn!("the remote's change feed could not be read: {error}");
+        // The root says whether it is the feed alone.
+        self.doubt();
+        tracing::info!("the remote's change feed could not be read: {error}");
         self.feed.failures = self.feed.failures.saturating_add(1);
         let asked = error.retry_after_ms.and_then(|ms| i64::try_from(ms).ok());
         let wait = FIRST_WAIT_MS << self.feed.failures.min(WAIT_DOUBLINGS_MAX);
@@ -101,6 +115,7 @@ impl<'a> Driver<'a> {
     /// Reads the feed at the next occasion.
     pub(super) fn want_feed(&mut self) {
         self.feed.next = self.now();
+        self.feed.next_unreadable = self.now();
     }
 
     pub(super) fn remote_was_scanned_whole(&mut self) {
@@ -116,7 +131,9 @@ impl<'a> Driver<'a> {
 
     /// Has the cursor journaled once everything before it was looked at.
     pub(super) fn note_feed(&mut self) {
-        if self.feed.cursor.is_none() || !self.engine.has_looked(Side::Remote) {
+        // A scan that waits for its look at the root is no round of the engine's yet.
+        let is_scanning = self.sides_state[place(Side::Remote)].is_scanning;
+        if is_scanning || !self.engine.has_looked(Side::Remote) {
             return;
         }
         let Some(cursor) = self.feed.cursor.take() else {
@@ -125,7 +142,9 @@ impl<'a> Driver<'a> {
         let known = self.engine.state().feed.as_ref();
         let is_new = known.is_none_or(|known| known.cursor != cursor);
         let whole = self.feed.was_scanned_whole;
-        if is_new || whole {
+        // A job that scans everything at each start must not fill its journal so.
+        let is_due = |at: Timestamp| at.plus_millis(WHOLE_SCAN_MS / 2) <= self.now();
+        if is_new || whole && known.is_some_and(|known| is_due(known.whole_at)) {
             self.feed.was_scanned_whole = false;
             self.engine
                 .handle(Input::FeedRead { cursor, whole }, self.now());
@@ -136,6 +155,9 @@ impl<'a> Driver<'a> {
 /// How often a remote with a feed is scanned whole all the same, in ms: feeds miss
 /// what their server missed.
 pub(super) const WHOLE_SCAN_MS: i64 = 6 * 3_600_000;
+
+/// How often what could not be read on the remote is looked at again, in ms.
+const UNREADABLE_PAUSE_MS: i64 = 600_000;
 
 /// The first wait after the feed could not be read, in ms; doubled with each
 /// further failure, this many times at the most.

@@ -56,13 +56,13 @@ impl<'a> Driver<'a> {
     ) -> Result<(), RunError> {
         let state = match state {
             Ok(state) => state,
-            Err(error) if self.mode == Mode::Once => return Err(RunError::Side { side, error }),
             Err(error) => {
-                tracing::warn!(%side, "{error}");
-                self.scan_later(side, ROOT_POLL_MS);
+                let wait = self.unreachable(side, &error)?;
+                self.scan_later(side, wait);
                 return Ok(());
             }
         };
+        self.reached(side);
         match self
             .engine
             .root_found(side, &scan::finding(&state), self.now())
@@ -199,23 +199,32 @@ impl<'a> Driver<'a> {
         }
         self.next_poll = now.plus_millis(ROOT_POLL_MS);
         let (local, remote) = (self.ports.local, self.ports.remote);
-        let has_feed = self.feed().is_some();
-        // A feed that answers says that its root is there.
-        for side in Side::BOTH
-            .into_iter()
-            .filter(|side| *side == Side::Local || !has_feed)
-        {
+        let is_answering = self.feed().is_some() && !self.feed.is_failing();
+        for side in Side::BOTH {
+            // A feed that answers says that its root is there.
+            let is_known = side == Side::Remote && is_answering;
+            if is_known || self.reach.is_waiting(side, now) {
+                continue;
+            }
             self.push(
                 async move { Happening::RootPolled(side, scan::root(side, local, remote).await) },
             );
         }
     }
 
-    pub(super) fn root_polled(&mut self, side: Side, state: &PortResult<RootState>) {
-        let Ok(state) = state else { return };
+    pub(super) fn root_polled(
+        &mut self,
+        side: Side,
+        state: &PortResult<RootState>,
+    ) -> Result<(), RunError> {
+        let state = match state {
+            Ok(state) => state,
+            Err(error) => return self.unreachable(side, error).map(|_| ()),
+        };
+        self.reached(side);
         let was_halted = self.sides_state[place(side)].is_halted;
         if self.engine.state().markers[place(side)].is_none() {
-            return;
+            return Ok(());
         }
         let verdict = self
             .engine
@@ -226,6 +235,7 @@ impl<'a> Driver<'a> {
             self.sides_state[place(side)].next_scan = self.now();
             self.engine.want_everything(side);
         }
+        Ok(())
     }
 
     pub(super) fn watch(&mut self) {

@@ -62,7 +62,10 @@ pub(super) fn changes(ctx: &Ctx<'_>, race: bool) -> Answer {
         None if !flatten && !ctx.quirks().has(Quirk::GlobalSequence) => since.max(1),
         _ => last.max(1),
     };
-    Answer::new(JSON, text(ctx.quirks(), &lines, last, stream))
+    Answer::new(
+        JSON,
+        text(ctx.quirks(), &ctx.place.repo, &lines, last, stream),
+    )
 }
 
 /// A row as the bin and the filter show it; nothing if it is not shown.
@@ -154,7 +157,7 @@ fn strength(kind: &str) -> u8 {
     }
 }
 
-fn text(quirks: Quirks, lines: &[Line], last: u64, stream: bool) -> String {
+fn text(quirks: Quirks, repo: &str, lines: &[Line], last: u64, stream: bool) -> String {
     let texts = quirks.has(Quirk::TextNumbers);
     let number = |value: String| if texts { format!("\"{value}\"") } else { value };
     let mut out = if stream {
@@ -177,7 +180,7 @@ fn text(quirks: Quirks, lines: &[Line], last: u64, stream: bool) -> String {
                     .map_or_else(|| "false".to_owned(), json),
                 json(&row.repo),
             ),
-            None => GONE.to_owned(),
+            None => format!("{GONE}{}}}", json(repo)),
         };
         // A String takes everything that is written to it.
         let _ = write!(
@@ -199,5 +202,5 @@ fn text(quirks: Quirks, lines: &[Line], last: u64, stream: bool) -> String {
 }
 
 const GONE: &str = "{\"bytesize\":null,\"md5\":null,\"mtime\":null,\"node_path\":null,\
-                    \"repository_identifier\":null}";
+                    \"repository_identifier\":";
 const JSON: &str = "application/json; charset=UTF-8";

@@ -6,7 +6,7 @@
 //! and more than one file, which nobody sends. Crash: spool files, emptied at the start.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -314,9 +314,8 @@ impl<'a> Multipart<'a> {
     }
 }
 
-/// Hashes a file.
-pub(super) fn md5_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+/// Hashes what a reader gives.
+pub(super) fn md5_of(mut file: impl io::Read) -> io::Result<String> {
     let mut md5 = Md5::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {

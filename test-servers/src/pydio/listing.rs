@@ -6,6 +6,7 @@
 //! options and filters, which a sync client does not use.
 
 use std::fmt::Write as _;
+use std::fs;
 
 use super::answer::Answer;
 use super::names::{self, BIN};
@@ -140,7 +141,7 @@ fn tree(ctx: &Ctx<'_>, folder: &str, wanted: &Wanted, level: u32) -> String {
 }
 
 fn child(ctx: &Ctx<'_>, path: &str, wanted: &Wanted, level: u32) -> String {
-    let Some(stat) = ctx.place.stat(path) else {
+    let Ok(stat) = fs::symlink_metadata(ctx.place.whole(path)) else {
         return String::new();
     };
     if ctx.place.recycle && path == BIN {
@@ -150,22 +151,24 @@ fn child(ctx: &Ctx<'_>, path: &str, wanted: &Wanted, level: u32) -> String {
             node::bin_attributes(&stat, full)
         );
     }
-    if let (true, Some(depth)) = (stat.is_dir(), wanted.depth) {
+    let shown = names::cut_question(ctx.quirks(), path);
+    let mut more = ctx.lock_marks(shown);
+    let inside = wanted.depth.filter(|_| stat.is_dir() && shown == path);
+    if let Some(depth) = inside {
         if level + 1 < depth {
             return tree(ctx, path, wanted, level + 1);
         }
-        let more = format!(
+        more += &format!(
             " ajxp_has_children=\"{}\"",
             !ctx.place.names(path).is_empty()
         );
-        return node::element(path, &stat, Style::Child, &more);
     }
     let style = if wanted.long {
         Style::Child
     } else {
         Style::Short
     };
-    node::element(path, &stat, style, &ctx.lock_marks(path))
+    node::renamed(&node::element(path, &stat, style, &more), path, shown)
 }
 
 /// Names in a folder with whether they are folders: folders first, the bin last.
@@ -175,7 +178,8 @@ fn children(ctx: &Ctx<'_>, folder: &str) -> Vec<(String, bool)> {
         .names(folder)
         .into_iter()
         .map(|name| {
-            let is_folder = ctx.place.is_folder(&names::join(folder, &name));
+            let path = ctx.place.whole(&names::join(folder, &name));
+            let is_folder = fs::symlink_metadata(path).is_ok_and(|stat| stat.is_dir());
             (name, is_folder)
         })
         .collect();

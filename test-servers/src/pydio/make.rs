@@ -28,18 +28,21 @@ pub(super) fn mkdir(ctx: &Ctx<'_>) -> Answer {
     }
     let ignore = ctx.call.params.has("ignore_exists");
     let (mut done, mut errors, mut diff) = (Vec::new(), Vec::new(), Diff::default());
+    let mut said = String::new();
     for node in &nodes {
         if let Some(answer) = ctx.refuse_name(node) {
             return answer;
         }
         match one_folder(ctx, node, ignore) {
-            Ok(path) => {
-                let parent = names::parent(node);
-                let name = names::base(node);
-                done.push(format!("The directory {name} has been created in {parent}"));
-                if let Some(stat) = ctx.place.stat(&path) {
+            Ok(()) => {
+                let (parent, name) = (names::parent(node), names::base(node));
+                // The server never empties the text that it adds to.
+                said += &format!("The directory {name} has been created in {parent}");
+                done.push(said.clone());
+                let shown = names::cut_question(quirks, node);
+                if let Ok(stat) = fs::symlink_metadata(ctx.place.whole(node)) {
                     diff.add
-                        .push_str(&node::element(&path, &stat, Style::Diff, ""));
+                        .push_str(&node::element(shown, &stat, Style::Diff, ""));
                 }
             }
             Err(error) => errors.push(error),
@@ -55,27 +58,25 @@ pub(super) fn mkdir(ctx: &Ctx<'_>) -> Answer {
     ))
 }
 
-fn one_folder(ctx: &Ctx<'_>, node: &str, ignore: bool) -> Result<String, String> {
+fn one_folder(ctx: &Ctx<'_>, node: &str, ignore: bool) -> Result<(), String> {
     let parent = names::parent(node);
-    let path = names::join(parent, names::cut_question(ctx.quirks(), names::base(node)));
-    if ctx.place.stat(&path).is_some() {
-        if ignore && ctx.place.is_folder(&path) {
-            return Ok(path);
+    let path = ctx.place.whole(node);
+    if let Ok(there) = fs::symlink_metadata(&path) {
+        if ignore && there.is_dir() {
+            return Ok(());
         }
         return Err("This directory already exists (names are case insensitive)".to_owned());
     }
     if !ctx.place.is_folder(parent) {
         return Err(not_writeable("directory", parent));
     }
-    let created = DirBuilder::new().mode(0o700).create(ctx.place.at(&path));
+    let created = DirBuilder::new().mode(0o700).create(&path);
     created.map_err(|error| format!("mkdir(): {error}"))?;
-    if let Ok(facts) = ctx.place.facts(&path, None) {
-        ctx.note(Event::Create {
-            path: path.clone(),
-            facts,
-        });
+    let shown = names::cut_question(ctx.quirks(), node).to_owned();
+    if let Ok(facts) = ctx.place.facts(&shown, None) {
+        ctx.note(Event::Create { path: shown, facts });
     }
-    Ok(path)
+    Ok(())
 }
 
 /// Answers `mkfile`.
@@ -85,10 +86,7 @@ pub(super) fn mkfile(ctx: &Ctx<'_>) -> Answer {
     if let Some(answer) = ctx.refuse_name(&node) {
         return answer;
     }
-    let path = names::join(
-        names::parent(&node),
-        names::cut_question(quirks, names::base(&node)),
-    );
+    let path = names::cut_question(quirks, &node).to_owned();
     let known = ctx.place.stat(&path).is_some();
     if known && ctx.call.params.get("force") != Some("true") {
         return Answer::error("This file already exists (names are case insensitive)");

@@ -33,10 +33,6 @@ pub(super) fn rename(ctx: &Ctx<'_>) -> Answer {
         (None, Some(name)) => names::join(names::parent(&from), name),
         (None, None) => return Answer::error("The selection is empty!"),
     };
-    let to = names::join(
-        names::parent(&to),
-        names::cut_question(quirks, names::base(&to)),
-    );
     if let Some(answer) = ctx.refuse_name(&from).or_else(|| ctx.refuse_name(&to)) {
         return answer;
     }
@@ -51,7 +47,7 @@ pub(super) fn rename(ctx: &Ctx<'_>) -> Answer {
     if let Some(error) = ctx.locked(&from) {
         return Answer::error(error);
     }
-    if fs::rename(ctx.place.at(&from), ctx.place.at(&to)).is_err() {
+    if fs::rename(ctx.place.at(&from), ctx.place.whole(&to)).is_err() {
         let id = &ctx.place.id;
         let text = format!("Error while renaming pydio://{id}{from} to pydio://{id}{to}");
         return Answer::error(&text);
@@ -64,12 +60,8 @@ pub(super) fn rename(ctx: &Ctx<'_>) -> Answer {
         } else {
             let original = format!(" original_path=\"{}\"", super::answer::escape(&from));
             let shown = node::element(&to, &stat, Style::Diff, &original);
-            let (plain, slash) = (
-                format!("filename=\"{}\"", super::answer::escape(&to)),
-                super::answer::escape(&to),
-            );
             match dest {
-                Some(_) => shown.replacen(&plain, &format!("filename=\"{slash}/\""), 1),
+                Some(_) => node::renamed(&shown, &to, &format!("{to}/")),
                 None => shown,
             }
         };
@@ -200,7 +192,11 @@ pub(super) fn copy(ctx: &Ctx<'_>) -> Answer {
             shown.clone()
         };
         match copied(ctx, from, &to, stat.is_dir()) {
-            Ok(text) => done.push(format!("{text} has been copied into the directory {dest}")),
+            Ok((text, count)) => {
+                done.push(format!(
+                    "{text} has been copied into the directory {dest}{count}"
+                ));
+            }
             Err(error) => return Answer::error(&error.to_string()),
         }
         if let Some(stat) = ctx.place.stat(&shown) {
@@ -211,12 +207,12 @@ pub(super) fn copy(ctx: &Ctx<'_>) -> Answer {
     Answer::success(&done.join("\n"), &diff)
 }
 
-fn copied(ctx: &Ctx<'_>, from: &str, to: &str, folder: bool) -> io::Result<String> {
+fn copied(ctx: &Ctx<'_>, from: &str, to: &str, folder: bool) -> io::Result<(String, String)> {
     let known = ctx.place.stat(to).is_some();
     let name = names::base(from);
     let (source, target) = (ctx.place.at(from), ctx.place.at(to));
     if folder {
-        copy_tree(&source, &target)?;
+        let files = copy_tree(&source, &target)?;
         if !known {
             let facts = ctx.place.facts(to, None)?;
             ctx.note(Event::Create {
@@ -229,7 +225,7 @@ fn copied(ctx: &Ctx<'_>, from: &str, to: &str, folder: bool) -> io::Result<Strin
             path: to.to_owned(),
             tree: ctx.place.tree(to),
         });
-        return Ok(format!("The folder {name}"));
+        return Ok((format!("The folder {name}"), format!(" ({files} files)")));
     }
     fs::copy(&source, &target)?;
     let facts = ctx.place.facts(to, None)?;
@@ -237,21 +233,28 @@ fn copied(ctx: &Ctx<'_>, from: &str, to: &str, folder: bool) -> io::Result<Strin
         path: to.to_owned(),
         facts,
     });
-    Ok(format!("The file {name}"))
+    Ok((format!("The file {name}"), String::new()))
 }
 
-fn copy_tree(source: &Path, target: &Path) -> io::Result<()> {
+/// Copies a folder and counts the files; what is newer at the target stays.
+fn copy_tree(source: &Path, target: &Path) -> io::Result<u32> {
     if !target.is_dir() {
         fs::create_dir(target)?;
     }
+    let mut files = 0;
     for entry in fs::read_dir(source)? {
         let entry = entry?;
         let to = target.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy_tree(&entry.path(), &to)?;
-        } else {
+            files += copy_tree(&entry.path(), &to)?;
+            continue;
+        }
+        let old = fs::metadata(&to).and_then(|stat| stat.modified());
+        let new = entry.metadata()?.modified()?;
+        if old.map_or(true, |old| old < new) {
             fs::copy(entry.path(), &to)?;
+            files += 1;
         }
     }
-    Ok(())
+    Ok(files)
 }

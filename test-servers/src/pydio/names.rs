@@ -64,12 +64,13 @@ pub(super) fn in_bin(quirks: Quirks, path: &str) -> bool {
     })
 }
 
-/// The name that `mkdir`, `mkfile` and `rename` really use.
-pub(super) fn cut_question(quirks: Quirks, name: &str) -> &str {
+/// Where the server looks for a node: it takes a question mark for the end of its own
+/// address.
+pub(super) fn cut_question(quirks: Quirks, path: &str) -> &str {
     if quirks.has(Quirk::QuestionCut) {
-        name.split('?').next().unwrap_or(name)
+        path.split('?').next().unwrap_or(path)
     } else {
-        name
+        path
     }
 }
 

@@ -27,76 +27,68 @@ pub(super) enum Style {
 
 /// The attributes of a node, with a space before each.
 pub(super) fn attributes(path: &str, stat: &Metadata, style: Style, more: &str) -> String {
-    let name = escape(names::base(path));
+    let folder = stat.is_dir();
+    let text = format!(" text=\"{}\"", escape(names::base(path)));
+    let child = matches!(style, Style::Child | Style::Short);
+    // The real server's order, which depends on where the name was looked up.
+    let (first, second, last) = match (child, folder) {
+        (true, true) => (text.as_str(), "", ""),
+        (true, false) => ("", text.as_str(), ""),
+        (false, _) => ("", "", text.as_str()),
+    };
     let shown = escape(if path == "/" { "" } else { path });
+    let middle = if matches!(style, Style::Short | Style::ShortRoot) {
+        let size = if folder { 0 } else { stat.size() };
+        format!(" bytesize=\"{size}\" ajxp_modiftime=\"{}\"", stat.mtime())
+    } else {
+        described(path, stat, style)
+    };
+    format!(
+        "{first} is_file=\"{}\"{second} filename=\"{shown}\"{middle}{more}{last} ajxp_im_time=\"{}\"",
+        !folder,
+        stat.mtime()
+    )
+}
+
+/// The long attributes between name and text.
+fn described(path: &str, stat: &Metadata, style: Style) -> String {
     let folder = stat.is_dir();
     let size = if folder { 0 } else { stat.size() };
-    let mtime = stat.mtime();
-    if matches!(style, Style::Short | Style::ShortRoot) {
-        let text = format!(" text=\"{name}\"");
-        let (before, after) = match (style, folder) {
-            (Style::ShortRoot, _) => ("", text.as_str()),
-            (_, true) => (text.as_str(), ""),
-            (_, false) => ("", ""),
-        };
-        let middle = if style == Style::Short && !folder {
-            text.as_str()
-        } else {
-            ""
-        };
-        return format!(
-            "{before} is_file=\"{}\"{middle} filename=\"{shown}\" bytesize=\"{size}\" \
-             ajxp_modiftime=\"{mtime}\"{after} ajxp_im_time=\"{mtime}\"",
-            !folder
-        );
-    }
     let kind = Kind::of(path, folder);
-    let text = format!(" text=\"{name}\"");
-    let before = if style == Style::Child {
-        text.as_str()
-    } else {
-        ""
-    };
-    let after = if style == Style::Child {
-        ""
-    } else {
-        text.as_str()
-    };
-    let mimestring = match (style, kind.mimestring) {
-        (Style::Root, _) if folder => String::new(),
-        (_, mimestring) => format!(" mimestring=\"{mimestring}\""),
-    };
-    let open = if folder {
-        " openicon=\"folder_open.png\""
-    } else {
-        ""
-    };
+    let when = |wanted: bool, text: String| if wanted { text } else { String::new() };
     let mime = kind
         .mime
         .map_or_else(String::new, |mime| format!(" ajxp_mime=\"{mime}\""));
-    let (mime_first, mime_last) = if folder {
-        (mime.as_str(), "")
-    } else {
-        ("", mime.as_str())
-    };
     format!(
-        "{before} is_file=\"{}\" filename=\"{shown}\" mimestring_id=\"{}\" icon=\"{}\" \
-         fonticon=\"{}\"{open}{mime_first} file_group=\"1\" file_owner=\"1\" \
-         ajxp_readonly=\"false\" file_perms=\"0{:o}\" ajxp_modiftime=\"{mtime}\" \
+        " mimestring_id=\"{}\" icon=\"{}\" fonticon=\"{}\"{}{} file_group=\"1\" file_owner=\"1\" \
+         ajxp_readonly=\"false\" file_perms=\"0{:o}\" ajxp_modiftime=\"{}\" \
          ajxp_relativetime=\"Modified today\" ajxp_description=\"Modified today\" \
-         bytesize=\"{size}\" filesize=\"{}\"{mime_last}{mimestring}{more}{after} ajxp_im_time=\"{mtime}\"",
-        !folder,
+         bytesize=\"{size}\" filesize=\"{}\"{}{}",
         kind.id,
         kind.icon,
         kind.font,
+        when(folder, " openicon=\"folder_open.png\"".to_owned()),
+        when(folder, mime.clone()),
         stat.mode() & 0o777,
+        stat.mtime(),
         human(size),
+        when(!folder, mime),
+        when(
+            !folder || style != Style::Root,
+            format!(" mimestring=\"{}\"", kind.mimestring)
+        ),
     )
 }
 
 /// A node as an empty element.
 pub(super) fn element(path: &str, stat: &Metadata, style: Style, more: &str) -> String {
     format!("<tree{}/>", attributes(path, stat, style, more))
+}
+
+/// The same with another path: `shown` is what the server makes of it.
+pub(super) fn renamed(element: &str, path: &str, shown: &str) -> String {
+    let filename = |path: &str| format!(" filename=\"{}\"", escape(path));
+    element.replacen(&filename(path), &filename(shown), 1)
 }
 
 /// The bin as listings show it, without what is in it.

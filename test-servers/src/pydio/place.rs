@@ -6,7 +6,7 @@
 //! race as they do on a real server.
 
 use std::collections::HashMap;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use super::quirks::{Quirk, Quirks};
 /// One workspace for one user.
 #[derive(Clone)]
 pub(super) struct Place {
+    pub(super) quirks: Quirks,
     pub(super) folder: PathBuf,
     /// How the index calls it.
     pub(super) repo: String,
@@ -33,8 +34,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where a node lies.
+    /// Where the server looks for a node.
     pub(super) fn at(&self, node: &str) -> PathBuf {
+        self.whole(names::cut_question(self.quirks, node))
+    }
+
+    /// Where a node of this name lies, whether it can be reached or not.
+    pub(super) fn whole(&self, node: &str) -> PathBuf {
         self.folder.join(node.trim_start_matches('/'))
     }
 
@@ -55,10 +61,14 @@ impl Place {
         let md5 = match md5 {
             _ if stat.is_dir() => "directory".to_owned(),
             Some(md5) => md5,
-            None => md5_of(&path)?,
+            None => md5_of(File::open(&path)?)?,
         };
         Ok(Facts {
-            size: stat.size(),
+            size: if stat.is_dir() {
+                FOLDER_BYTES
+            } else {
+                stat.size()
+            },
             md5,
             mtime: stat.mtime(),
         })
@@ -108,13 +118,18 @@ impl Place {
             let Ok(stat) = fs::symlink_metadata(path) else {
                 return 0;
             };
+            let own = if stat.is_dir() {
+                FOLDER_BYTES
+            } else {
+                stat.size()
+            };
             let below = fs::read_dir(path).map_or(0, |entries| {
                 entries
                     .filter_map(Result::ok)
                     .map(|entry| sum(&entry.path()))
                     .sum()
             });
-            stat.size() + below
+            own + below
         }
         sum(&self.folder)
     }
@@ -164,7 +179,7 @@ impl Hashes {
                 return Ok(known.md5.clone());
             }
         }
-        let md5 = md5_of(path)?;
+        let md5 = md5_of(File::open(path)?)?;
         let known = Known {
             md5: md5.clone(),
             ..seen
@@ -182,3 +197,6 @@ impl Hashes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What a folder counts for itself, as on most file systems; some say 0.
+const FOLDER_BYTES: u64 = 4096;

@@ -67,7 +67,7 @@ quirks! {
     PagedRecursion, "paged-recursion", Both, "pages cut recursive listings as well, and the rest is missing";
     TagsStripped, "tags-stripped", Both, "angle brackets in path parameters are taken for tags";
     UploadNfc, "upload-nfc", Both, "upload composes names (NFC), other actions keep them";
-    QuestionCut, "question-cut", Six, "mkdir and rename cut names at a question mark";
+    QuestionCut, "question-cut", Six, "what mkdir and rename give a question mark cannot be reached: paths end there";
     StripNames, "strip-names", Six, "forbidden characters in upload names vanish silently";
     LongNamesCut, "long-names-cut", Both, "names beyond 255 bytes are cut silently";
     SuspiciousNames, "suspicious-names", Both, "names that look like scripts become one fixed name";

@@ -202,6 +202,7 @@ impl Server {
             repo = format!("{repo}-{}", user.name);
         }
         Place {
+            quirks: self.options.quirks,
             folder,
             repo: if workspace.syncable {
                 repo
@@ -220,6 +221,7 @@ impl Server {
     /// A workspace without files.
     fn nowhere(user: &User) -> Place {
         Place {
+            quirks: Quirks::none(),
             folder: PathBuf::from("/nonexistent"),
             repo: String::new(),
             id: "ajxp_user".to_owned(),

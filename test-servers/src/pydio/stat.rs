@@ -1,15 +1,17 @@
 //! `stat` and `stat_hash`, of one node and of many.
 //!
 //! In: a path, or `nodes[]`. Out: PHP's stat array as JSON. Invariant: one distinct node
-//! is answered without its name, several with; what is missing is an empty object.
-//! Deliberately absent: the partial hash that the server computes, of which Apache cuts a
-//! slice (see `Quirk::SlicedHash`).
+//! is answered without its name, several with; what is missing is an empty object. A range
+//! gives the hash of a part, of whose JSON Apache then sends a slice (`Quirk::SlicedHash`).
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use super::answer::{Answer, json};
 use super::download::Range;
+use super::form::md5_of;
 use super::names;
 use super::quirks::Quirk;
 use super::server::Ctx;
@@ -61,9 +63,21 @@ fn one(ctx: &Ctx<'_>, node: &str, hashed: bool) -> String {
             return "directory".to_owned();
         }
         let path = ctx.place.at(node);
-        ctx.server.hashes.get(quirks, &path).unwrap_or_default()
+        let hash = match ctx.call.header("range").and_then(Range::parse) {
+            Some(range) => partial_hash(&path, &range),
+            None => ctx.server.hashes.get(quirks, &path),
+        };
+        hash.unwrap_or_default()
     });
     php_stat(&stat, quirks.has(Quirk::NegativeSizes), hash.as_deref())
+}
+
+/// The hash of a part; the end does not belong to it.
+fn partial_hash(path: &Path, range: &Range) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(range.start))?;
+    let length = range.end.unwrap_or(u64::MAX).saturating_sub(range.start);
+    md5_of(file.take(length))
 }
 
 /// PHP's array: each value by its number and by its name.

@@ -116,7 +116,7 @@ impl Client {
         )
     }
 
-    /// One request; `target` is what follows `/api`, or a whole target if it says so.
+    /// One request; `target` is what follows `/api`.
     pub(crate) fn send(
         &self,
         method: &str,
@@ -124,11 +124,17 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Reply> {
-        let target = if target.starts_with("/api") {
-            target.to_owned()
-        } else {
-            format!("/api{target}")
-        };
+        self.whole(method, &format!("/api{target}"), headers, body)
+    }
+
+    /// One request with its whole target.
+    pub(crate) fn whole(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<Reply> {
         let mut head = format!(
             "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
             self.address

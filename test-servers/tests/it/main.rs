@@ -5,7 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod auth;
 mod client;
 mod faults;
 mod feed;
+mod replay;
 mod upload;

@@ -78,6 +78,8 @@ pub struct Disk {
     pub changes: u64,
     /// Paths that changed and were not hinted at yet.
     pub touched: VecDeque<(RelPath, bool)>,
+    /// The same, for whoever keeps an account of changes.
+    pub told: Vec<(RelPath, bool)>,
     /// Earlier images, newest last, for stale listings.
     pub earlier: VecDeque<Image>,
     pending: Vec<Effect>,
@@ -101,6 +103,7 @@ impl Disk {
             mounts: 0,
             changes: 0,
             touched: VecDeque::new(),
+            told: Vec::new(),
             earlier: VecDeque::new(),
             pending: Vec::new(),
             next_node: ROOT + 1,
@@ -247,7 +250,7 @@ impl Disk {
                 Effect::Exchange(from_place, (dir, own))
             }
         };
-        self.touched.push_back((from.clone(), true));
+        self.tell(from, true);
         self.make(to, true, effect);
         Ok(())
     }
@@ -353,7 +356,14 @@ impl Disk {
         self.free_inos.extend(self.live.apply(&effect));
         self.pending.push(effect);
         self.changes += 1;
+        self.tell(path, subtree);
+    }
+
+    fn tell(&mut self, path: &RelPath, subtree: bool) {
         self.touched.push_back((path.clone(), subtree));
+        if self.side == Side::Remote {
+            self.told.push((path.clone(), subtree));
+        }
     }
 
     fn parent(&self, path: &RelPath) -> Result<Place, DiskError> {
