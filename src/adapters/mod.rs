@@ -13,3 +13,4 @@ pub mod remote;
 pub mod rooted;
 pub mod secret;
 pub mod store;
+pub mod zmtp;

@@ -76,8 +76,8 @@ pub(super) struct RunFlags {
     ])]
     pub(super) file: Option<PathBuf>,
 
-    /// The port kept for notifications, which this release does not send yet; 0
-    /// for none.
+    /// The port that publishes what happens; the next one takes commands. `auto`
+    /// for any free ones, 0 for none.
     #[arg(
         short,
         long,
@@ -86,6 +86,14 @@ pub(super) struct RunFlags {
         default_value = "5556"
     )]
     pub(super) zmq_port: Port,
+
+    /// Listen at this address instead of 127.0.0.1; nothing is encrypted.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) zmq_address: Option<std::net::IpAddr>,
+
+    /// Send the old client's notifications as well, for its user interface.
+    #[arg(long)]
+    pub(super) legacy_channels: bool,
 
     /// Sync until nothing is left to do, then exit.
     #[arg(long)]
@@ -138,15 +146,33 @@ pub(super) struct Common {
     pub(super) log_file: Option<PathBuf>,
 }
 
-/// What to do with jobs that ran before and do not run now.
+/// What to do with jobs: by way of the daemon that has them, or with their journals if
+/// none runs.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Tell how jobs stood at the end of their last run.
+    /// Tell how jobs stand.
     #[command(
         after_help = "Exit codes as for `--once`: 0 in sync, 3 conflicts, 4 problems or \
-        changes not synced yet, 5 halted, 7 journal damaged, 8 the job runs now."
+        changes not synced yet, 5 halted, 6 a side cannot be used, 7 journal damaged, 8 \
+        another process has the job and does not answer.\n\nExamples:\n  pydio-sync status\n  \
+        pydio-sync status --watch"
     )]
-    Status(OneJob),
+    Status(Status),
+    /// Let jobs go on that were paused or stopped, or that wait for something.
+    #[command(after_help = FOR_DAEMONS)]
+    Start(OneJob),
+    /// Let jobs watch on and start nothing.
+    #[command(after_help = FOR_DAEMONS)]
+    Pause(OneJob),
+    /// Stop jobs and close their journals; the daemon stays.
+    #[command(after_help = FOR_DAEMONS)]
+    Stop(OneJob),
+    /// Read the job file again; a file with a mistake changes nothing.
+    #[command(after_help = FOR_DAEMONS)]
+    Reload(OneJob),
+    /// Look at both sides now.
+    #[command(after_help = FOR_DAEMONS)]
+    SyncNow(OneJob),
     /// Release a safety halt: the plan that was held back, and no other.
     #[command(
         after_help = "See what would be done first: run the job's usual command with `--dry-run`."
@@ -161,8 +187,17 @@ pub(super) enum Command {
     )]
     Resolve(Resolve),
     /// Print the journal: every change that was seen and everything that was done.
-    #[command(after_help = "Example:\n  pydio-sync events --from 1000 --json | head")]
+    #[command(
+        after_help = "Examples:\n  pydio-sync events --from 1000 --json | head\n  pydio-sync events \
+        --follow"
+    )]
     Events(Events),
+    /// Tell what happened to a path, and why.
+    #[command(
+        allow_missing_positional = true,
+        after_help = "Example:\n  pydio-sync explain Documents-0123456789ab letters/draft.txt"
+    )]
+    Explain(Explain),
     /// List or restore what was deleted or replaced.
     #[command(subcommand)]
     Trash(Trash),
@@ -228,6 +263,15 @@ pub(super) struct Install {
     pub(super) no_start: bool,
 }
 
+#[derive(Debug, Group)]
+pub(super) struct Status {
+    /// The job's id or label; all jobs if it is left out.
+    pub(super) job: Option<String>,
+    /// Go on telling until interrupted; needs a daemon.
+    #[arg(long)]
+    pub(super) watch: bool,
+}
+
 /// One of the known jobs.
 #[derive(Debug, Group)]
 pub(super) struct OneJob {
@@ -254,6 +298,18 @@ pub(super) struct Events {
     /// The first event to print.
     #[arg(long, value_name = "SEQ", default_value = "1")]
     pub(super) from: u64,
+    /// Go on with what happens until interrupted; needs a daemon.
+    #[arg(long)]
+    pub(super) follow: bool,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Explain {
+    /// The job's id or label; may be left out when only one is known.
+    pub(super) job: Option<String>,
+    /// The path below the folder, as it is or was.
+    #[arg(value_parser = relative)]
+    pub(super) path: RelPath,
 }
 
 #[derive(Debug, Subcommand)]
@@ -333,7 +389,7 @@ fn relative(text: &str) -> Result<RelPath, String> {
 }
 
 /// The flags of [`RunFlags`], as clap names them.
-const RUN_FLAGS: [&str; 13] = [
+const RUN_FLAGS: [&str; 15] = [
     "server",
     "directory",
     "workspace",
@@ -344,6 +400,8 @@ const RUN_FLAGS: [&str; 13] = [
     "direction",
     "file",
     "zmq_port",
+    "zmq_address",
+    "legacy_channels",
     "once",
     "dry_run",
     "conflict",
@@ -364,6 +422,9 @@ const JOB_FLAGS: [&str; 9] = [
 
 /// Where a Pydio server is taken to be when nothing is said.
 pub(super) const SERVER: &str = "http://localhost";
+
+const FOR_DAEMONS: &str = "Without JOB all jobs of the daemon are meant. It is found by the state \
+                           folder: name the one it runs with by `--state-dir`.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -420,6 +481,13 @@ mod tests {
             ("status --json --state-dir /x", true),
             ("--state-dir /x status job", true),
             ("--once status", false),
+            ("status --watch", true),
+            ("sync-now job", true),
+            ("pause", true),
+            ("events --follow --from 3", true),
+            ("explain a/b", true),
+            ("explain job a/b", true),
+            ("explain", false),
             ("resolve a/b --keep both", true),
             ("resolve job a/b --keep both", true),
             ("resolve job ../b --keep both", false),

@@ -7,10 +7,10 @@
 
 use super::config::JobConfig;
 use super::exit::Failure;
-use super::known;
 use super::pair::{self, Pair};
+use super::{known, server};
 use crate::adapters::local_fs::LocalFolder;
-use crate::adapters::remote::{self, Opening};
+use crate::adapters::remote::{self, Opening, RemotePlace};
 use crate::adapters::rooted::Options;
 use crate::adapters::secret::Secret;
 use crate::adapters::store::{FolderLock, Health, Journal, Options as StoreOptions, job_directory};
@@ -112,8 +112,16 @@ impl Opened {
 
 /// Puts the place where the driver knows only the side.
 pub(super) fn named(error: RunError, pair: &Pair) -> Failure {
-    let RunError::RootNeverSeen { side } = error else {
-        return error.into();
+    let side = match (error, &pair.remote) {
+        (RunError::RootNeverSeen { side }, _) => side,
+        (
+            RunError::Side {
+                side: Side::Remote,
+                error,
+            },
+            RemotePlace::Pydio(place),
+        ) => return server::refused(&server::account(place), &error),
+        (error, _) => return error.into(),
     };
     let obstacle = match (side, pair.remote.folder()) {
         (Side::Remote, None) => "does not exist".to_owned(),

@@ -108,7 +108,7 @@ pub(super) fn account(place: &ServerPlace) -> Account {
 }
 
 /// A server's refusal in words.
-fn refused(account: &Account, error: &PortError) -> Failure {
+pub(super) fn refused(account: &Account, error: &PortError) -> Failure {
     match error.class {
         FailureClass::Auth => Failure::new(
             Exit::Unreachable,
@@ -119,13 +119,13 @@ fn refused(account: &Account, error: &PortError) -> Failure {
             ),
         )
         .hint(format!(
-            "give the right one with `pydio-sync login -s {} -u {}`",
+            "nothing was changed; give the right one with `pydio-sync login -s {} -u {}`",
             account.server, account.user
         )),
         FailureClass::Unsupported => Failure::new(Exit::Usage, error.to_string()),
         _ => Failure::new(
             Exit::Unreachable,
-            format!("`{}` cannot be asked: {error}", account.server),
+            format!("`{}` cannot be reached: {error}", account.server),
         )
         .hint("check the address and the network; `pydio-sync doctor` looks closer"),
     }

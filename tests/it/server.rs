@@ -126,7 +126,7 @@ fn a_password_that_the_server_takes_is_kept_and_then_used() {
 }
 
 #[test]
-fn a_refused_password_ends_the_run_at_once_and_is_not_tried_again() {
+fn a_refused_password_or_a_lost_server_ends_the_run_at_once() {
     let site = Site::new();
     write(&site.lab.local.join("a"), "a");
     assert_eq!(done(site.flags("my-files").args(["-p", PASSWORD])).code, 0);
@@ -138,6 +138,18 @@ fn a_refused_password_ends_the_run_at_once_and_is_not_tried_again() {
     let asked = site.questions() - before;
     assert!(asked <= 2, "{asked} requests with a wrong password");
     assert!(!site.there().join("b").exists());
+    let url = site.server.url().to_owned();
+    drop(site.server);
+    let mut command = site.lab.bare();
+    command.args([
+        "-s", &url, "-w", "my-files", "-u", "ada", "-p", PASSWORD, "-d",
+    ]);
+    let away = done(command.arg(&site.lab.local).args(["-z", "0", "--once"]));
+    assert_eq!(away.code, 6, "{away:?}");
+    assert!(
+        away.err.contains(&format!("`{url}` cannot be reached")),
+        "{away:?}"
+    );
 }
 
 #[test]

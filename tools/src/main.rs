@@ -6,6 +6,7 @@
 //! The next one: a module with `Args` and `run`, one variant and one arm below.
 
 mod bench;
+mod fuzz;
 mod pydio_server;
 mod sim;
 mod state;
@@ -29,6 +30,8 @@ enum Command {
     Bench(bench::Args),
     /// Runs the program in simulated worlds.
     Sim(sim::Args),
+    /// Runs the daemon while strangers send nonsense to its ports.
+    Fuzz(fuzz::Args),
     /// Serves a folder as a Pydio server does, for tests and for trying the program.
     PydioServer(pydio_server::Args),
     /// Measures the engine's state for many files.
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::PydioServer(args) => pydio_server::run(&args),
         Command::State(args) => state::run(&args),
     }

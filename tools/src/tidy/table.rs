@@ -398,6 +398,19 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ADAPTER,
     ),
+    room(
+        "src/adapters/zmtp",
+        &[
+            "pydio_sync::ports",
+            "bytes",
+            "futures",
+            "socket2",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
+        ADAPTER,
+    ),
     // The composition roots may name everything; they hold no logic.
     room("src/cli", &["*"], &[]),
     room("src/main", &["*"], &[]),

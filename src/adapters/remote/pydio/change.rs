@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Made {
     Created,
-    Refused(Refused),
+    Refused(Box<Refused>),
 }
 
 /// Makes folders, parents before those in them.
@@ -48,7 +48,8 @@ pub(super) async fn make_many(
             Made::Created
         } else {
             let refused = refused.clone();
-            Made::Refused(refused.unwrap_or_else(|| words("it was not created".to_owned())))
+            let refused = refused.unwrap_or_else(|| words("it was not created".to_owned()));
+            Made::Refused(Box::new(refused))
         };
         (path, made)
     });

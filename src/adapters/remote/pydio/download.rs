@@ -7,12 +7,13 @@
 
 use super::Inner;
 use super::answer;
-use super::http::{Call, Effect, Reply, check, lost, read};
+use super::http::{Call, Effect, Reply, check, header, lost, read};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::{Hasher, digest_of};
 use crate::ports::{Chunk, PortError, PortResult, Source, Task};
 use journal_format::event::FailureClass;
 use journal_format::value::{Digest, DigestKind, Entry, Fingerprint, RelPath};
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_RANGE};
 use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -123,14 +124,11 @@ impl Inner {
         let headers = reply.response.headers();
         let status = reply.response.status().as_u16();
         check(status, headers, Effect::Reads)?;
-        let text = |name: &str| {
-            let value = headers.get(name).and_then(|value| value.to_str().ok());
-            value.unwrap_or_default().to_ascii_lowercase()
-        };
-        let starts = text("content-range");
+        let disposition = header(headers, &CONTENT_DISPOSITION);
+        let range = header(headers, &CONTENT_RANGE);
         let skip = match status {
-            200 if text("content-disposition").starts_with("attachment") => from,
-            206 if starts.starts_with(&format!("bytes {from}-")) => 0,
+            200 if disposition.starts_with("attachment") => from,
+            206 if range.starts_with(&format!("bytes {from}-")) => 0,
             _ => {
                 let answer = read(reply, call.bytes_max, Effect::Reads).await?;
                 // In XML the server says why; anything else is no answer of its.

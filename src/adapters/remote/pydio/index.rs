@@ -7,7 +7,7 @@
 //! hint and forgets itself when the feed starts anew. Nothing of it is stored.
 
 use super::names::folded;
-use super::rows::Row;
+use super::rows::{Anchor, Row};
 use super::stat::{Md5, Version};
 use journal_format::value::Identity;
 use std::collections::{BTreeMap, HashMap};
@@ -24,8 +24,8 @@ pub(super) struct Index {
     twins: HashMap<u64, u32>,
     /// What was verified and is not what the feed says.
     verified: BTreeMap<String, Verified>,
-    /// The newest row that was read, with its node.
-    newest: Option<(u64, u64)>,
+    /// The newest row that was read.
+    newest: Option<Anchor>,
     is_full: bool,
 }
 
@@ -44,8 +44,8 @@ struct Known {
 }
 
 impl Index {
-    /// Returns the newest row that was read: its number and its node.
-    pub(super) const fn newest(&self) -> Option<(u64, u64)> {
+    /// Returns what the newest row that was read is known by.
+    pub(super) const fn newest(&self) -> Option<Anchor> {
         self.newest
     }
 
@@ -77,8 +77,8 @@ impl Index {
             if let Some(path) = row.place() {
                 self.claim(row.node, path, row.file);
             }
-            if self.newest.is_none_or(|(seq, _)| seq < row.seq) {
-                self.newest = Some((row.seq, row.node));
+            if self.newest.is_none_or(|newest| newest.seq < row.seq) {
+                self.newest = Some(row.anchor());
             }
         }
     }
@@ -303,7 +303,7 @@ mod tests {
         );
         index.apply(&[row(4, 10, RowKind::Delete, None, 1)]);
         assert_eq!(object(&index, "/a"), Some(11), "the one that is left");
-        assert_eq!(index.newest(), Some((4, 10)));
+        assert_eq!(index.newest().map(|newest| newest.seq), Some(4));
     }
 
     #[test]

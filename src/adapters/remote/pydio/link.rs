@@ -7,6 +7,7 @@
 use super::batch::BATCH_MAX;
 use super::index::Index;
 use super::names::composed;
+use super::rows::Anchor;
 use super::server::Server;
 use super::stat::{Found, Md5, Version};
 use crate::adapters::rooted::Filter;
@@ -199,7 +200,7 @@ impl Link {
         }
         let _gate = self.gate.lock().await;
         let newest = self.index.borrow().newest();
-        let Some((seq, _)) = newest else {
+        let Some(Anchor { seq, .. }) = newest else {
             return self.read_all().await;
         };
         let found = self.server.rows(seq, false, &self.folder).await?;
