@@ -3,7 +3,7 @@
 use super::*;
 use crate::daemon::supervisor::kit::{Memory, PretendHost, StillClock, spec};
 use crate::daemon::supervisor::{Frequency, Spec};
-use crate::ports::{Observer, Phase, Status};
+use crate::ports::{Clock, Observer, Phase, Status};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use journal_format::event::{
@@ -305,18 +305,18 @@ fn how_a_job_stands_is_told_as_on_the_page_after_all_that_came_before() {
 
     let view = supervisor.find("docs").expect("a job");
     let now = desk.clock.now();
-    let mut full = super::status::full(&view, now);
+    let mut full = status::full(&view, now);
     let mut shown = examples("STATUS").remove(0);
     shown["since"] = full["since"].take();
     full["since"] = shown["since"].clone();
     assert_eq!(full, shown);
-    assert_eq!(super::status::listed(&view), examples("JOB").remove(0));
+    assert_eq!(status::listed(&view), examples("JOB").remove(0));
     let keys = |value: &Value| {
         let fields = value.as_object().expect("an object");
         fields.keys().cloned().collect::<Vec<_>>()
     };
     assert_eq!(
-        keys(&super::status::status(&view, now).1),
+        keys(&status::status(&view, now).1),
         keys(&examples("status.docs")[0])
     );
     let halt = Halt {
@@ -326,7 +326,7 @@ fn how_a_job_stands_is_told_as_on_the_page_after_all_that_came_before() {
         count: 41,
         plan: [0; 16],
     };
-    assert_eq!(super::status::halt(&halt), examples("halt").remove(0));
+    assert_eq!(status::halt(&halt), examples("halt").remove(0));
 }
 
 #[test]
