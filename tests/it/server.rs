@@ -1,10 +1,10 @@
 //! The command line against a server: the old flags, passwords, workspaces, refusals.
 
-use crate::program::{Done, Lab, done, read, tree, write};
+use crate::program::{Done, Lab, Running, done, read, tree, write};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use test_servers::pydio::{Options, PydioServer, Rights, User, Workspace};
 
 /// A server with three workspaces and a user, beside a lab.
@@ -170,6 +170,17 @@ fn a_first_run_is_refused_where_nothing_can_be_synced() {
     let folder = run("my-files", &["-r", "/nowhere"]);
     assert_eq!(folder.code, 2, "{folder:?}");
     assert!(folder.err.contains("nowhere` does not exist"), "{folder:?}");
+    let mut daemon = site.lab.bare();
+    let url = site.server.url();
+    daemon.args([
+        "-s", url, "-w", "my-flies", "-u", "ada", "-p", PASSWORD, "-d",
+    ]);
+    daemon
+        .arg(&site.lab.local)
+        .args(["-z", "0"])
+        .stderr(Stdio::null());
+    let ended = Running(daemon.spawn().expect("the program starts")).end();
+    assert_eq!(ended.code(), Some(2), "a daemon starts no such job either");
     write(&site.server.folder("books").join("book"), "read me");
     let read_only = run("books", &[]);
     assert_eq!(read_only.code, 2, "{read_only:?}");
