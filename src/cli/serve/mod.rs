@@ -159,6 +159,10 @@ impl Program for Ourselves<'_> {
         env!("CARGO_PKG_VERSION")
     }
 
+    fn pid(&self) -> u32 {
+        std::process::id()
+    }
+
     fn set_log_level(&self, level: &str) -> Result<(), String> {
         if self.logs.set(level) {
             Ok(())

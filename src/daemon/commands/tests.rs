@@ -19,6 +19,10 @@ impl Program for Release {
         "1.2.3"
     }
 
+    fn pid(&self) -> u32 {
+        4242
+    }
+
     fn set_log_level(&self, _: &str) -> Result<(), String> {
         Ok(())
     }

@@ -245,6 +245,32 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ENGINE,
     ),
+    // Where the daemon speaks to others: JSON appears here.
+    room(
+        "src/daemon/stream",
+        &[
+            "journal_format",
+            "sync_core",
+            "pydio_sync::ports",
+            "pydio_sync::daemon",
+            "futures",
+            "serde_json",
+            "tracing",
+        ],
+        ENGINE,
+    ),
+    room(
+        "src/daemon/commands",
+        &[
+            "journal_format",
+            "sync_core",
+            "pydio_sync::ports",
+            "pydio_sync::daemon",
+            "futures",
+            "serde_json",
+        ],
+        ENGINE,
+    ),
     // The registries name the adapters beneath them and nothing else.
     room("src/adapters/mod", &["pydio_sync::adapters"], ADAPTER),
     room(
