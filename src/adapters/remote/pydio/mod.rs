@@ -15,6 +15,7 @@ mod bucket;
 mod change;
 mod chunks;
 mod client;
+mod clock;
 mod download;
 mod feed;
 mod http;
@@ -31,6 +32,7 @@ mod stat;
 mod workspace;
 mod xml;
 
+pub use clock::server_time;
 pub use probe::{Fact, Report, probe, workspaces};
 pub use workspace::Workspace;
 
