@@ -218,7 +218,7 @@ impl Inner {
         let at = link.at(path);
         let found = match at.as_str() {
             "" => link.server.look("", false).await?,
-            at => self.looks.ask(at).await?,
+            at => self.hashes.ask(at).await?,
         };
         match found {
             Found::Absent => Ok(None),
