@@ -36,6 +36,9 @@ pub trait Program {
     /// Returns the release.
     fn version(&self) -> &str;
 
+    /// Returns the process's number.
+    fn pid(&self) -> u32;
+
     /// Changes what is logged.
     ///
     /// # Errors
@@ -203,7 +206,7 @@ impl<'a> Desk<'a> {
         let now = self.supervisor.clock().now();
         match request {
             Request::Version => Ok(json!({
-                "version": self.program.version(), "protocol": 1, "pid": std::process::id(),
+                "version": self.program.version(), "protocol": 1, "pid": self.program.pid(),
             })),
             Request::JobList => {
                 let jobs = self.supervisor.views();

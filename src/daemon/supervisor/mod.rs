@@ -8,6 +8,8 @@
 //! driver says; the next process starts all jobs.
 
 mod entry;
+#[cfg(test)]
+pub(crate) mod kit;
 mod line;
 mod reload;
 #[cfg(test)]
@@ -20,10 +22,10 @@ pub use reload::Reloaded;
 use super::{Control, Mode};
 use crate::ports::{Clock, Status};
 use entry::{After, Entry, Rest, Run, Stage, state_of};
+use futures::StreamExt;
 use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, select};
 use futures::stream::LocalBoxStream;
-use futures::StreamExt;
 use journal_format::event::Order;
 use journal_format::value::{Seq, Timestamp};
 use std::cell::{Cell, RefCell};
