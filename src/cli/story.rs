@@ -6,7 +6,8 @@
 //! event is an arm of [`sentence`]; one without is shown by its name.
 
 use super::text::{plain, size, time};
-use journal_format::event::{Case, OperationEvent, Record};
+use crate::daemon::commands::explain;
+use journal_format::event::{Case, Record};
 use journal_format::value::{RelPath, Seq, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ use std::collections::BTreeSet;
 /// Picks the events that are about a path, folders above it included.
 pub(super) struct Story<'a> {
     path: &'a RelPath,
-    /// Operations and conflicts that are about it.
+    /// Events about it, of which some begin something.
     ours: BTreeSet<Seq>,
 }
 
@@ -26,72 +27,17 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Takes the next record. Tells whether it is about the path.
+    /// Takes the next record. Tells whether it is about the path; the end of an
+    /// operation or conflict is about what its beginning was about.
     pub(super) fn is_about(&mut self, record: &Record) -> bool {
-        use journal_format::event::{ConflictEvent, Event, ObservationEvent};
-        let here = |path: &RelPath| path == self.path;
-        let above = |path: &RelPath| self.path.is_within(path);
-        match &record.event {
-            Event::Observation(event) => {
-                match event {
-                    ObservationEvent::Observed { path, .. }
-                    | ObservationEvent::Hashed { path, .. } => here(path),
-                    ObservationEvent::Moved { moves, .. } => moves
-                        .iter()
-                        .any(|step| above(&step.from) || above(&step.to)),
-                    ObservationEvent::Gone { path, .. }
-                    | ObservationEvent::Unknown { path, .. } => above(path),
-                }
-            }
-            Event::Operation(event) => match event {
-                OperationEvent::Started { operation } => {
-                    let is_ours = self.is_touched(&operation.action);
-                    if is_ours {
-                        self.ours.insert(record.seq);
-                    }
-                    is_ours
-                }
-                OperationEvent::Succeeded { operation, outcome } => {
-                    self.ours.remove(operation)
-                        || outcome.kept.iter().any(|kept| kept.path == *self.path)
-                }
-                OperationEvent::Failed { operation, .. } => self.ours.remove(operation),
-                OperationEvent::Adopted { local, remote, .. } => here(local) || here(remote),
-            },
-            Event::Conflict(event) => match event {
-                ConflictEvent::Raised { local, remote, .. } => {
-                    let is_ours = here(local) || here(remote);
-                    if is_ours {
-                        self.ours.insert(record.seq);
-                    }
-                    is_ours
-                }
-                ConflictEvent::Resolved { conflict, .. } => self.ours.contains(conflict),
-                ConflictEvent::Settled { conflict } => self.ours.remove(conflict),
-            },
-            Event::Session(_) => false,
+        if let Some(beginning) = explain::beginning(&record.event) {
+            return self.ours.contains(&beginning);
         }
-    }
-
-    fn is_touched(&self, action: &journal_format::event::Action) -> bool {
-        use journal_format::event::{Action, Displaced};
-        match action {
-            Action::Transfer {
-                source,
-                target,
-                displaced,
-                ..
-            } => {
-                let copy = match displaced {
-                    Displaced::ConflictCopy(path) => path == self.path,
-                    Displaced::Discard | Displaced::Rescue => false,
-                };
-                source == self.path || target == self.path || copy
-            }
-            Action::MakeDirectory { path, .. } | Action::Hash { path, .. } => path == self.path,
-            Action::Move { from, to, .. } => self.path.is_within(from) || self.path.is_within(to),
-            Action::Remove { path, .. } => path == self.path,
+        let is_about = explain::names(&record.event, self.path);
+        if is_about {
+            self.ours.insert(record.seq);
         }
+        is_about
     }
 }
 

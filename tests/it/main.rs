@@ -1,5 +1,6 @@
 //! Tests of the real parts: folders, processes, sockets.
 
+mod channel;
 mod cli;
 mod conformance_local;
 mod conformance_remote;

@@ -112,6 +112,11 @@ impl Told {
 
 fn python() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python3");
+    let own = if own.exists() {
+        own
+    } else {
+        PathBuf::from("python3")
+    };
     std::env::var_os("PYDIO_SYNC_PYTHON").map_or(own, PathBuf::from)
 }
 

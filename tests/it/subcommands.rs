@@ -15,6 +15,15 @@ struct Play {
 
 impl Play {
     fn new(answer: fn(&str, &Value) -> Answer, news: fn() -> Vec<Message>) -> Self {
+        Self::on("journal.docs", answer, news)
+    }
+
+    /// Gives the news once, when somebody wants the topic.
+    fn on(
+        topic: &'static str,
+        answer: fn(&str, &Value) -> Answer,
+        news: fn() -> Vec<Message>,
+    ) -> Self {
         let lab = Lab::new();
         std::fs::create_dir(&lab.state).expect("state folder");
         let mut is_told = false;
@@ -25,7 +34,7 @@ impl Play {
                 news()
             }
         };
-        let stage = Stage::new(&lab.state, answer, "journal.docs", once);
+        let stage = Stage::new(&lab.state, answer, topic, once);
         Self { lab, stage }
     }
 
@@ -377,6 +386,54 @@ fn following_prints_each_event_once_and_reads_what_the_stream_lost() {
         .map(|event| event["seq"].as_u64().expect("a number"))
         .collect();
     assert_eq!(seqs, [2, 3, 4, 5, 6, 7, 8, 9]);
+}
+
+/// A status as it is sent: without what only `job.status` tells. Twice the same, then a
+/// job that is new.
+fn changes() -> Vec<Message> {
+    let mut synced = docs_status();
+    synced["state"] = "synced".into();
+    let fields = synced.as_object_mut().expect("an object");
+    let _labels = ["label", "index", "server", "directory"].map(|key| fields.remove(key));
+    let mut again = synced.clone();
+    again["time"] = 1_500_000_000_900_i64.into();
+    let mut other = synced.clone();
+    other["job"] = "new".into();
+    [("docs", synced), ("docs", again), ("new", other)]
+        .map(|(job, body)| Message {
+            topic: format!("status.{job}"),
+            seq: 3,
+            body: body.to_string().into_bytes(),
+        })
+        .into()
+}
+
+#[test]
+fn watching_prints_a_line_for_each_change_and_none_for_a_repetition() {
+    let play = Play::on("status.docs", script, changes);
+    let out = play.lab.dir.path().join("out");
+    let file = std::fs::File::create(&out).expect("a file");
+    let mut command = play.lab.bare();
+    command.args(["status", "--watch"]).stdout(file);
+    let running = Running(command.stderr(Stdio::null()).spawn().expect("it starts"));
+    until("the new job is told of", || {
+        read(&out).contains("new (new)")
+    });
+    drop(running);
+    let text = read(&out);
+    let told: Vec<&str> = text
+        .lines()
+        .map(|line| line.split(';').next().expect("a state"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Documents (docs): syncing",
+            "Music (music): halted (stopped for safety)",
+            "Documents (docs): synced",
+            "new (new): synced",
+        ]
+    );
 }
 
 #[test]

@@ -422,13 +422,12 @@ class Follower:
                 line = Line(self.context, self.args.state_dir, [self.events, self.head])
                 self.kept = {}
                 self.follow(line)
-            except Away as away:
-                self.say("away", str(away))
-                time.sleep(0.2)
-            except Refused as refused:
-                if refused.code not in (NOT_OPEN, NO_JOB):
+            except (Away, Refused) as trouble:
+                if getattr(trouble, "code", NO_JOB) not in (NOT_OPEN, NO_JOB):
                     raise
-                self.say("waiting", str(refused))
+                if self.printed != str(trouble):
+                    self.printed = str(trouble)
+                    self.say("away", self.printed)
                 time.sleep(0.2)
             finally:
                 if line is not None:

@@ -27,6 +27,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{Builder, Scope};
+use tracing::Instrument;
 
 /// Where the jobs' threads are.
 pub(super) struct Hall<'scope, 'env> {
@@ -199,7 +200,9 @@ async fn drive(
         observer: &Both(&voice, line),
     };
     let job = opened.job();
-    let ran = daemon::run(ports, &job, mode, orders.boxed_local()).await;
+    let ran = daemon::run(ports, &job, mode, orders.boxed_local())
+        .instrument(tracing::error_span!("job", job = pair.job))
+        .await;
     ran.map_err(|error| {
         let kind = kind_of(&error);
         let failure = open::named(error, pair);

@@ -74,7 +74,9 @@ async fn is_about(
     Ok(is_named)
 }
 
-const fn beginning(event: &Event) -> Option<Seq> {
+/// The event that began what this one ends.
+#[must_use]
+pub const fn beginning(event: &Event) -> Option<Seq> {
     match event {
         Event::Operation(
             OperationEvent::Succeeded { operation, .. } | OperationEvent::Failed { operation, .. },
@@ -95,7 +97,8 @@ const fn is_beginning(event: &Event) -> bool {
 }
 
 /// Tells whether an event names a path, or something above it that went whole.
-fn names(event: &Event, path: &RelPath) -> bool {
+#[must_use]
+pub fn names(event: &Event, path: &RelPath) -> bool {
     match event {
         Event::Session(_) => false,
         Event::Observation(event) => match event {

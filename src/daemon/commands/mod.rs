@@ -8,7 +8,7 @@
 //! `PROTOCOL.md`.
 
 mod copies;
-mod explain;
+pub mod explain;
 mod fault;
 mod pages;
 mod request;
