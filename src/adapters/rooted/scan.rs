@@ -244,7 +244,8 @@ impl Worker<'_> {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
         };
         self.shared.hungry.fetch_sub(1, Ordering::Relaxed);
-        if matches!(result, Ok(Some(_))) {
+        // Whoever stops is counted out by its guard.
+        if !matches!(result, Ok(None)) {
             queue.busy += 1;
         }
         result

@@ -116,9 +116,19 @@ fn content_that_is_not_what_was_announced_leaves_no_slot() {
         assert_eq!(class(result), FailureClass::Precondition);
         assert_eq!(run(world.side.leftovers()), Ok(Vec::new()));
     }
-    for kind in [DigestKind::Md5, DigestKind::Sha1] {
-        let result = run(world.side.stage(Seq(1), Memory::file(b"x"), kind));
-        assert_eq!(class(result), FailureClass::Unsupported);
+}
+
+#[test]
+fn content_is_hashed_with_the_function_that_is_asked_for() {
+    let world = World::new();
+    for (id, kind) in [
+        (Seq(1), DigestKind::Md5),
+        (Seq(2), DigestKind::Sha1),
+        (Seq(3), DigestKind::Blake3),
+    ] {
+        let staged = run(world.side.stage(id, Memory::file(b"x"), kind)).expect("staged");
+        let digest = staged.source.digest.expect("a digest");
+        assert_eq!(digest.kind(), kind);
     }
 }
 

@@ -56,14 +56,15 @@ impl Content {
             }
         }
         let piece = self.current.split_to(max.min(self.current.len()));
-        self.hasher.update(&piece);
-        self.done += piece.len() as u64;
-        let is_longer = self.done > self.size
-            || self.done == self.size
+        let done = self.done + piece.len() as u64;
+        let is_longer = done > self.size
+            || done == self.size
                 && (!self.current.is_empty() || self.source.read().await?.is_some());
         if is_longer {
             return Err(changed("went on"));
         }
+        self.hasher.update(&piece);
+        self.done = done;
         Ok(Some(piece))
     }
 
