@@ -5,8 +5,8 @@
 //! Deliberately absent: the event of a restore, which the next run observes.
 
 use super::args::{Restore, Trash};
-use super::exit::{Exit, Failure};
 use super::desk::Desk;
+use super::exit::{Exit, Failure};
 use super::offline::{Opened, close, shown};
 use super::print;
 use super::text::{plain, size, time};

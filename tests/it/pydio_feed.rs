@@ -123,6 +123,35 @@ fn an_idle_feed_costs_one_request_and_a_start_needs_no_listing() {
 }
 
 #[test]
+fn an_edit_of_equal_size_within_one_second_is_seen() {
+    let site = Site::of(Quirks::v6_4()).in_new_folder();
+    let begun = run(async { since(&site.remote("client"), None).await });
+    site.write("f", b"common");
+    let first = site.remote("client");
+    let second = run(async {
+        let changes = since(&first, Some(&begun.cursor)).await;
+        assert_eq!(seen_digest(&first, &changes).await, md5(b"common"));
+        changes
+    });
+    site.write("f", b"theirs");
+    for cursor in [&begun.cursor, &second.cursor] {
+        let remote = site.remote("client");
+        run(async {
+            let changes = since(&remote, Some(cursor)).await;
+            assert_eq!(seen_digest(&remote, &changes).await, md5(b"theirs"));
+        });
+    }
+}
+
+/// What a look at the hints says of the file `f`.
+async fn seen_digest(remote: &PydioRemote, changes: &Changes) -> Option<Digest> {
+    assert!(!changes.hints.is_empty());
+    let asked = request(&[("f", false)]);
+    let found = entries(&items(remote.scan(asked)).await.expect("scan"));
+    found["f"].digest
+}
+
+#[test]
 fn a_move_shows_the_same_node_at_its_new_place() {
     let site = Site::of(Quirks::v6_4());
     site.write("d/x", b"x");

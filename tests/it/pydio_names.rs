@@ -3,14 +3,12 @@
 use crate::folders::{Memory, entries, items, lines, path, request, run};
 use crate::pydio_bench::{Site, put, read};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{DigestKind, Entry, Kind, Seq};
+use journal_format::value::{DigestKind, Entry, Seq};
 use pydio_sync::adapters::remote::pydio::{PydioRemote, probe, workspaces};
 use pydio_sync::adapters::secret::Secret;
-use pydio_sync::ports::{Chunk, PortResult, Put, PutRequest, Remote, RootState, Source, Task};
+use pydio_sync::ports::{PortResult, Put, PutRequest, Remote, RootState, Source};
 use std::fs;
-use std::path::PathBuf;
-use std::sync::Arc;
-use test_servers::pydio::{Options, Quirk, Quirks, Rights, User, Workspace};
+use test_servers::pydio::{Quirk, Quirks, Rights, User, Workspace};
 
 async fn try_put(
     remote: &PydioRemote,
@@ -42,43 +40,6 @@ async fn names(remote: &PydioRemote) -> Vec<String> {
 
 fn class<T>(result: PortResult<T>) -> Option<FailureClass> {
     result.err().map(|error| error.class)
-}
-
-/// Content that does something once, when it is first read.
-struct Meddling<F: FnMut()>(Box<dyn Source>, Option<F>);
-
-impl<F: FnMut()> Source for Meddling<F> {
-    fn entry(&self) -> &Entry {
-        self.0.entry()
-    }
-
-    fn mode(&self) -> Option<u32> {
-        None
-    }
-
-    fn read(&mut self) -> Task<'_, Option<Chunk>> {
-        if let Some(mut act) = self.1.take() {
-            act();
-        }
-        self.0.read()
-    }
-
-    fn file(&self) -> Option<Arc<fs::File>> {
-        None
-    }
-
-    fn verify(&mut self) -> Task<'_, ()> {
-        self.0.verify()
-    }
-}
-
-fn small_bodies(options: Options) -> Options {
-    options.upload_max(64 * 1024, 1 << 20)
-}
-
-/// Content whose pieces differ.
-fn long(bytes: usize, salt: u8) -> Vec<u8> {
-    (0..bytes).map(|at| (at / 1000) as u8 ^ salt).collect()
 }
 
 #[test]

@@ -1,16 +1,15 @@
 //! Surprises and traps of the Pydio protocol, each met by the client.
 
-use crate::folders::{Memory, entries, items, lines, path, request, run};
+use crate::folders::{Memory, entries, items, path, request, run};
 use crate::pydio_bench::{Site, put, read};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Entry, Kind, Seq};
-use pydio_sync::adapters::remote::pydio::{PydioRemote, probe, workspaces};
-use pydio_sync::adapters::secret::Secret;
-use pydio_sync::ports::{Chunk, PortResult, Put, PutRequest, Remote, RootState, Source, Task};
+use pydio_sync::adapters::remote::pydio::PydioRemote;
+use pydio_sync::ports::{Chunk, PortResult, Put, PutRequest, Remote, Source, Task};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use test_servers::pydio::{Options, Quirk, Quirks, Rights, User, Workspace};
+use test_servers::pydio::{Options, Quirks, User, Workspace};
 
 async fn try_put(
     remote: &PydioRemote,

@@ -14,7 +14,7 @@ use super::exit::{Exit, Failure};
 use super::logs::Switch;
 use super::open::Wanted;
 use super::values::Port;
-use super::{pair, print, run, signals};
+use super::{pair, print, run, server, signals};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::store::job_directory;
 use crate::adapters::zmtp::{self, BindError, Options, Sockets};
@@ -37,6 +37,12 @@ pub(super) fn serve(args: &Args, logs: &Switch, jobs: Vec<Wanted>) -> Result<Exi
         let directory = job_directory(&job.pair.state_dir, &job.pair.job);
         if !directory.exists() {
             pair::check_new(&job.pair, true)?;
+            // A server that is away is waited for; a wrong name is told.
+            let asked = run::runtime()?.block_on(server::check_new(job));
+            asked.or_else(|failure| match failure.exit {
+                Exit::Usage => Err(failure),
+                _ => Ok(()),
+            })?;
         }
     }
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;

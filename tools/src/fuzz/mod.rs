@@ -119,7 +119,7 @@ impl Daemon {
     fn sync(&self, number: u64) -> Result<Duration> {
         let sides = ["local", "remote"];
         let from = sides[usize::from(number % 2 == 1)];
-        let to = sides[usize::from(number % 2 == 0)];
+        let to = sides[usize::from(number.is_multiple_of(2))];
         let name = format!("file{number}");
         std::fs::write(self.place.join(from).join(&name), &name)?;
         let began = now();

@@ -97,7 +97,7 @@ impl Inner {
         link.server.check_writable().await?;
         link.settle(from).await?;
         let (from, to) = (link.at(from), self.new_place(to).await?);
-        let [was, there] = self.looks.ask_few([&from, &to]).await?;
+        let [was, there] = self.hashes.ask_few([&from, &to]).await?;
         link.expect(&from, &was, expect)?;
         if there != Found::Absent && from != to {
             return Err(PortError::precondition(format!("`{to}` is taken")));
@@ -154,11 +154,11 @@ impl Inner {
         let link = &self.link;
         let name = at.rsplit('/').next().unwrap_or_default();
         let binned = format!("{BIN}/{name}");
-        let [found, bin, taken] = self.looks.ask_few([at, BIN, &binned]).await?;
+        let [found, bin, taken] = self.hashes.ask_few([at, BIN, &binned]).await?;
         link.expect(at, &found, expect)?;
         if bin == Found::Directory && taken != Found::Absent {
             self.make_room(id, &binned).await?;
-            let found = self.looks.ask(at).await?;
+            let found = self.hashes.ask(at).await?;
             link.expect(at, &found, expect)?;
         }
         let form = vec![("file", at.to_owned())];

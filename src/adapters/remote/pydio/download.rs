@@ -44,13 +44,13 @@ impl Inner {
     ) -> PortResult<Box<dyn Source>> {
         self.link.settle(path).await?;
         let at = self.link.at(path);
-        let found = self.looks.ask(&at).await?;
+        let found = self.hashes.ask(&at).await?;
         self.link.expect(&at, &found, expect)?;
         let Found::File(version) = found else {
             return Err(super::http::unsupported(format!("`{at}` is a folder")));
         };
         Ok(Box::new(Download {
-            entry: self.link.file_entry(&at, &version),
+            entry: as_expected(self.link.file_entry(&at, &version), expect),
             inner: Rc::clone(self),
             at,
             reply: None,
@@ -90,7 +90,7 @@ impl Inner {
         );
         Ok(Entry {
             digest: Some(Digest::Md5(md5)),
-            ..self.link.file_entry(&at, &version)
+            ..as_expected(self.link.file_entry(&at, &version), expect)
         })
     }
 
@@ -155,6 +155,14 @@ impl Inner {
                 return Ok(Some(piece[skip..].to_vec()));
             }
         }
+    }
+}
+
+/// Names a version as whoever asks knows it: a look may know more of it by now.
+fn as_expected(entry: Entry, expect: &Fingerprint) -> Entry {
+    Entry {
+        fingerprint: expect.clone(),
+        ..entry
     }
 }
 
@@ -266,7 +274,7 @@ impl Source for Download {
 
     fn verify(&mut self) -> Task<'_, ()> {
         Box::pin(async move {
-            let found = self.inner.looks.ask(&self.at).await?;
+            let found = self.inner.hashes.ask(&self.at).await?;
             self.inner
                 .link
                 .expect(&self.at, &found, &self.entry.fingerprint)
