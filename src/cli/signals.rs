@@ -1,5 +1,8 @@
 //! Signals as orders: the first SIGINT or SIGTERM stops cleanly, the second at once;
 //! SIGHUP has the daemon read its jobs again.
+//!
+//! In: the process's signals. Out: streams of orders. Invariant: no signal is lost
+//! while an order is obeyed. Deliberately absent: what orders do.
 
 use crate::daemon::Control;
 use crate::daemon::supervisor::Signal;

@@ -1,4 +1,7 @@
 //! Who looks on: a progress bar, a test, the notification stream.
+//!
+//! In: what a job does. Out: nothing that it would wait for. Invariant: records are
+//! told after they are durable. Deliberately absent: answers.
 
 use journal_format::event::{Operation, Record};
 use journal_format::value::{Seq, Side, Timestamp};

@@ -1,4 +1,7 @@
-//! The journal's place.
+//! The journal's place, and reading beside it.
+//!
+//! In: records. Out: the same records, in order. Invariant: what was acknowledged is
+//! durable. Deliberately absent: what records mean.
 
 use super::{PortResult, Task};
 use futures::future::BoxFuture;

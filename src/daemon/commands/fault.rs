@@ -1,4 +1,7 @@
 //! Why a request was not carried out: a code of `PROTOCOL.md` and a sentence.
+//!
+//! In: refusals and errors of other rooms. Out: error replies. Invariant: a code means
+//! what its row on that page says. Deliberately absent: what led to them.
 
 use crate::daemon::supervisor::Refusal;
 use crate::ports::PortError;

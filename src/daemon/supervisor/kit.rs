@@ -1,4 +1,7 @@
 //! Pretend jobs, clock and journal, for the tests of the rooms around jobs.
+//!
+//! In: what a test wants to happen. Out: the ports that those rooms ask for. Invariant:
+//! nothing moves by itself, neither time nor jobs. Deliberately absent: threads.
 
 use super::{Frequency, Host, Line, Spec, Trouble};
 use crate::daemon::{Control, Mode};
