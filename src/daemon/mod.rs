@@ -14,7 +14,7 @@ mod preview;
 mod scan;
 mod tally;
 
-pub use driver::{Control, Mode, run};
+pub use driver::{CHECKPOINT_TAIL_MIN, Control, Mode, run};
 pub use preview::preview;
 pub use tally::Tally;
 
@@ -54,6 +54,9 @@ pub struct Job {
     pub poll_interval_ms: i64,
     /// How long the trash keeps what it holds, in ms.
     pub trash_ms: i64,
+    /// Records beyond the checkpoint below which a new one is not written; see
+    /// [`CHECKPOINT_TAIL_MIN`].
+    pub checkpoint_tail_min: u64,
     /// The head that was acknowledged, when the store has lost events.
     pub lost_history: Option<Seq>,
 }

@@ -77,8 +77,12 @@ fn end() -> Record {
 /// `what side path (from) size`, as the end of an operation tells it.
 fn line(projected: &Projected<'_>) -> String {
     projected.notification().map_or_else(String::new, |told| {
-        let from = told.from.map_or_else(String::new, |from| format!(" ({from})"));
-        let size = told.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
+        let from = told
+            .from
+            .map_or_else(String::new, |from| format!(" ({from})"));
+        let size = told
+            .size
+            .map_or_else(|| "-".to_owned(), |size| size.to_string());
         format!("{:?} {} {}{from} {size}", told.what, told.side, told.path)
     })
 }
