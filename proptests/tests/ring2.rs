@@ -104,9 +104,6 @@ fn each_broken_rule_is_noticed() {
         (Mutant::PutIgnoresReplaces, "nothing_lost"),
         (Mutant::RemoveIgnoresExpect, "nothing_lost"),
         (Mutant::ListingsAreShort, "converged"),
-        (Mutant::ExchangeIgnoresExpect, "kept_in_sight"),
-        (Mutant::TakeIgnoresExpect, "kept_in_sight"),
-        (Mutant::UnlistedIsEmpty, "absence_proven"),
     ];
     for (mutant, checker) in rules {
         let noticed = |seed: &u64| {
