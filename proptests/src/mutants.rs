@@ -15,7 +15,7 @@ use journal_format::event::{Expected, Record};
 use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq, Timestamp};
 use pydio_sync::daemon::Ports;
 use pydio_sync::ports::{
-    Capabilities, Checkpoint, Exchanged, HintStream, Leftover, LocalFs, PortResult, Put,
+    Capabilities, Checkpoint, Exchanged, HintStream, Leftover, Listing, LocalFs, PortResult, Put,
     PutRequest, Remote, RootState, ScanItem, ScanRequest, ScanStream, Scope, Slot, Source, Staged,
     Store, Task,
 };
@@ -38,6 +38,12 @@ pub enum Mutant {
     RemoveIgnoresExpect,
     /// A listing that calls itself whole is whole.
     ListingsAreShort,
+    /// What stands at a path that is to be replaced is what was expected, or is told of.
+    ExchangeIgnoresExpect,
+    /// What is taken from a path is what was expected, or is told of.
+    TakeIgnoresExpect,
+    /// A directory that cannot be listed is not an empty one.
+    UnlistedIsEmpty,
     /// A damaged checkpoint is passed over.
     CheckpointIsGarbage,
 }
@@ -67,6 +73,42 @@ impl System for Mutant {
     fn fold(&self, records: &[Record]) -> Option<[u8; 16]> {
         program::Program.fold(records)
     }
+
+    fn unsettled(&self, records: &[Record]) -> Option<Vec<[Option<RelPath>; 2]>> {
+        program::Program.unsettled(records)
+    }
+
+    fn checkpoint(&self, records: &[Record]) -> Option<Vec<u8>> {
+        program::Program.checkpoint(records)
+    }
+}
+
+/// Calls that go through to a port of the world as they are.
+macro_rules! passed_on {
+    ($port:ident: $(
+        fn $name:ident $(<$life:lifetime>)? (&$($own:lifetime)? self $(, $arg:ident: $kind:ty)*)
+            -> $out:ty;
+    )*) => {$(
+        fn $name $(<$life>)? (&$($own)? self $(, $arg: $kind)*) -> $out {
+            self.world.$port.$name($($arg),*)
+        }
+    )*};
+}
+
+/// Those that both sides have and no mutant changes.
+macro_rules! both_sides_calls {
+    ($port:ident) => {
+        passed_on! { $port:
+            fn root(&self) -> Task<'_, RootState>;
+            fn claim_root<'a>(&'a self, marker: &'a str) -> Task<'a, ()>;
+            fn watch(&self) -> PortResult<HintStream<'_>>;
+            fn stat<'a>(&'a self, path: &'a RelPath) -> Task<'a, Option<Entry>>;
+            fn open<'a>(&'a self, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, Box<dyn Source>>;
+            fn hash<'a>(&'a self, path: &'a RelPath, expect: &'a Fingerprint, kind: DigestKind) -> Task<'a, Entry>;
+            fn make_dir<'a>(&'a self, path: &'a RelPath) -> Task<'a, Entry>;
+            fn rename<'a>(&'a self, from: &'a RelPath, to: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, Entry>;
+        }
+    };
 }
 
 struct Local<'w> {
@@ -75,41 +117,17 @@ struct Local<'w> {
 }
 
 impl LocalFs for Local<'_> {
-    fn root(&self) -> Task<'_, RootState> {
-        self.world.local.root()
-    }
-
-    fn claim_root<'a>(&'a self, marker: &'a str) -> Task<'a, ()> {
-        self.world.local.claim_root(marker)
+    both_sides_calls!(local);
+    passed_on! { local:
+        fn stage<'a>(&'a self, id: Seq, source: Box<dyn Source>, kind: DigestKind) -> Task<'a, Staged>;
+        fn discard(&self, id: Seq) -> Task<'_, ()>;
+        fn remove_dir<'a>(&'a self, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, ()>;
+        fn leftovers(&self) -> Task<'_, Vec<Leftover>>;
+        fn expire_trash(&self, before: Timestamp, bytes_max: u64) -> Task<'_, u64>;
     }
 
     fn scan(&self, request: ScanRequest) -> ScanStream<'_> {
         listed(self.mutant, self.world.local.scan(request))
-    }
-
-    fn watch(&self) -> PortResult<HintStream<'_>> {
-        self.world.local.watch()
-    }
-
-    fn stat<'a>(&'a self, path: &'a RelPath) -> Task<'a, Option<Entry>> {
-        self.world.local.stat(path)
-    }
-
-    fn open<'a>(&'a self, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, Box<dyn Source>> {
-        self.world.local.open(path, expect)
-    }
-
-    fn hash<'a>(
-        &'a self,
-        path: &'a RelPath,
-        expect: &'a Fingerprint,
-        kind: DigestKind,
-    ) -> Task<'a, Entry> {
-        self.world.local.hash(path, expect, kind)
-    }
-
-    fn stage<'a>(&'a self, id: Seq, source: Box<dyn Source>, kind: DigestKind) -> Task<'a, Staged> {
-        self.world.local.stage(id, source, kind)
     }
 
     fn sync(&self) -> Task<'_, ()> {
@@ -140,11 +158,29 @@ impl LocalFs for Local<'_> {
         path: &'a RelPath,
         expect: &'a Fingerprint,
     ) -> Task<'a, Exchanged> {
-        self.world.local.exchange(id, path, expect)
+        if self.mutant != Mutant::ExchangeIgnoresExpect {
+            return self.world.local.exchange(id, path, expect);
+        }
+        Box::pin(async move {
+            let local = &self.world.local;
+            let found = as_found(local.stat(path).await?, expect);
+            let mut exchanged = local.exchange(id, path, &found).await?;
+            exchanged.out.fingerprint = expect.clone();
+            Ok(exchanged)
+        })
     }
 
     fn take<'a>(&'a self, id: Seq, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, Entry> {
-        self.world.local.take(id, path, expect)
+        if self.mutant != Mutant::TakeIgnoresExpect {
+            return self.world.local.take(id, path, expect);
+        }
+        Box::pin(async move {
+            let local = &self.world.local;
+            let found = as_found(local.stat(path).await?, expect);
+            let mut taken = local.take(id, path, &found).await?;
+            taken.fingerprint = expect.clone();
+            Ok(taken)
+        })
     }
 
     fn release<'a>(&'a self, id: Seq, to: &'a Slot) -> Task<'a, Entry> {
@@ -161,35 +197,6 @@ impl LocalFs for Local<'_> {
             Ok(entry)
         })
     }
-
-    fn discard(&self, id: Seq) -> Task<'_, ()> {
-        self.world.local.discard(id)
-    }
-
-    fn make_dir<'a>(&'a self, path: &'a RelPath) -> Task<'a, Entry> {
-        self.world.local.make_dir(path)
-    }
-
-    fn rename<'a>(
-        &'a self,
-        from: &'a RelPath,
-        to: &'a RelPath,
-        expect: &'a Fingerprint,
-    ) -> Task<'a, Entry> {
-        self.world.local.rename(from, to, expect)
-    }
-
-    fn remove_dir<'a>(&'a self, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, ()> {
-        self.world.local.remove_dir(path, expect)
-    }
-
-    fn leftovers(&self) -> Task<'_, Vec<Leftover>> {
-        self.world.local.leftovers()
-    }
-
-    fn expire_trash(&self, before: Timestamp, bytes_max: u64) -> Task<'_, u64> {
-        self.world.local.expire_trash(before, bytes_max)
-    }
 }
 
 struct Far<'w> {
@@ -198,41 +205,14 @@ struct Far<'w> {
 }
 
 impl Remote for Far<'_> {
-    fn capabilities(&self) -> &Capabilities {
-        self.world.remote.capabilities()
-    }
-
-    fn root(&self) -> Task<'_, RootState> {
-        self.world.remote.root()
-    }
-
-    fn claim_root<'a>(&'a self, marker: &'a str) -> Task<'a, ()> {
-        self.world.remote.claim_root(marker)
+    both_sides_calls!(remote);
+    passed_on! { remote:
+        fn capabilities(&self) -> &Capabilities;
+        fn tidy_up(&self) -> Task<'_, ()>;
     }
 
     fn scan(&self, request: ScanRequest) -> ScanStream<'_> {
         listed(self.mutant, self.world.remote.scan(request))
-    }
-
-    fn watch(&self) -> PortResult<HintStream<'_>> {
-        self.world.remote.watch()
-    }
-
-    fn stat<'a>(&'a self, path: &'a RelPath) -> Task<'a, Option<Entry>> {
-        self.world.remote.stat(path)
-    }
-
-    fn open<'a>(&'a self, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, Box<dyn Source>> {
-        self.world.remote.open(path, expect)
-    }
-
-    fn hash<'a>(
-        &'a self,
-        path: &'a RelPath,
-        expect: &'a Fingerprint,
-        kind: DigestKind,
-    ) -> Task<'a, Entry> {
-        self.world.remote.hash(path, expect, kind)
     }
 
     fn put<'a>(&'a self, request: PutRequest<'a>) -> Task<'a, Put> {
@@ -256,19 +236,6 @@ impl Remote for Far<'_> {
         self.world.remote.sync()
     }
 
-    fn make_dir<'a>(&'a self, path: &'a RelPath) -> Task<'a, Entry> {
-        self.world.remote.make_dir(path)
-    }
-
-    fn rename<'a>(
-        &'a self,
-        from: &'a RelPath,
-        to: &'a RelPath,
-        expect: &'a Fingerprint,
-    ) -> Task<'a, Entry> {
-        self.world.remote.rename(from, to, expect)
-    }
-
     fn remove<'a>(&'a self, id: Seq, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, ()> {
         if self.mutant != Mutant::RemoveIgnoresExpect {
             return self.world.remote.remove(id, path, expect);
@@ -282,10 +249,6 @@ impl Remote for Far<'_> {
                 None => self.world.remote.remove(id, path, expect).await,
             }
         })
-    }
-
-    fn tidy_up(&self) -> Task<'_, ()> {
-        self.world.remote.tidy_up()
     }
 }
 
@@ -328,23 +291,38 @@ impl Store for Journal<'_> {
     }
 }
 
-/// Listings as they are, or without a directory's last name.
+/// What is to be expected so that whatever stands there will do.
+fn as_found(standing: Option<Entry>, expect: &Fingerprint) -> Fingerprint {
+    standing.map_or_else(|| expect.clone(), |entry| entry.fingerprint)
+}
+
+/// Listings as they are, without a directory's last name, or empty ones of directories
+/// that could not be listed.
 fn listed(mutant: Mutant, stream: ScanStream<'_>) -> ScanStream<'_> {
-    if mutant != Mutant::ListingsAreShort {
+    if ![Mutant::ListingsAreShort, Mutant::UnlistedIsEmpty].contains(&mutant) {
         return stream;
     }
-    let shorten = |item: &mut ScanItem| {
-        if let ScanItem::Listing(listing) = item
-            && listing.scope == Scope::Whole
-            && listing.entries.len() > 2
-        {
-            listing.entries.pop();
+    let spoil = move |item: &mut ScanItem| match item {
+        ScanItem::Listing(listing) => {
+            let is_short = mutant == Mutant::ListingsAreShort && listing.scope == Scope::Whole;
+            if is_short && listing.entries.len() > 2 {
+                listing.entries.pop();
+            }
+        }
+        ScanItem::Unlisted { directory, .. } => {
+            if mutant == Mutant::UnlistedIsEmpty {
+                *item = ScanItem::Listing(Listing {
+                    directory: directory.clone(),
+                    scope: Scope::Whole,
+                    entries: Vec::new(),
+                });
+            }
         }
     };
     stream
         .map(move |batch| {
             batch.map(|mut items| {
-                items.iter_mut().for_each(shorten);
+                items.iter_mut().for_each(spoil);
                 items
             })
         })

@@ -1,14 +1,15 @@
 //! The real program in the simulated world: driver, executor and engine as shipped.
 //!
 //! In: a world. Out: a process of the daemon's driver over the world's ports.
-//! Invariant: nothing is replaced but the ports. The only halt that is approved is
-//! that of an emptied root, between runs, since the world's users empty folders.
+//! Invariant: nothing is replaced but the ports. The only halts that are approved are
+//! those of an emptied root and of a lost history, between runs, since the world's users
+//! empty folders and its stores lose records.
 
 use crate::system::{Mode, Process, System};
 use crate::world::World;
 use futures::{FutureExt, StreamExt, stream};
 use journal_format::event::{FailureClass, HaltReason, Record};
-use journal_format::value::{Brakes, Policy};
+use journal_format::value::{Brakes, Policy, RelPath, Side};
 use pydio_sync::daemon::{self, Control, Job, Ports, Report, RunError};
 use pydio_sync::ports::{PortError, PortResult};
 use sync_core::checkpoint;
@@ -31,20 +32,37 @@ impl System for Program {
     }
 
     fn fold(&self, records: &[Record]) -> Option<[u8; 16]> {
-        let mut engine = Engine::new();
-        records.iter().for_each(|record| engine.replay(record));
-        Some(checkpoint::digest(engine.state()))
+        Some(checkpoint::digest(replayed(records).state()))
     }
+
+    fn unsettled(&self, records: &[Record]) -> Option<Vec<[Option<RelPath>; 2]>> {
+        let engine = replayed(records);
+        let tree = &engine.state().tree;
+        let places = |id| Side::BOTH.map(|side| tree.path(side, id));
+        Some(tree.dirty().map(places).collect())
+    }
+
+    fn checkpoint(&self, records: &[Record]) -> Option<Vec<u8>> {
+        Some(checkpoint::encode(replayed(records).state()))
+    }
+}
+
+fn replayed(records: &[Record]) -> Engine {
+    let mut engine = Engine::new();
+    records.iter().for_each(|record| engine.replay(record));
+    engine
 }
 
 /// Runs the daemon over ports of a world.
 pub(crate) async fn run(ports: Ports<'_>, world: &World, mode: Mode) -> PortResult<()> {
     let report = run_once(ports, world, mode, false).await?;
-    let emptied = report
-        .standing
-        .halt
-        .is_some_and(|halt| halt.reason == HaltReason::RootEmptied);
-    if mode == Mode::Once && emptied {
+    let waits = report.standing.halt.is_some_and(|halt| {
+        matches!(
+            halt.reason,
+            HaltReason::RootEmptied | HaltReason::HistoryLost
+        )
+    });
+    if mode == Mode::Once && waits {
         run_once(ports, world, mode, true).await?;
     }
     Ok(())
@@ -65,7 +83,7 @@ async fn run_once(
         Mode::Once => daemon::Mode::Once,
         Mode::Continuous => daemon::Mode::Continuous,
     };
-    daemon::run(ports, &job(), mode, orders.boxed_local())
+    daemon::run(ports, &job(world), mode, orders.boxed_local())
         .await
         .map_err(|error| match error {
             RunError::Side { error, .. } | RunError::Append(error) | RunError::Read(error) => error,
@@ -75,7 +93,7 @@ async fn run_once(
         })
 }
 
-fn job() -> Job {
+fn job(world: &World) -> Job {
     let brakes = Brakes {
         deletions_max: u64::MAX,
         deletions_percent_max: 100,
@@ -92,6 +110,7 @@ fn job() -> Job {
         fold_case: false,
         poll_interval_ms: 10_000,
         trash_ms: 30 * 86_400_000,
-        lost_history: None,
+        checkpoint_tail_min: world.options().checkpoint_tail_min,
+        lost_history: world.with(|state| state.journal.lost_head()),
     }
 }

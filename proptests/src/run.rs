@@ -8,8 +8,8 @@
 //! at each step belongs into `Run::judge`, one of the end into `Run::settle`.
 
 use crate::checkers::{
-    Verdict, converged, inside_root, no_half_file, nothing_lost, replay_equal, second_run_idle,
-    stream_gapless,
+    Verdict, absence_proven, converged, history_guarded, inside_root, kept_in_sight, no_half_file,
+    nothing_lost, replay_equal, second_run_idle, stream_gapless,
 };
 use crate::system::{Mode, Running, System};
 use crate::world::World;
@@ -154,11 +154,17 @@ impl Run<'_> {
         }
         let ends = self.run_to_its_end(Mode::Once)?;
         self.world
-            .with(|state| converged::check(state))
+            .with(|state| converged::check(state, self.system))
             .map_err(|broken| format!("{broken} (after {ends} more runs)"))?;
+        let options = self.world.options();
+        self.world
+            .with(|state| kept_in_sight::check(state, options))?;
         self.until_idle()?;
-        let records = self.world.with(|state| state.journal.records.clone());
-        replay_equal::check(self.system, &records)
+        self.world.with(|state| {
+            let journal = &state.journal;
+            history_guarded::check(&journal.records)?;
+            replay_equal::check(self.system, &journal.records, &journal.checkpoints)
+        })
     }
 
     /// One more run does nothing. Where a name is blocked, what each run moves out of
@@ -174,9 +180,9 @@ impl Run<'_> {
             runs_left -= 1;
             let verdict = self.world.with(|state| {
                 if is_blocked {
-                    second_run_idle::check_blocked(state, before)
+                    second_run_idle::check_blocked(state, &before)
                 } else {
-                    second_run_idle::check(state, before)
+                    second_run_idle::check(state, &before)
                 }
             });
             if verdict.is_ok() || runs_left == 0 {
@@ -203,7 +209,7 @@ impl Run<'_> {
             let verdict = self.world.with(|state| {
                 let mounted = Side::BOTH.iter().all(|side| state.is_mounted(*side));
                 if mounted {
-                    converged::check(state)
+                    converged::check(state, self.system)
                 } else {
                     Err("a root is away".to_owned())
                 }
@@ -252,9 +258,9 @@ impl Run<'_> {
                 self.bounded()?;
                 self.wake_if_stuck()?;
             }
-            let settled = self
-                .world
-                .with(|state| state.is_left_alone() && converged::check(state).is_ok());
+            let settled = self.world.with(|state| {
+                state.is_left_alone() && converged::check(state, self.system).is_ok()
+            });
             if is_fresh && well && settled {
                 return Ok(runs);
             }
@@ -342,6 +348,7 @@ impl Run<'_> {
     fn judge(&mut self) -> Verdict {
         self.world.with(|state| {
             inside_root::check(state)?;
+            absence_proven::check(state)?;
             stream_gapless::check(state)?;
             let changes = (state.disks[0].changes, state.disks[1].changes);
             if self.seen == changes {

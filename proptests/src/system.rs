@@ -8,6 +8,7 @@
 use crate::world::World;
 use crate::world::tasks::Flag;
 use journal_format::event::Record;
+use journal_format::value::RelPath;
 use pydio_sync::ports::PortResult;
 use std::future::Future;
 use std::pin::Pin;
@@ -34,6 +35,20 @@ pub trait System {
     /// Folds records that follow a state and returns that state's digest; an
     /// absent state is the empty one. Nothing for programs that have no fold.
     fn fold(&self, records: &[Record]) -> Option<[u8; 16]> {
+        let _ = records;
+        None
+    }
+
+    /// Folds records and returns where the nodes stand, locally and remotely, that the
+    /// program has not brought in step. Nothing for programs that cannot tell.
+    fn unsettled(&self, records: &[Record]) -> Option<Vec<[Option<RelPath>; 2]>> {
+        let _ = records;
+        None
+    }
+
+    /// Folds records and returns the state as a checkpoint. Nothing for programs that
+    /// have none.
+    fn checkpoint(&self, records: &[Record]) -> Option<Vec<u8>> {
         let _ = records;
         None
     }

@@ -14,7 +14,7 @@ use crate::adapters::remote::{self, Opening, RemotePlace};
 use crate::adapters::rooted::Options;
 use crate::adapters::secret::Secret;
 use crate::adapters::store::{FolderLock, Health, Journal, Options as StoreOptions, job_directory};
-use crate::daemon::{Job, RunError};
+use crate::daemon::{CHECKPOINT_TAIL_MIN, Job, RunError};
 use crate::ports::{PortError, Remote, Store};
 use journal_format::value::{Seq, Side};
 use std::path::Path;
@@ -105,6 +105,7 @@ impl Opened {
             fold_case: false,
             poll_interval_ms: config.poll_interval_ms,
             trash_ms: config.trash_ms,
+            checkpoint_tail_min: CHECKPOINT_TAIL_MIN,
             lost_history: self.lost_history,
         }
     }

@@ -12,7 +12,7 @@ mod report;
 
 use crate::decide::{Busy, Ledger, Round, Session, failed};
 use crate::fold::fold;
-use crate::plan::{self, Plan, Waiting};
+use crate::plan::{self, Moment, Plan, Waiting};
 use crate::schedule::{self, Schedule};
 use crate::state::State;
 use crate::tree::{Presence, index};
@@ -39,6 +39,8 @@ pub struct Engine {
     waiting: Waiting,
     stale: bool,
     changes_since_plan: usize,
+    /// Where this session's events begin, once it was begun.
+    session: Seq,
     draining: bool,
 }
 
@@ -109,7 +111,7 @@ impl Engine {
             seed,
         });
         self.ledger.state.tree.take_touched();
-        self.ledger.state.session = self.ledger.state.seq.next();
+        self.session = self.ledger.state.seq.next();
         self.configure(identity);
         let open: Vec<Seq> = self.ledger.state.open.keys().copied().collect();
         for operation in open {
@@ -281,6 +283,7 @@ impl Engine {
         }
         self.changes_since_plan = 0;
         self.stale = false;
+        self.look_after_twins();
         let about_root = self
             .ledger
             .state
@@ -295,12 +298,34 @@ impl Engine {
             waiting,
             brake,
             conflicts,
-        } = plan::plan(&self.ledger.state, self.ledger.now);
+        } = plan::plan(&self.ledger.state, self.moment(self.ledger.now));
         self.waiting = waiting;
         self.schedule.load(ordered);
         self.brake(brake);
         self.raise(&conflicts);
         self.ledger.state.tree.take_touched();
+    }
+
+    /// A second spelling is told of while the first one stands. Once that has left, its
+    /// directory is looked at again.
+    fn look_after_twins(&mut self) {
+        let tree = &self.ledger.state.tree;
+        for id in tree.unknown() {
+            for side in Side::BOTH
+                .into_iter()
+                .filter(|side| tree.is_lone_twin(*side, id))
+            {
+                let parent = tree.facet(id, side).location.parent;
+                if let Some(path) = tree.path(side, parent) {
+                    self.wanted[index(side)].paths.insert(path, true);
+                }
+            }
+        }
+    }
+
+    fn moment(&self, now: Timestamp) -> Moment {
+        let session = self.session.max(self.ledger.state.session);
+        Moment { now, session }
     }
 
     fn brake(&mut self, brake: Option<plan::Brake>) {
@@ -356,6 +381,8 @@ impl Engine {
     /// Appends the state's digest, so that a replay can be checked against it.
     pub fn stamp_digest(&mut self, now: Timestamp) {
         self.ledger.now = now;
+        // The digest is that of the state right before its own record.
+        self.ledger.start_session();
         let digest = crate::checkpoint::digest(&self.ledger.state);
         let fold_version = crate::limits::FOLD_VERSION;
         let stamped = SessionEvent::DigestStamped {
@@ -367,7 +394,7 @@ impl Engine {
 
     /// Finds what waits and why, without planning anything in force.
     pub fn refresh_standing(&mut self, now: Timestamp) {
-        let plan = plan::plan(&self.ledger.state, now);
+        let plan = plan::plan(&self.ledger.state, self.moment(now));
         self.waiting = plan.waiting;
         self.brake(plan.brake);
     }

@@ -131,8 +131,7 @@ impl Projector {
                 self.open.insert(record.seq, operation.clone());
                 Some((record.seq, Cow::Borrowed(operation)))
             }
-            event => ended(event)
-                .and_then(|id| Some((id, Cow::Owned(self.open.remove(&id)?)))),
+            event => ended(event).and_then(|id| Some((id, Cow::Owned(self.open.remove(&id)?)))),
         };
         Projected { record, operation }
     }

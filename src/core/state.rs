@@ -53,7 +53,7 @@ pub struct State {
 }
 
 /// Who the pair is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Root {
     /// The job's id.
     pub job: String,
@@ -77,7 +77,7 @@ pub struct Open {
 }
 
 /// Why a node waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Failure {
     pub(crate) class: FailureClass,
     pub(crate) detail: String,

@@ -103,6 +103,7 @@ struct Driver<'a> {
     /// Answers that wait until their events are durable.
     promises: Vec<orders::Promise>,
     trash_ms: i64,
+    checkpoint_tail_min: u64,
     is_expiring_trash: bool,
     next_trash: Timestamp,
     /// Failed operations whose slots could not be emptied yet.
@@ -163,6 +164,7 @@ impl<'a> Driver<'a> {
             told: standing::Told::default(),
             promises: Vec::new(),
             trash_ms: job.trash_ms,
+            checkpoint_tail_min: job.checkpoint_tail_min,
             is_expiring_trash: false,
             next_trash: now,
             full_slots: Vec::new(),
@@ -411,7 +413,7 @@ impl<'a> Driver<'a> {
         let report = self.report();
         self.engine.handle(Input::Stopping, self.now());
         let nodes = self.engine.state().tree.counts().baseline;
-        let worth_it = self.tail > CHECKPOINT_TAIL_MIN.max(nodes / 8);
+        let worth_it = self.tail > self.checkpoint_tail_min.max(nodes / 8);
         if worth_it {
             self.engine.stamp_digest(self.now());
         }
@@ -461,4 +463,4 @@ const TRASH_BYTES_MAX: u64 = 100 << 30;
 /// Records in one append; more wait for the next.
 const BATCH_RECORDS_MAX: usize = 16_384;
 /// Records beyond the checkpoint below which a new one is not worth its writing.
-const CHECKPOINT_TAIL_MIN: u64 = 20_000;
+pub const CHECKPOINT_TAIL_MIN: u64 = 20_000;

@@ -21,7 +21,7 @@ pub mod supervisor;
 mod tally;
 
 pub use control::{Control, Lists};
-pub use driver::{Mode, run};
+pub use driver::{CHECKPOINT_TAIL_MIN, Mode, run};
 pub use preview::preview;
 pub use tally::Tally;
 
@@ -61,6 +61,9 @@ pub struct Job {
     pub poll_interval_ms: i64,
     /// How long the trash keeps what it holds, in ms.
     pub trash_ms: i64,
+    /// Records beyond the checkpoint below which a new one is not written; see
+    /// [`CHECKPOINT_TAIL_MIN`].
+    pub checkpoint_tail_min: u64,
     /// The head that was acknowledged, when the store has lost events.
     pub lost_history: Option<Seq>,
 }

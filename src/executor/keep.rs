@@ -9,11 +9,22 @@ use crate::ports::{PortError, PortResult, Slot};
 use journal_format::event::{FailureClass, Kept};
 use journal_format::value::{Fingerprint, NAME_BYTES_MAX, RelPath, Seq};
 
-/// Moves the slot's content into the trash. Returns its name there.
+/// Moves the slot's content into the trash. Returns its name there. After the journal
+/// has lost records their numbers come again, so the name may be taken.
 pub(super) async fn to_trash(sides: Sides<'_>, id: Seq, path: &RelPath) -> PortResult<RelPath> {
-    let name = trash_name(id, path)?;
-    sides.local.release(id, &Slot::Trash(name.clone())).await?;
-    Ok(name)
+    let mut name = trash_name(id, path)?;
+    let mut attempt = 0;
+    loop {
+        let released = sides.local.release(id, &Slot::Trash(name.clone())).await;
+        let Err(error) = released else {
+            return Ok(name);
+        };
+        attempt += 1;
+        if error.class != FailureClass::Precondition || attempt == ATTEMPTS_MAX {
+            return Err(error);
+        }
+        name = numbered(&trash_name(id, path)?, id, attempt)?;
+    }
 }
 
 /// Moves the slot's content to `wanted`, or beside it when that is taken. What can

@@ -6,10 +6,13 @@
 //! holds none, names that are one name on a side or after normalisation; and then
 //! directories that live on only because of such an entry in them. Where such a
 //! problem (other than an excluded name) stands at a name that the other side wants
-//! too, whatever waits for that name stays where it is, and whatever waits for that
-//! in turn: then nothing is compared. Times and inode numbers are not compared.
+//! too, what waits for that name stays where it is, and what waits for that in turn.
+//! Which path over there belongs to a waiting path over here the program must know:
+//! it has them as one node that is not in step. Times and inode numbers are not
+//! compared.
 
 use super::Verdict;
+use crate::system::System;
 use crate::world::State;
 use crate::world::disk::{Body, Folding, Node, composed, is_excluded, key};
 use journal_format::value::{RelPath, Side};
@@ -27,24 +30,40 @@ enum Shown {
 ///
 /// # Errors
 /// Names the first difference.
-pub fn check(state: &State) -> Verdict {
-    let mut out: BTreeSet<String> = BTreeSet::new();
-    for side in Side::BOTH {
-        out.extend(left_out(state, side));
+pub fn check(state: &State, system: &dyn System) -> Verdict {
+    let folding = folding(state);
+    let problems = Side::BOTH.map(|side| left_out(state, side));
+    let out: BTreeSet<String> = problems
+        .iter()
+        .flatten()
+        .map(|it| key(it, folding))
+        .collect();
+    let mut waits = blocked(state);
+    let holds: BTreeSet<String> = out.iter().flat_map(|path| above(path)).collect();
+    if !waits.is_empty() || !holds.is_empty() {
+        match system.unsettled(&state.journal.records) {
+            None if waits.is_empty() => {}
+            None => return Ok(()),
+            Some(unsettled) => {
+                waits.extend(contested(&holds, &unsettled, folding));
+                waits = waiting(waits, &unsettled, folding);
+            }
+        }
     }
-    if is_anything_blocked(state) {
-        return Ok(());
-    }
-    let [local, remote] = Side::BOTH.map(|side| shown(state, side, &out));
+    let [local, remote] = Side::BOTH.map(|side| shown(state, side));
     let names: BTreeSet<&String> = local.keys().chain(remote.keys()).collect();
     for name in names {
         let (here, there) = (local.get(name), remote.get(name));
+        let wanted = key(name, folding);
         let holder = matches!(
             (here, there),
             (Some(Shown::Directory), None) | (None, Some(Shown::Directory))
         );
-        let excused = holder && out.iter().any(|path| path.starts_with(&format!("{name}/")));
-        if here != there && !excused {
+        let is_below = |path: &String| path.starts_with(&format!("{wanted}/"));
+        let is_excused = is_within(&wanted, &out)
+            || is_within(&wanted, &waits)
+            || holder && out.iter().chain(&waits).any(is_below);
+        if here != there && !is_excused {
             return Err(format!(
                 "converged: {name:?} is {here:?} locally and {there:?} remotely"
             ));
@@ -56,15 +75,74 @@ pub fn check(state: &State) -> Verdict {
 /// Tells whether a problem stands at a name that is in use elsewhere.
 #[must_use]
 pub fn is_anything_blocked(state: &State) -> bool {
-    Side::BOTH.iter().any(|side| is_blocked(state, *side))
+    !blocked(state).is_empty()
 }
 
-fn shown(state: &State, side: Side, out: &BTreeSet<String>) -> BTreeMap<String, Shown> {
+/// Returns the directories above a path.
+fn above(path: &str) -> impl Iterator<Item = String> + '_ {
+    path.match_indices('/')
+        .map(|(end, _)| path[..end].to_owned())
+}
+
+/// Finds directories that live on for a problem below them where the other side has
+/// another directory. LIMIT: the program does not make one of the two.
+fn contested(
+    holds: &BTreeSet<String>,
+    unsettled: &[[Option<RelPath>; 2]],
+    folding: Folding,
+) -> BTreeSet<String> {
+    let named = |path: &RelPath| key(&composed(path.as_str()), folding);
+    let alone = |at: usize| -> BTreeSet<String> {
+        let here = unsettled.iter().filter_map(|places| {
+            let [one, other] = [at, 1 - at].map(|at| places[at].as_ref().map(named));
+            one.filter(|one| other.as_ref() != Some(one))
+        });
+        here.collect()
+    };
+    let both = alone(0)
+        .intersection(&alone(1))
+        .cloned()
+        .collect::<BTreeSet<_>>();
+    both.intersection(holds).cloned().collect()
+}
+
+/// Finds what waits for blocked names, for what waits for them, and so on.
+fn waiting(
+    blocked: BTreeSet<String>,
+    unsettled: &[[Option<RelPath>; 2]],
+    folding: Folding,
+) -> BTreeSet<String> {
+    let named = |path: &RelPath| key(&composed(path.as_str()), folding);
+    let nodes: Vec<Vec<String>> = unsettled
+        .iter()
+        .map(|places| places.iter().flatten().map(named).collect())
+        .collect();
+    let mut waits = blocked;
+    loop {
+        let before = waits.len();
+        for places in &nodes {
+            if places.iter().any(|place| is_within(place, &waits)) {
+                waits.extend(places.iter().cloned());
+            }
+        }
+        if waits.len() == before {
+            return waits;
+        }
+    }
+}
+
+/// Tells whether a path, or one above it, is among some.
+fn is_within(path: &str, paths: &BTreeSet<String>) -> bool {
+    let ends = path.match_indices('/').map(|(end, _)| end);
+    ends.chain([path.len()])
+        .any(|end| paths.contains(&path[..end]))
+}
+
+fn shown(state: &State, side: Side) -> BTreeMap<String, Shown> {
     let nodes = &state.disk(side).live.nodes;
     let paths = state.visible_paths(side).into_iter();
     paths
         .map(|(path, id)| (composed(path.as_str()), id))
-        .filter(|(name, _)| !is_left_out(name, out, state))
         .filter_map(|(name, id)| {
             let shown = match &nodes.get(&id)?.body {
                 Body::Directory(_) => Shown::Directory,
@@ -77,21 +155,15 @@ fn shown(state: &State, side: Side, out: &BTreeSet<String>) -> BTreeMap<String, 
         .collect()
 }
 
-fn is_left_out(name: &str, out: &BTreeSet<String>, state: &State) -> bool {
-    let folding = folding(state);
-    let mut at = String::new();
-    name.split('/').any(|part| {
-        if !at.is_empty() {
-            at.push('/');
-        }
-        at.push_str(part);
-        let wanted = key(&at, folding);
-        out.iter().any(|path| key(path, folding) == wanted)
-    })
+/// Finds the names at which a problem stands that are in use elsewhere.
+fn blocked(state: &State) -> BTreeSet<String> {
+    let found = Side::BOTH
+        .into_iter()
+        .flat_map(|side| blocked_by(state, side));
+    found.collect()
 }
 
-/// Tells whether a problem of a side stands at a name that is in use elsewhere.
-fn is_blocked(state: &State, side: Side) -> bool {
+fn blocked_by(state: &State, side: Side) -> Vec<String> {
     let folding = folding(state);
     let of = |side| state.visible_paths(side).into_iter();
     let keys: Vec<String> = of(side)
@@ -119,14 +191,17 @@ fn is_blocked(state: &State, side: Side) -> bool {
             uses(name) > 1
         }
     };
-    problems
+    let taken = problems.iter().filter(|name| has_taken(name));
+    let taken = taken.map(|name| key(name, folding));
+    let held = problems
         .iter()
-        .any(|name| has_taken(name) || is_holder_in_the_way(state, side, name))
+        .flat_map(|name| held_in_the_way(state, side, name));
+    taken.chain(held).collect()
 }
 
-/// Tells whether a directory that lives on for a problem below it stands where the
-/// other side has something of another kind.
-fn is_holder_in_the_way(state: &State, side: Side, problem: &str) -> bool {
+/// Finds the directories that live on for a problem below them where the other side
+/// has something of another kind.
+fn held_in_the_way(state: &State, side: Side, problem: &str) -> Vec<String> {
     let folding = folding(state);
     let other = side.other();
     let files: BTreeSet<String> = state
@@ -139,8 +214,9 @@ fn is_holder_in_the_way(state: &State, side: Side, problem: &str) -> bool {
         .map(|(path, _)| key(path.as_str(), folding))
         .collect();
     let ends = problem.match_indices('/').map(|(end, _)| end);
-    ends.into_iter()
-        .any(|end| files.contains(&key(&problem[..end], folding)))
+    ends.map(|end| key(&problem[..end], folding))
+        .filter(|name| files.contains(name))
+        .collect()
 }
 
 /// Returns the normalised paths of a side's documented problems.

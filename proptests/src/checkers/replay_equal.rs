@@ -1,18 +1,20 @@
 //! Folding the journal again gives the same state.
 //!
-//! In: the journal and the program's fold. Out: the first `DigestStamped` that the
-//! fold does not reproduce, or two folds that differ. Deliberately absent: what the
+//! In: the journal, the checkpoints that were kept, and the program's fold. Out: the
+//! first `DigestStamped` or checkpoint that the fold does not reproduce, or two folds
+//! that differ. Deliberately absent: what the
 //! state is.
 
 use super::Verdict;
 use crate::system::System;
 use journal_format::event::{Event, Record, SessionEvent};
+use pydio_sync::ports::Checkpoint;
 
 /// Judges a journal.
 ///
 /// # Errors
 /// Names the record where the digests part.
-pub fn check(system: &dyn System, records: &[Record]) -> Verdict {
+pub fn check(system: &dyn System, records: &[Record], checkpoints: &[Checkpoint]) -> Verdict {
     if system.fold(records) != system.fold(records) {
         return Err("replay_equal: two folds of one journal differ".to_owned());
     }
@@ -27,6 +29,26 @@ pub fn check(system: &dyn System, records: &[Record]) -> Verdict {
             return Err(format!(
                 "replay_equal: {} stamps {digest:02x?}, a replay gives {folded:02x?}",
                 record.seq
+            ));
+        }
+    }
+    checkpoints_agree(system, records, checkpoints)
+}
+
+/// A run that began with a checkpoint knows all that a replay of the whole journal
+/// tells, to the last byte.
+fn checkpoints_agree(
+    system: &dyn System,
+    records: &[Record],
+    checkpoints: &[Checkpoint],
+) -> Verdict {
+    for checkpoint in checkpoints {
+        let until = records.partition_point(|record| record.seq <= checkpoint.seq);
+        let replayed = system.checkpoint(&records[..until]);
+        if replayed.is_some_and(|replayed| replayed != checkpoint.bytes) {
+            return Err(format!(
+                "replay_equal: the checkpoint of {} is not what a replay gives",
+                checkpoint.seq
             ));
         }
     }

@@ -6,13 +6,16 @@
 
 use super::Verdict;
 use crate::world::State;
+use crate::world::disk::NodeId;
 use journal_format::event::{Event, OperationEvent, Record, SessionEvent};
+use journal_format::value::{RelPath, Side};
 
 /// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Before {
     changes: u64,
     records: usize,
+    seen: [Vec<(RelPath, NodeId)>; 2],
 }
 
 /// Remembers a world before the cycle.
@@ -21,6 +24,7 @@ pub fn before(state: &State) -> Before {
     Before {
         changes: state.engine_changes,
         records: state.journal.records.len(),
+        seen: Side::BOTH.map(|side| state.visible_paths(side)),
     }
 }
 
@@ -28,7 +32,7 @@ pub fn before(state: &State) -> Before {
 ///
 /// # Errors
 /// Names the first event, or counts the changes.
-pub fn check(state: &State, before: Before) -> Verdict {
+pub fn check(state: &State, before: &Before) -> Verdict {
     let new = state
         .journal
         .records
@@ -41,11 +45,11 @@ pub fn check(state: &State, before: Before) -> Verdict {
 }
 
 /// Judges a cycle in a world where a name is blocked: what cannot be done is tried
-/// again, in vain.
+/// again, in vain, and perhaps in the program's own folder.
 ///
 /// # Errors
 /// Names the first event of another kind, or counts the changes.
-pub fn check_blocked(state: &State, before: Before) -> Verdict {
+pub fn check_blocked(state: &State, before: &Before) -> Verdict {
     let records = &state.journal.records;
     let new = records.get(before.records..).unwrap_or_default();
     let is_vain = |record: &Record| {
@@ -58,10 +62,13 @@ pub fn check_blocked(state: &State, before: Before) -> Verdict {
     if let Some(record) = new.iter().find(told) {
         return Err(format!("second_run_idle: appended {record:?}"));
     }
+    if Side::BOTH.map(|side| state.visible_paths(side)) == before.seen {
+        return Ok(());
+    }
     changes_since(state, before)
 }
 
-fn changes_since(state: &State, before: Before) -> Verdict {
+fn changes_since(state: &State, before: &Before) -> Verdict {
     match state.engine_changes - before.changes {
         0 => Ok(()),
         changes => Err(format!("second_run_idle: {changes} changes")),

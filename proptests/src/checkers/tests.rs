@@ -1,4 +1,5 @@
 use super::*;
+use crate::program::Program;
 use crate::system::{Mode, Process, System};
 use crate::world::World;
 use crate::world::disk::{Author, Body, Onto};
@@ -121,7 +122,7 @@ fn sides_are_equal_up_to_normalisation_and_documented_problems() {
                 world.with(|state| assert!(state.user_makes(side, &path(&at), body)));
             }
         }
-        let verdict = world.with(|state| converged::check(state));
+        let verdict = world.with(|state| converged::check(state, &Program));
         assert_eq!(verdict.is_ok(), equal, "{name}: {verdict:?}");
     }
 }
@@ -151,9 +152,9 @@ fn a_stamp_that_the_fold_does_not_reproduce_is_seen() {
     };
     let system = Folder(count);
     let good = [stamp(1, 0), stamp(2, 1)];
-    assert_eq!(replay_equal::check(&system, &good), Ok(()));
+    assert_eq!(replay_equal::check(&system, &good, &[]), Ok(()));
     let bad = [stamp(1, 0), stamp(2, 7)];
-    assert!(replay_equal::check(&system, &bad).is_err());
+    assert!(replay_equal::check(&system, &bad, &[]).is_err());
 }
 
 #[test]
@@ -170,13 +171,13 @@ fn an_idle_cycle_appends_only_what_is_about_the_process() {
             .journal
             .records
             .push(record(1, SessionEvent::SessionStopped));
-        assert_eq!(second_run_idle::check(state, before), Ok(()));
+        assert_eq!(second_run_idle::check(state, &before), Ok(()));
         let halt = Seq(1);
         state
             .journal
             .records
             .push(record(2, SessionEvent::HaltCleared { halt }));
-        assert!(second_run_idle::check(state, before).is_err());
+        assert!(second_run_idle::check(state, &before).is_err());
     });
 }
 

@@ -2,7 +2,8 @@
 //!
 //! In: batches of records. Out: the same, as far as they are durable. Fault model:
 //! an append fails with nothing or with everything written; a power loss during an
-//! append keeps all of the batch or none; a checkpoint is lost or is an older one.
+//! append keeps all of the batch or none; a checkpoint is lost, damaged or an older one;
+//! acknowledged records at the end are lost.
 //! Invariant: sequence numbers are contiguous, and nobody hears of a record that is
 //! not durable; both are judged here, at the moment it happens. Deliberately
 //! absent: bytes and files. Crash: an append that has not returned may be whole or
@@ -22,8 +23,11 @@ pub struct Journal {
     /// Every record, the last `unsynced` of them not durable yet.
     pub records: Vec<Record>,
     unsynced: usize,
+    /// The head that was acknowledged before records were lost.
+    lost: Option<Seq>,
     broken: bool,
-    checkpoints: Vec<Checkpoint>,
+    /// Every checkpoint that was kept, the newest last.
+    pub checkpoints: Vec<Checkpoint>,
     /// What the present process was told; nothing before its first batch.
     heard: Option<Seq>,
     /// Records that earlier and present processes were told, in order.
@@ -86,7 +90,12 @@ impl Store for WorldStore {
         let inner = Rc::clone(&self.0);
         Box::pin(self.0.tasks.spawn("checkpoint", || false, async move {
             Turn::default().await;
-            Ok(inner.state.borrow().journal.checkpoints.last().cloned())
+            let mut state = inner.state.borrow_mut();
+            let mut found = state.journal.checkpoints.last().cloned();
+            if found.is_some() && state.draws(inner.options.checkpoint_lost, "checkpoint_lost") {
+                found = state.damage(found);
+            }
+            Ok(found)
         }))
     }
 
@@ -150,7 +159,28 @@ impl Journal {
         self.records.last().map_or(Seq::ZERO, |record| record.seq)
     }
 
-    /// Tells whether the program stopped itself because a root was emptied.
+    /// Loses some acknowledged records, the last ones.
+    pub(super) fn lose(&mut self, count: usize) {
+        self.lost = Some(self.head().max(self.lost_head().unwrap_or_default()));
+        self.records
+            .truncate(self.records.len().saturating_sub(count));
+    }
+
+    /// Returns the head that was acknowledged, while records are missing and the journal
+    /// does not tell of it.
+    #[must_use]
+    pub fn lost_head(&self) -> Option<Seq> {
+        let lost = self.lost?;
+        let is_told = |record: &Record| {
+            matches!(
+                record.event,
+                Event::Session(SessionEvent::HistoryLost { expected, .. }) if expected == lost
+            )
+        };
+        (!self.records.iter().any(is_told)).then_some(lost)
+    }
+
+    /// Tells whether the program stopped itself until a person approves.
     #[must_use]
     pub fn is_halted(&self) -> bool {
         let last = self
@@ -164,7 +194,10 @@ impl Journal {
                 ) => Some(None),
                 _ => None,
             });
-        last.flatten() == Some(HaltReason::RootEmptied)
+        matches!(
+            last.flatten(),
+            Some(HaltReason::RootEmptied | HaltReason::HistoryLost)
+        )
     }
 
     /// Returns the last record that the present process was told of.
@@ -192,6 +225,24 @@ impl Journal {
 }
 
 impl State {
+    /// Returns what is left of a checkpoint: an older one, part of it, other bytes, or
+    /// nothing.
+    fn damage(&mut self, checkpoint: Option<Checkpoint>) -> Option<Checkpoint> {
+        let mut damaged = checkpoint?;
+        let at = self.rng.below(damaged.bytes.len());
+        match self.rng.below(4) {
+            0 => return None,
+            1 => return self.journal.checkpoints.first().cloned(),
+            2 => damaged.bytes.truncate(at),
+            _ => {
+                if let Some(byte) = damaged.bytes.get_mut(at) {
+                    *byte ^= 0x10;
+                }
+            }
+        }
+        Some(damaged)
+    }
+
     fn write_records(&mut self, records: Vec<Record>) {
         for record in records {
             if record.seq != self.journal.head().next() {

@@ -22,6 +22,8 @@ pub struct Ledger {
 pub struct Content {
     /// Who wrote it first.
     pub writer: Side,
+    /// How often it was written: of several copies it is not told whose was taken.
+    pub written: u32,
     /// Whether it must still be somewhere.
     pub owed: bool,
     /// Per side: a person took it from sight there and did not bring it back.
@@ -43,12 +45,14 @@ impl Ledger {
     pub fn wrote(&mut self, side: Side, bytes: &[u8]) {
         let content = self.contents.entry(bytes.to_owned()).or_insert(Content {
             writer: side,
+            written: 0,
             owed: false,
             taken: [false; 2],
         });
         // An empty file is no content that could be lost. And who brings back what
         // the other side's person replaced or deleted has, by content, an unchanged
         // file there: that wish of the other person is carried out.
+        content.written += 1;
         content.taken[side as usize] = false;
         content.owed = !bytes.is_empty() && !content.taken[side.other() as usize];
     }
@@ -57,6 +61,7 @@ impl Ledger {
     pub fn left_by_power(&mut self, side: Side, bytes: &[u8]) {
         self.contents.entry(bytes.to_owned()).or_insert(Content {
             writer: side,
+            written: 0,
             owed: false,
             taken: [false; 2],
         });

@@ -11,6 +11,7 @@ use super::disk::{Author, Body, DiskError, OWN, Onto};
 use super::faults::CallOf;
 use super::tasks::Turn;
 use super::{Inner, State};
+use crate::checkers::absence_proven;
 use journal_format::event::FailureClass;
 use journal_format::value::{DigestKind, Entry, Fingerprint, Kind, RelPath, Seq, Side, Timestamp};
 use pydio_sync::ports::{
@@ -116,6 +117,8 @@ impl LocalFs for WorldLocal {
             inner.state.borrow().expected(&call, &path, &expect)?;
             inner.worst_moment(SIDE, &path).await;
             let slot = slot_path(id);
+            let faults = &inner.options.faults;
+            absence_proven::judge(&mut inner.state.borrow_mut(), faults, SIDE, &path);
             let out = inner.engine_does(&call, |state| {
                 state.disk_mut(SIDE).rename(&path, &slot, Onto::Free)?;
                 Ok(state.entry_at(SIDE, &slot))

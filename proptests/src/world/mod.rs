@@ -226,7 +226,10 @@ impl World {
     /// Ends the process at once: its calls stop where they stand.
     pub fn crash(&self) {
         self.inner.tasks.clear();
-        self.with(|state| state.end_process(false));
+        self.with(|state| {
+            state.end_process(false);
+            state.lose_history(self.inner.options.history_lost);
+        });
     }
 
     /// Cuts the power of the local machine and, if it is the same one, of the
@@ -332,6 +335,16 @@ impl State {
         }
     }
 
+    /// The store opens with fewer records than it had acknowledged.
+    fn lose_history(&mut self, rate: Ratio) {
+        if self.faults.on && self.draws(rate, "history_lost") {
+            let count = 1 + self.rng.below(LOST_RECORDS_MAX);
+            self.journal.lose(count);
+            self.journal.reopen(false, true, false);
+            self.note(format!("the store lost {count} records"));
+        }
+    }
+
     fn end_process(&mut self, power_lost: bool) {
         let keep = self.rng.chance(Ratio::one_in(2));
         let forget = self.rng.chance(Ratio::one_in(2));
@@ -402,3 +415,6 @@ impl State {
         self.disk(side).mount == Mount::There
     }
 }
+
+/// Acknowledged records that a store loses at most.
+const LOST_RECORDS_MAX: usize = 60;

@@ -137,6 +137,12 @@ pub struct Options {
     pub chunk_bytes: usize,
     /// Per step: the process waits although it could go on.
     pub slow_process: Ratio,
+    /// Records beyond the checkpoint from which on a new one is written.
+    pub checkpoint_tail_min: u64,
+    /// A checkpoint that is read is damaged, or gone.
+    pub checkpoint_lost: Ratio,
+    /// Per end of a process: the store loses records that it had acknowledged.
+    pub history_lost: Ratio,
 }
 
 impl DiskOptions {
@@ -297,6 +303,9 @@ impl Options {
             steps: 0,
             chunk_bytes: 16,
             slow_process: Ratio::NEVER,
+            checkpoint_tail_min: u64::MAX,
+            checkpoint_lost: Ratio::NEVER,
+            history_lost: Ratio::NEVER,
         }
     }
 
@@ -312,6 +321,9 @@ impl Options {
             steps: *rng.pick(&[500, 1500, 4000]),
             chunk_bytes: *rng.pick(&[7, 16, 64]),
             slow_process: *rng.pick(&[Ratio::NEVER, Ratio::one_in(2), Ratio { hits: 4, of: 5 }]),
+            checkpoint_tail_min: *rng.pick(&[u64::MAX, 0, 0, 10, 50]),
+            checkpoint_lost: *rng.pick(&[Ratio::NEVER, Ratio::one_in(3)]),
+            history_lost: *rng.pick(&[Ratio::NEVER, Ratio::NEVER, Ratio::NEVER, Ratio::one_in(4)]),
         }
     }
 }

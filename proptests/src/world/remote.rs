@@ -14,6 +14,7 @@ use super::feed::WorldFeed;
 use super::local::slot_path;
 use super::tasks::Turn;
 use super::{Inner, State};
+use crate::checkers::absence_proven;
 use journal_format::event::{Expected, FailureClass, Kept};
 use journal_format::value::{DigestKind, Entry, Fingerprint, Kind, RelPath, Seq, Side};
 use pydio_sync::ports::{
@@ -120,6 +121,8 @@ impl Remote for WorldRemote {
         self.inner.start(&call.clone(), async move {
             inner.before(&call).await?;
             let found = inner.state.borrow().expected(&call, &path, &expect)?;
+            let faults = &inner.options.faults;
+            absence_proven::judge(&mut inner.state.borrow_mut(), faults, SIDE, &path);
             if found.kind() == Kind::Directory || inner.is_atomic(SIDE) {
                 inner.engine_does(&call, |state| state.disk_mut(SIDE).remove(&path, false))?;
                 return inner.after(&call).await;

@@ -4,12 +4,12 @@
 //! Invariant: what the local facet says is not said again for the remote one.
 
 use crate::checkpoint::digest;
-use crate::state::{Conflict, Detour, Doubt, Failure, Feed, Halt, Open, Removals, Root, State};
+use crate::state::{Conflict, Detour, Failure, Feed, Halt, Open, Removals, Root, State};
 use crate::tree::{
     Baseline, BaselineState, Facet, Facts, Location, NodeId, Presence, Restoring, Tree,
 };
-use journal_format::event::{Case, FailureClass, HaltReason, Keep, Operation, UnknownReason};
-use journal_format::value::{Digest, DigestKind, Identity, Kind, Policy, Seq, Side, Timestamp};
+use journal_format::event::{Case, HaltReason, Keep, Operation, UnknownReason};
+use journal_format::value::{Digest, Identity, Kind, Seq, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -25,10 +25,11 @@ pub(super) struct Header {
     time: Timestamp,
     seed: u64,
     session: Seq,
-    root: Option<RootImage>,
+    pub(super) fold_case: bool,
+    root: Option<Root>,
     markers: [Option<String>; 2],
     open: Vec<(Seq, Operation, Option<u64>)>,
-    failures: BTreeMap<u64, FailureImage>,
+    failures: BTreeMap<u64, Failure>,
     detours: BTreeMap<u64, Detour>,
     conflicts: BTreeMap<u64, (Seq, Case, Option<Keep>)>,
     halt: Option<(Seq, HaltReason, Side, u64, [u8; 16])>,
@@ -38,27 +39,6 @@ pub(super) struct Header {
     feed: Option<Feed>,
     removals: Vec<(Timestamp, Side, u64)>,
     paused: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct FailureImage {
-    class: FailureClass,
-    detail: String,
-    count: u32,
-    seq: Seq,
-    at: Timestamp,
-    retry_at: Option<Timestamp>,
-    doubt: Option<Doubt>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct RootImage {
-    job: String,
-    label: String,
-    digest: DigestKind,
-    fold_case: bool,
-    policy: Policy,
-    rules_version: u32,
 }
 
 /// A node; directories are named by their place in the checkpoint.
@@ -123,18 +103,19 @@ impl Header {
             time: state.time,
             seed: state.seed,
             session: state.session,
-            root: state
-                .root
-                .as_ref()
-                .map(|root| RootImage::of(root, tree.fold_case())),
+            fold_case: tree.fold_case(),
+            root: state.root.clone(),
             markers: state.markers.clone(),
             open: open
-                .map(|(seq, open)| (*seq, open.operation.clone(), open.node.map(|(_, uid)| uid)))
+                .map(|(seq, open)| {
+                    let node = open.node.filter(|(id, uid)| state.is_node(*id, *uid));
+                    (*seq, open.operation.clone(), node.map(|(_, uid)| uid))
+                })
                 .collect(),
             failures: state
                 .failures
                 .iter()
-                .map(|(id, failure)| (uid(id), FailureImage::of(failure)))
+                .map(|(id, failure)| (uid(id), failure.clone()))
                 .collect(),
             detours: state
                 .detours
@@ -162,10 +143,6 @@ impl Header {
         }
     }
 
-    pub(super) fn fold_case(&self) -> bool {
-        self.root.as_ref().is_some_and(|root| root.fold_case)
-    }
-
     /// Tells whether the header says something of a node.
     pub(super) fn mentions(&self, uid: u64) -> bool {
         self.failures.contains_key(&uid)
@@ -189,7 +166,7 @@ impl Header {
             rolled_back: self.rolled_back,
             feed: self.feed,
             paused: self.paused,
-            root: self.root.map(RootImage::restore),
+            root: self.root,
             ..State::default()
         };
         for (seq, operation, node) in self.open {
@@ -197,7 +174,7 @@ impl Header {
             state.open.insert(seq, Open { operation, node });
         }
         for (uid, failure) in self.failures {
-            state.failures.insert(id(uid)?, failure.restore());
+            state.failures.insert(id(uid)?, failure);
         }
         for (uid, detour) in self.detours {
             state.detours.insert(id(uid)?, detour);
@@ -228,88 +205,6 @@ impl Header {
             .map(|(time, side, count)| Removals { time, side, count })
             .collect();
         Some(state)
-    }
-}
-
-impl RootImage {
-    fn of(root: &Root, fold_case: bool) -> Self {
-        let Root {
-            job,
-            label,
-            digest,
-            policy,
-            rules_version,
-        } = root.clone();
-        Self {
-            job,
-            label,
-            digest,
-            fold_case,
-            policy,
-            rules_version,
-        }
-    }
-
-    fn restore(self) -> Root {
-        let Self {
-            job,
-            label,
-            digest,
-            policy,
-            rules_version,
-            ..
-        } = self;
-        Root {
-            job,
-            label,
-            digest,
-            policy,
-            rules_version,
-        }
-    }
-}
-
-impl FailureImage {
-    fn of(failure: &Failure) -> Self {
-        let Failure {
-            class,
-            detail,
-            count,
-            seq,
-            at,
-            retry_at,
-            doubt,
-        } = failure.clone();
-        Self {
-            class,
-            detail,
-            count,
-            seq,
-            at,
-            retry_at,
-            doubt,
-        }
-    }
-
-    fn restore(self) -> Failure {
-        let Self {
-            class,
-            detail,
-            count,
-            seq,
-            at,
-            retry_at,
-            doubt,
-        } = self;
-        Failure {
-            class,
-            detail,
-            count,
-            seq,
-            at,
-            retry_at,
-            doubt,
-        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::tree::{NodeId, Restoring};
 use image::{Header, NodeImage};
 use journal_format::codec;
 use std::collections::BTreeMap;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Why bytes are no checkpoint of this release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub fn encode(state: &State) -> Vec<u8> {
             .collect();
         push(&mut bytes, &images);
     }
+    let sum = xxh3_128(&bytes);
+    bytes.extend_from_slice(&sum.to_be_bytes());
     bytes
 }
 
@@ -67,17 +70,23 @@ fn push<T: serde::Serialize>(bytes: &mut Vec<u8>, value: &T) {
 /// # Errors
 /// The bytes are damaged or another fold wrote them: replay the journal instead.
 pub fn decode(bytes: &[u8]) -> Result<State, CheckpointError> {
-    let (version, mut rest) = bytes.split_first_chunk().ok_or(CheckpointError::Damaged)?;
+    let (version, _) = bytes.split_first_chunk().ok_or(CheckpointError::Damaged)?;
     if u32::from_be_bytes(*version) != FOLD_VERSION {
         return Err(CheckpointError::OtherFold);
     }
+    // The state's digest says nothing of what is not in the trees.
+    let (whole, sum) = bytes.split_last_chunk().ok_or(CheckpointError::Damaged)?;
+    if u128::from_be_bytes(*sum) != xxh3_128(whole) {
+        return Err(CheckpointError::Damaged);
+    }
+    let mut rest = whole.get(version.len()..).ok_or(CheckpointError::Damaged)?;
     let state = restore(&mut rest).ok_or(CheckpointError::Damaged)?;
     Ok(state)
 }
 
 fn restore(rest: &mut &[u8]) -> Option<State> {
     let header: Header = pop(rest)?;
-    let mut restoring = Restoring::begin(header.fold_case(), header.nodes);
+    let mut restoring = Restoring::begin(header.fold_case, header.nodes);
     let mut uids = BTreeMap::from([(0, NodeId::ROOT)]);
     while !rest.is_empty() {
         let images: Vec<NodeImage<'static>> = pop(rest)?;

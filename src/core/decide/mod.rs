@@ -49,6 +49,12 @@ pub(crate) struct Session {
 impl Ledger {
     /// Appends an event and folds it. Returns its sequence number.
     pub(crate) fn emit(&mut self, event: Event) -> Seq {
+        self.start_session();
+        self.append(event)
+    }
+
+    /// Appends who writes, unless that is said already.
+    pub(crate) fn start_session(&mut self) {
         if let Some(session) = self.session.take() {
             let started = SessionEvent::SessionStarted {
                 release: session.release,
@@ -57,7 +63,6 @@ impl Ledger {
             };
             self.append(Event::Session(started));
         }
-        self.append(event)
     }
 
     fn append(&mut self, event: Event) -> Seq {

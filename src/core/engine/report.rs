@@ -159,7 +159,7 @@ impl Engine {
     #[must_use]
     pub fn preview(&self, now: Timestamp) -> Vec<Operation> {
         let state = &self.ledger.state;
-        let plan = plan::plan(state, now);
+        let plan = plan::plan(state, self.moment(now));
         let steps = plan.ordered.steps.iter();
         steps
             .filter_map(|step| plan::operation(state, step))

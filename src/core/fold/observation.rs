@@ -50,7 +50,8 @@ pub(super) fn fold(state: &mut State, event: &ObservationEvent) {
 
 /// A node is nowhere on a side any more, with all below.
 fn left(state: &mut State, side: Side, node: NodeId) {
-    let below = state.tree.subtree(side, node);
+    let mut below = state.tree.subtree(side, node);
+    below.sort_by_key(|id| state.tree.node(*id).uid);
     gone(&mut state.tree, side, node);
     below
         .into_iter()
@@ -155,19 +156,7 @@ fn place(
         presence == Presence::Present || !has_left(tree, side.other(), *id, parent, name)
     });
     let node = known.unwrap_or_else(|| tree.create(kind.unwrap_or(Kind::File)));
-    let location = Location {
-        parent,
-        name: tree.name_for(node, name),
-    };
-    tree.set_facet(
-        node,
-        side,
-        Facet {
-            presence,
-            location,
-            facts,
-        },
-    );
+    tree.put(node, side, (parent, name), presence, facts);
     Some(node)
 }
 
@@ -291,20 +280,9 @@ fn land(tree: &mut Tree, side: Side, node: NodeId) {
         return;
     };
     if !facet.is_absent() && facet.location == Location::NONE {
-        let location = Location {
-            parent: NodeId::ROOT,
-            name: tree.name_for(node, &format!("unplaced-{}", tree.node(node).uid)),
-        };
+        let name = format!("unplaced-{}", tree.node(node).uid);
         let presence = Presence::Unknown(UnknownReason::Unreadable);
-        tree.set_facet(
-            node,
-            side,
-            Facet {
-                presence,
-                location,
-                ..facet
-            },
-        );
+        tree.put(node, side, (NodeId::ROOT, &name), presence, facet.facts);
     }
 }
 
@@ -335,19 +313,7 @@ pub(super) fn relocate(
     if facts.digest.is_none() && tree.same_version(tree.node(node).kind, &facts, &facet.facts) {
         facts.digest = facet.facts.digest;
     }
-    let location = Location {
-        parent,
-        name: tree.name_for(node, name),
-    };
-    tree.set_facet(
-        node,
-        side,
-        Facet {
-            presence: Presence::Present,
-            location,
-            facts,
-        },
-    );
+    tree.put(node, side, (parent, name), Presence::Present, facts);
     // Only now: what moves may come from below whom it replaces.
     if let Some(standing) = standing.filter(|id| *id != node && !leaving.contains(id)) {
         gone(tree, side, standing);
@@ -381,7 +347,7 @@ fn unite(state: &mut State, side: Side, node: NodeId) {
     }
     let here = tree.facet(node, side).location;
     let name = tree.name(here.name).to_owned();
-    let twin = tree.occupants(other, here.parent, &name).find(|twin| {
+    let twins = tree.occupants(other, here.parent, &name).filter(|twin| {
         *twin != node
             && tree.facet(*twin, side).is_absent()
             && tree.baseline(*twin).is_none()
@@ -389,6 +355,7 @@ fn unite(state: &mut State, side: Side, node: NodeId) {
             && !is_another(state, other, node, &tree.facet(*twin, other).facts)
             && tree.children(other, *twin).next().is_none()
     });
+    let twin = tree.first_of(twins);
     let tree = &mut state.tree;
     if let Some(twin) = twin {
         let facet = *tree.facet(twin, other);

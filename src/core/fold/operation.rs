@@ -7,7 +7,7 @@
 use super::observation::{gone, observed, relocate};
 use crate::plan::is_temporary;
 use crate::state::{Detour, Doubt, Failure, Open, Removals, State};
-use crate::tree::{Baseline, Facet, Location, NodeId, Presence, index};
+use crate::tree::{Baseline, Facet, NodeId, Presence, index};
 use journal_format::event::{Action, Displaced, OperationEvent, Outcome, Record};
 use journal_format::value::{Entry, Kind, RelPath, Seq, Side};
 use std::collections::BTreeSet;
@@ -66,6 +66,7 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
             if let Some(node) = node {
                 tree.agree(node);
                 state.failures.remove(&node);
+                state.approved.remove(&node);
             }
         }
     }
@@ -123,10 +124,10 @@ fn node_of(state: &State, action: &Action) -> Option<NodeId> {
         Action::MakeDirectory { side, path } => {
             let (directory, name) = path.split()?;
             let parent = tree.lookup(*side, &RelPath::new(directory).ok()?)?;
-            let mut rivals = tree.occupants(side.other(), parent, name);
-            rivals.find(|id| {
+            let rivals = tree.occupants(side.other(), parent, name).filter(|id| {
                 tree.node(*id).kind == Kind::Directory && tree.facet(*id, side.other()).is_present()
-            })
+            });
+            tree.first_of(rivals)
         }
     }
 }
@@ -157,6 +158,7 @@ fn succeeded(state: &mut State, open: &Open, outcome: &Outcome) {
             if let (Some(node), Some(entry)) = (node, &outcome.target) {
                 stand(state, node, *side, path, entry);
                 agree_if_both(state, node);
+                state.approved.remove(&node);
             }
         }
         Action::Move { side, to, .. } => {
@@ -247,19 +249,7 @@ fn stand(state: &mut State, node: NodeId, side: Side, path: &RelPath, entry: &En
         return false;
     }
     let facts = tree.facts(entry);
-    let location = Location {
-        parent,
-        name: tree.name_for(node, name),
-    };
-    tree.set_facet(
-        node,
-        side,
-        Facet {
-            presence: Presence::Present,
-            location,
-            facts,
-        },
-    );
+    tree.put(node, side, (parent, name), Presence::Present, facts);
     true
 }
 

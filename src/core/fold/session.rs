@@ -42,7 +42,11 @@ pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &Session
             state.session = seq;
         }
         SessionEvent::SessionStopped | SessionEvent::DigestStamped { .. } => {}
-        SessionEvent::HistoryLost { .. } => state.history_lost = true,
+        // What was approved before was about another past.
+        SessionEvent::HistoryLost { .. } => {
+            state.history_lost = true;
+            state.approved.clear();
+        }
         SessionEvent::HaltRaised {
             reason,
             side,
@@ -64,7 +68,10 @@ pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &Session
                 whole_at: if *whole { time } else { before },
             });
         }
-        SessionEvent::RemoteRolledBack { .. } => state.rolled_back = true,
+        SessionEvent::RemoteRolledBack { .. } => {
+            state.rolled_back = true;
+            state.approved.clear();
+        }
         SessionEvent::HaltApproved { halt, .. } => approve(state, *halt),
         SessionEvent::HaltCleared { halt } => {
             if state.halt.is_some_and(|standing| standing.seq == *halt) {

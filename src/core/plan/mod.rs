@@ -26,7 +26,15 @@ pub(crate) use steps::{Act, Step, Waiting};
 use crate::state::State;
 use crate::tree::NodeId;
 use journal_format::event::Case;
-use journal_format::value::Timestamp;
+use journal_format::value::{Seq, Timestamp};
+
+/// When a plan is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
+    /// Where the session begins that plans: what failed before it is tried again.
+    pub(crate) session: Seq,
+}
 
 /// What to do next.
 #[derive(Debug, Default)]
@@ -39,7 +47,7 @@ pub(crate) struct Plan {
 }
 
 /// Plans for all dirty nodes that no open operation masks.
-pub(crate) fn plan(state: &State, now: Timestamp) -> Plan {
+pub(crate) fn plan(state: &State, moment: Moment) -> Plan {
     let goals = structure::goals(state);
     let brake = Endangered::find(state, &goals).brake(state);
     if brake.is_some() {
@@ -53,7 +61,7 @@ pub(crate) fn plan(state: &State, now: Timestamp) -> Plan {
         .filter(|(_, goal)| matches!(goal.case, Case::C1 | Case::C2 | Case::C3))
         .map(|(id, goal)| (*id, goal.case))
         .collect();
-    let (steps, waiting) = steps::steps(state, &goals, now);
+    let (steps, waiting) = steps::steps(state, &goals, moment);
     Plan {
         ordered: order::order(state, steps),
         waiting,

@@ -5,6 +5,7 @@
 //! before may still change them (`operation` builds the final form). Deliberately
 //! absent: which step waits for which (`order`).
 
+use super::Moment;
 use super::goal::{Content, Displacing, Goal, Place, Wish};
 use super::merge::is_moved;
 use super::structure::Goals;
@@ -92,7 +93,7 @@ impl Waiting {
 }
 
 /// Finds the next step of each node that has one and no open operation.
-pub(super) fn steps(state: &State, goals: &Goals, now: Timestamp) -> (Vec<Step>, Waiting) {
+pub(super) fn steps(state: &State, goals: &Goals, moment: Moment) -> (Vec<Step>, Waiting) {
     let mut waiting = Waiting::default();
     let mut steps = Vec::new();
     let masked = state.masked();
@@ -103,8 +104,8 @@ pub(super) fn steps(state: &State, goals: &Goals, now: Timestamp) -> (Vec<Step>,
             }
             continue;
         };
-        match may_run_at(state, *id, &act, now) {
-            Some(time) if time <= now => {
+        match may_run_at(state, *id, &act, moment) {
+            Some(time) if time <= moment.now => {
                 let uid = state.tree.node(*id).uid;
                 steps.push(Step {
                     node: *id,
@@ -113,7 +114,7 @@ pub(super) fn steps(state: &State, goals: &Goals, now: Timestamp) -> (Vec<Step>,
                     act,
                 });
             }
-            Some(time) => waiting.until(time, is_hopeful(state, *id, now)),
+            Some(time) => waiting.until(time, is_hopeful(state, *id, moment)),
             None => waiting.stuck.push((*id, goal.case)),
         }
     }
@@ -189,10 +190,10 @@ fn case_of(state: &State, id: NodeId, goal: &Goal, act: &Act) -> Case {
 }
 
 /// Returns when an act may run; nothing when a change must come first.
-fn may_run_at(state: &State, id: NodeId, act: &Act, now: Timestamp) -> Option<Timestamp> {
+fn may_run_at(state: &State, id: NodeId, act: &Act, moment: Moment) -> Option<Timestamp> {
     let after_failure = match state.failures.get(&id) {
         None => Timestamp(i64::MIN),
-        Some(failure) if is_outdated(state, failure, now) => Timestamp(i64::MIN),
+        Some(failure) if is_outdated(failure, moment) => Timestamp(i64::MIN),
         Some(failure) => failure.retry_at?,
     };
     let reads = match act {
@@ -209,7 +210,7 @@ fn may_run_at(state: &State, id: NodeId, act: &Act, now: Timestamp) -> Option<Ti
                 .mtime_ns
                 .div_euclid(1_000_000),
         );
-        let is_young = changed <= now && now < changed.plus_millis(limits::SETTLE_MS);
+        let is_young = changed <= moment.now && moment.now < changed.plus_millis(limits::SETTLE_MS);
         if is_young {
             changed.plus_millis(limits::SETTLE_MS)
         } else {
@@ -221,15 +222,15 @@ fn may_run_at(state: &State, id: NodeId, act: &Act, now: Timestamp) -> Option<Ti
 
 /// An earlier session's failure says nothing about this one; and when the clock went
 /// back, the end of a wait cannot be told any more.
-fn is_outdated(state: &State, failure: &Failure, now: Timestamp) -> bool {
-    failure.seq < state.session || now < failure.at
+fn is_outdated(failure: &Failure, moment: Moment) -> bool {
+    failure.seq < moment.session || moment.now < failure.at
 }
 
 /// A wait for a file to settle is short, whatever failed before.
-fn is_hopeful(state: &State, id: NodeId, now: Timestamp) -> bool {
+fn is_hopeful(state: &State, id: NodeId, moment: Moment) -> bool {
     state.failures.get(&id).is_none_or(|failure| {
         failure.is_hopeful()
-            || is_outdated(state, failure, now)
-            || failure.retry_at.is_some_and(|time| time <= now)
+            || is_outdated(failure, moment)
+            || failure.retry_at.is_some_and(|time| time <= moment.now)
     })
 }

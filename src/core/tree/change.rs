@@ -6,8 +6,8 @@
 //! means. A node whose last facet and baseline are gone ends here.
 
 use super::{
-    Baseline, BaselineState, Facet, Location, NameId, Names, Node, NodeId, Presence, Tree, index,
-    key,
+    Baseline, BaselineState, Facet, Facts, Location, NameId, Names, Node, NodeId, Presence, Tree,
+    index, key,
 };
 use journal_format::event::UnknownReason;
 use journal_format::value::{Kind, Side};
@@ -43,6 +43,28 @@ impl Tree {
             self.memo = [None, None];
         }
         self.after_change(id, before);
+    }
+
+    /// Puts a node at a name in a directory of a side.
+    pub(crate) fn put(
+        &mut self,
+        id: NodeId,
+        side: Side,
+        (parent, name): (NodeId, &str),
+        presence: Presence,
+        facts: Facts,
+    ) {
+        let name = self.name_for(id, name);
+        let location = Location { parent, name };
+        self.set_facet(
+            id,
+            side,
+            Facet {
+                presence,
+                location,
+                facts,
+            },
+        );
     }
 
     /// Makes what both sides hold now the baseline.

@@ -5,6 +5,7 @@
 //! Deliberately absent: changes.
 
 use super::{Location, NameId, NodeId, Presence, Tree, canonical, index, key};
+use journal_format::event::UnknownReason;
 use journal_format::value::{Kind, RelPath, Side};
 use std::collections::BTreeSet;
 
@@ -90,6 +91,23 @@ impl Tree {
             let location = self.facet(*id, side).location;
             location.parent == directory && self.canonical_of(location.name) == wanted
         })
+    }
+
+    /// Tells whether a node was a second spelling of a name that nobody bears any more.
+    pub(crate) fn is_lone_twin(&self, side: Side, id: NodeId) -> bool {
+        let is_twin = |id: NodeId| {
+            self.facet(id, side).presence == Presence::Unknown(UnknownReason::NameTwin)
+        };
+        let location = self.facet(id, side).location;
+        is_twin(id)
+            && self
+                .occupants(side, location.parent, self.name(location.name))
+                .all(is_twin)
+    }
+
+    /// Returns the node that became known first: places in memory say nothing.
+    pub(crate) fn first_of(&self, ids: impl Iterator<Item = NodeId>) -> Option<NodeId> {
+        ids.min_by_key(|id| self.node(*id).uid)
     }
 
     fn in_bucket(&self, directory: NodeId, key: u32) -> impl Iterator<Item = NodeId> + '_ {

@@ -15,6 +15,14 @@ pub struct Folding {
     pub norm: bool,
 }
 
+impl Folding {
+    /// Both.
+    pub const ALL: Self = Self {
+        case: true,
+        norm: true,
+    };
+}
+
 /// Composed letters and how they are written in two characters.
 pub const COMPOSED: [(&str, &str); 3] = [
     ("\u{e9}", "e\u{301}"),
@@ -59,7 +67,7 @@ pub fn decomposed(text: &str) -> String {
 pub fn is_visible(path: &RelPath) -> bool {
     path.names()
         .next()
-        .is_none_or(|first| key(first, ALL) != OWN)
+        .is_none_or(|first| key(first, Folding::ALL) != OWN)
 }
 
 /// Tells whether the filters leave a name out.
@@ -67,8 +75,3 @@ pub fn is_visible(path: &RelPath) -> bool {
 pub fn is_excluded(name: &str) -> bool {
     name.len() > 4 && name.as_bytes().ends_with(b".tmp")
 }
-
-const ALL: Folding = Folding {
-    case: true,
-    norm: true,
-};

@@ -11,11 +11,11 @@
 mod habits;
 
 use super::State;
-use super::disk::{Author, Body, Mount, NodeId, Onto, is_visible};
+use super::disk::{Author, Body, Folding, Mount, NodeId, Onto, is_visible, key};
 use super::options::UserOptions;
 use super::prng::Ratio;
 use journal_format::value::{RelPath, Side};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// What people have begun and remember.
 #[derive(Debug, Default)]
@@ -26,6 +26,9 @@ pub struct Users {
     busy: VecDeque<RelPath>,
     /// Paths that a call has looked at and will act upon next.
     pub(super) tempting: Vec<(Side, RelPath)>,
+    /// Paths, per side and in one spelling, that people ever moved or deleted something
+    /// from or to.
+    disturbed: [BTreeSet<String>; 2],
     /// Actions so far.
     pub actions: u64,
 }
@@ -48,6 +51,20 @@ impl Users {
             self.busy.pop_front();
         }
         self.busy.push_back(path.clone());
+    }
+
+    fn disturb(&mut self, side: Side, path: &RelPath) {
+        self.disturbed[side as usize].insert(key(path.as_str(), Folding::ALL));
+    }
+
+    /// Tells whether people ever moved or deleted a path of a side, or one above it.
+    #[must_use]
+    pub fn is_disturbed(&self, side: Side, path: &RelPath) -> bool {
+        let path = key(path.as_str(), Folding::ALL);
+        let ends = path.match_indices('/').map(|(end, _)| end);
+        let disturbed = &self.disturbed[side as usize];
+        ends.chain([path.len()])
+            .any(|end| disturbed.contains(&path[..end]))
     }
 
     /// The process ended, and its calls with it.
@@ -150,6 +167,7 @@ impl State {
                 let deleted = (path.clone(), data.to_owned());
                 state.users.deleted.push(deleted);
             }
+            state.users.disturb(side, path);
             state.disk_mut(side).remove(path, true).is_ok()
         })
     }
@@ -157,6 +175,8 @@ impl State {
     /// Renames; tells whether it could.
     pub fn user_moves(&mut self, side: Side, from: &RelPath, to: &RelPath, onto: Onto) -> bool {
         self.as_user(side, &format!("moves {from} to {to} ({onto:?})"), |state| {
+            state.users.disturb(side, from);
+            state.users.disturb(side, to);
             state.disk_mut(side).rename(from, to, onto).is_ok()
         })
     }
