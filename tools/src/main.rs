@@ -6,9 +6,11 @@
 //! The next one: a module with `Args` and `run`, one variant and one arm below.
 
 mod bench;
+mod fuzz;
 mod pydio_server;
 mod sim;
 mod state;
+mod stream;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +33,10 @@ enum Command {
     Sim(sim::Args),
     /// Serves a folder as a Pydio server does, for tests and for trying the program.
     PydioServer(pydio_server::Args),
+    /// Feeds mutated inputs to a parser.
+    Fuzz(fuzz::Args),
+    /// Measures the publishing socket.
+    Stream(stream::Args),
     /// Measures the engine's state for many files.
     State(state::Args),
 }
@@ -41,6 +47,8 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Sim(args) => sim::run(&args),
         Command::PydioServer(args) => pydio_server::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
+        Command::Stream(args) => stream::run(&args),
         Command::State(args) => state::run(&args),
     }
 }
