@@ -76,8 +76,8 @@ pub(super) struct RunFlags {
     ])]
     pub(super) file: Option<PathBuf>,
 
-    /// The port kept for notifications, which this release does not send yet; 0
-    /// for none.
+    /// The port that publishes what happens; the next one takes commands. `auto`
+    /// for any free ones, 0 for none.
     #[arg(
         short,
         long,
@@ -86,6 +86,14 @@ pub(super) struct RunFlags {
         default_value = "5556"
     )]
     pub(super) zmq_port: Port,
+
+    /// Listen at this address instead of 127.0.0.1; nothing is encrypted.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) zmq_address: Option<std::net::IpAddr>,
+
+    /// Send the old client's notifications as well, for its user interface.
+    #[arg(long)]
+    pub(super) legacy_channels: bool,
 
     /// Sync until nothing is left to do, then exit.
     #[arg(long)]
@@ -138,15 +146,33 @@ pub(super) struct Common {
     pub(super) log_file: Option<PathBuf>,
 }
 
-/// What to do with jobs that ran before and do not run now.
+/// What to do with jobs: by way of the daemon that has them, or with their journals if
+/// none runs.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Tell how jobs stood at the end of their last run.
+    /// Tell how jobs stand.
     #[command(
         after_help = "Exit codes as for `--once`: 0 in sync, 3 conflicts, 4 problems or \
-        changes not synced yet, 5 halted, 7 journal damaged, 8 the job runs now."
+        changes not synced yet, 5 halted, 6 a side cannot be used, 7 journal damaged, 8 \
+        another process has the job and does not answer.\n\nExamples:\n  pydio-sync status\n  \
+        pydio-sync status --watch"
     )]
-    Status(OneJob),
+    Status(Status),
+    /// Let jobs go on that were paused or stopped, or that wait for something.
+    #[command(after_help = FOR_DAEMONS)]
+    Start(OneJob),
+    /// Let jobs watch on and start nothing.
+    #[command(after_help = FOR_DAEMONS)]
+    Pause(OneJob),
+    /// Stop jobs and close their journals; the daemon stays.
+    #[command(after_help = FOR_DAEMONS)]
+    Stop(OneJob),
+    /// Read the job file again; a file with a mistake changes nothing.
+    #[command(after_help = FOR_DAEMONS)]
+    Reload(OneJob),
+    /// Look at both sides now.
+    #[command(after_help = FOR_DAEMONS)]
+    SyncNow(OneJob),
     /// Release a safety halt: the plan that was held back, and no other.
     #[command(
         after_help = "See what would be done first: run the job's usual command with `--dry-run`."
@@ -161,8 +187,17 @@ pub(super) enum Command {
     )]
     Resolve(Resolve),
     /// Print the journal: every change that was seen and everything that was done.
-    #[command(after_help = "Example:\n  pydio-sync events --from 1000 --json | head")]
+    #[command(
+        after_help = "Examples:\n  pydio-sync events --from 1000 --json | head\n  pydio-sync events \
+        --follow"
+    )]
     Events(Events),
+    /// Tell what happened to a path, and why.
+    #[command(
+        allow_missing_positional = true,
+        after_help = "Example:\n  pydio-sync explain Documents-0123456789ab letters/draft.txt"
+    )]
+    Explain(Explain),
     /// List or restore what was deleted or replaced.
     #[command(subcommand)]
     Trash(Trash),
@@ -228,6 +263,15 @@ pub(super) struct Install {
     pub(super) no_start: bool,
 }
 
+#[derive(Debug, Group)]
+pub(super) struct Status {
+    /// The job's id or label; all jobs if it is left out.
+    pub(super) job: Option<String>,
+    /// Go on telling until interrupted; needs a daemon.
+    #[arg(long)]
+    pub(super) watch: bool,
+}
+
 /// One of the known jobs.
 #[derive(Debug, Group)]
 pub(super) struct OneJob {
@@ -254,6 +298,18 @@ pub(super) struct Events {
     /// The first event to print.
     #[arg(long, value_name = "SEQ", default_value = "1")]
     pub(super) from: u64,
+    /// Go on with what happens until interrupted; needs a daemon.
+    #[arg(long)]
+    pub(super) follow: bool,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Explain {
+    /// The job's id or label; may be left out when only one is known.
+    pub(super) job: Option<String>,
+    /// The path below the folder, as it is or was.
+    #[arg(value_parser = relative)]
+    pub(super) path: RelPath,
 }
 
 #[derive(Debug, Subcommand)]
@@ -333,7 +389,7 @@ fn relative(text: &str) -> Result<RelPath, String> {
 }
 
 /// The flags of [`RunFlags`], as clap names them.
-const RUN_FLAGS: [&str; 13] = [
+const RUN_FLAGS: [&str; 15] = [
     "server",
     "directory",
     "workspace",
@@ -344,6 +400,8 @@ const RUN_FLAGS: [&str; 13] = [
     "direction",
     "file",
     "zmq_port",
+    "zmq_address",
+    "legacy_channels",
     "once",
     "dry_run",
     "conflict",
@@ -364,6 +422,9 @@ const JOB_FLAGS: [&str; 9] = [
 
 /// Where a Pydio server is taken to be when nothing is said.
 pub(super) const SERVER: &str = "http://localhost";
+
+const FOR_DAEMONS: &str = "Without JOB all jobs of the daemon are meant. It is found by the state \
+                           folder: name the one it runs with by `--state-dir`.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -387,68 +448,4 @@ Exit codes: 0 in sync, 1 internal error, 2 usage or configuration, 3 conflicts w
 first of 1, 7, 8, 2, 6, 5, 4, 3, 0 that one of them ended with.";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_is_sound_and_every_run_flag_is_listed() {
-        Args::command().debug_assert();
-        let global = Args::command()
-            .get_arguments()
-            .filter(|argument| argument.is_global_set())
-            .count();
-        // Beside those, clap has `help` and `version`.
-        let own = Args::command().get_arguments().count() - global;
-        assert_eq!(own, RUN_FLAGS.len());
-    }
-
-    #[test]
-    fn a_line_means_what_the_table_says() {
-        let table = [
-            ("-s /a -d /b -dir up", true),
-            ("-s /a -d /b -dir=down", true),
-            ("-s /a -d /b -dir sideways", false),
-            ("-s /a -d /b -u me -p secret -w ws -r /x", true),
-            ("--remote_folder /x --zmq_port 7000 -d /b", true),
-            ("-z auto -d /b", true),
-            ("-z 65535 -d /b", false),
-            ("-z seven -d /b", false),
-            ("-d /b -f jobs.json", false),
-            ("-f jobs.json --once --json -q", true),
-            ("-q -v", false),
-            ("status", true),
-            ("status --json --state-dir /x", true),
-            ("--state-dir /x status job", true),
-            ("--once status", false),
-            ("resolve a/b --keep both", true),
-            ("resolve job a/b --keep both", true),
-            ("resolve job ../b --keep both", false),
-            ("resolve a/b", false),
-            ("trash restore 00ff --to x", true),
-            ("service install -f jobs.json --print", true),
-            ("service install", false),
-            ("service", false),
-            ("login -s http://h -u me --password-file -", true),
-            ("login -s http://h -u me -p x --password-file y", false),
-            ("logout", true),
-            (
-                "jobs add -s http://h -w ws -u me -d /b -dir up --id x",
-                true,
-            ),
-            ("jobs add -s http://h", false),
-            ("jobs remove x -f y", true),
-            ("jobs check", false),
-            ("jobs check jobs.json", true),
-            ("jobs check -s http://h -u me", true),
-            ("jobs check jobs.json -s http://h", false),
-            ("doctor --json", true),
-            ("completions bash", true),
-            ("completions cmd.exe", false),
-        ];
-        for (line, is_right) in table {
-            let words = std::iter::once("pydio-sync").chain(line.split(' '));
-            let parsed = Args::parse_from_os(words.map(OsString::from));
-            assert_eq!(parsed.is_ok(), is_right, "{line}: {parsed:?}");
-        }
-    }
-}
+mod tests;

@@ -11,7 +11,8 @@ use super::open::Wanted;
 use super::password::{self, Passwords};
 use super::text::{count, plain};
 use super::{accounts, jobfile, login, pair, print, run, server};
-use crate::adapters::remote::{RemotePlace, Workspace};
+use crate::adapters::remote::RemotePlace;
+use crate::adapters::remote::pydio::Workspace;
 use serde_json::json;
 use std::path::Path;
 
@@ -49,7 +50,7 @@ fn tried(args: &Args, passwords: &mut Passwords, job: &Wanted) -> Result<(), Fai
     };
     let account = server::account(place);
     let secret = passwords.find(job.config.password.as_ref(), &account)?;
-    let asked = server::workspaces(&account, &secret, &place.link);
+    let asked = server::workspaces(&account, &secret, &place.link, &job.pair.state_dir);
     let found = run::runtime()?.block_on(asked)?;
     server::judge(place, &found, job.config.policy.direction)?;
     if !args.common.quiet {
@@ -72,7 +73,7 @@ fn workspaces(args: &Args, flags: &Check) -> Result<Exit, Failure> {
     let given = login::given(&flags.access);
     let secret = Passwords::new(&state_dir).find(given.as_ref(), &account)?;
     let link = login::link(&flags.access)?;
-    let asked = server::workspaces(&account, &secret, &link);
+    let asked = server::workspaces(&account, &secret, &link, &state_dir);
     let found = run::runtime()?.block_on(asked)?;
     for workspace in &found {
         show(args, workspace);

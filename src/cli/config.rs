@@ -11,6 +11,7 @@ use super::place::is_pydio;
 use crate::adapters::remote::Link;
 use crate::adapters::rooted::{Filter, FilterRules};
 use crate::adapters::secret::Secret;
+use crate::daemon::supervisor::Frequency;
 use journal_format::value::Policy;
 use std::path::PathBuf;
 
@@ -37,8 +38,8 @@ pub(super) struct JobConfig {
     pub(super) poll_interval_ms: i64,
     pub(super) trash_ms: i64,
     pub(super) is_active: bool,
-    /// Whether one cycle is made even by the running daemon.
-    pub(super) is_manual: bool,
+    /// When the daemon runs it.
+    pub(super) frequency: Frequency,
     /// Keys that were given and mean something for servers only.
     pub(super) server_keys: Vec<&'static str>,
 }
@@ -96,7 +97,7 @@ impl JobConfig {
             poll_interval_ms: POLL_INTERVAL_MS,
             trash_ms: TRASH_DAYS * DAY_MS,
             is_active: true,
-            is_manual: false,
+            frequency: Frequency::Auto,
             server_keys: server_keys.map(|(name, _)| name).collect(),
         })
     }

@@ -7,7 +7,6 @@
 
 use crate::adapters::store::OpenError;
 use crate::daemon::RunError;
-use journal_format::event::FailureClass;
 use std::process::ExitCode;
 use sync_core::engine::Standing;
 
@@ -139,10 +138,6 @@ impl From<RunError> for Failure {
             RunError::Append(_) => {
                 failure.hint("free some space or mend the disk; the next start resumes by itself")
             }
-            RunError::Side { error, .. } if error.class == FailureClass::Auth => failure.hint(
-                "nothing was changed; give the right password with `pydio-sync login`, it is not \
-                 tried again before",
-            ),
             RunError::Side { .. } | RunError::Read(_) => failure,
         }
     }

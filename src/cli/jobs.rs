@@ -132,7 +132,10 @@ pub(super) fn add(args: &Args, flags: &NewJob) -> Result<Exit, Failure> {
     make_parent(&file)?;
     jobfile::write(&file, &new)?;
     print::words(&format!("added `{}` to {}", plain(&id), file.display()));
-    if let (Some(account), None) = (&account, &secret) {
+    let is_known = |account| Credentials::new(&state_dir).find(account).secret.is_some();
+    if let (Some(account), None) = (&account, &secret)
+        && !is_known(account)
+    {
         print::words(&format!(
             "  keep its password with `pydio-sync login -s {} -u {}`",
             account.server, account.user

@@ -126,52 +126,52 @@ pub(super) fn all(state_dir: &Path) -> Result<Vec<Known>, Failure> {
 }
 
 /// Finds the job that a person means: by id, by label, by the beginning of its id,
-/// or the only one.
+/// or the only one. `jobs` are ids and labels. Returns its place among them.
 ///
 /// # Errors
 /// None or several fit.
-pub(super) fn find(state_dir: &Path, name: Option<&str>) -> Result<Known, Failure> {
-    let mut known = all(state_dir)?;
-    let nothing = || {
-        Failure::usage(
+pub(super) fn pick(
+    state_dir: &Path,
+    jobs: &[(&str, &str)],
+    name: Option<&str>,
+) -> Result<usize, Failure> {
+    let ids = |places: &[usize]| {
+        let names: Vec<_> = places.iter().map(|place| jobs[*place].0).collect();
+        names.join(", ")
+    };
+    let all: Vec<usize> = (0..jobs.len()).collect();
+    if jobs.is_empty() {
+        return Err(Failure::usage(
             format!(
                 "no job ran yet with the state folder `{}`",
                 state_dir.display()
             ),
             "run one, or name the right folder with `--state-dir`",
-        )
-    };
-    let ids = |known: &[Known]| {
-        let names: Vec<_> = known.iter().map(|job| job.id.as_str()).collect();
-        names.join(", ")
-    };
+        ));
+    }
     let Some(name) = name else {
-        return match known.len() {
-            0 => Err(nothing()),
-            1 => Ok(known.remove(0)),
+        return match jobs.len() {
+            1 => Ok(0),
             _ => Err(Failure::usage(
-                format!("which job? known are {}", ids(&known)),
+                format!("which job? known are {}", ids(&all)),
                 "name one by its id or its label",
             )),
         };
     };
-    if known.is_empty() {
-        return Err(nothing());
-    }
-    let rules: [fn(&Known, &str) -> bool; 3] = [
-        |job, name| job.id == name,
-        |job, name| job.label == name,
-        |job, name| job.id.starts_with(name),
+    let rules: [fn(&(&str, &str), &str) -> bool; 3] = [
+        |job, name| job.0 == name,
+        |job, name| job.1 == name,
+        |job, name| job.0.starts_with(name),
     ];
     for rule in rules {
-        let fitting: Vec<Known> = known
+        let fitting: Vec<usize> = all
             .iter()
-            .filter(|job| rule(job, name))
-            .cloned()
+            .copied()
+            .filter(|place| rule(&jobs[*place], name))
             .collect();
-        match fitting.len() {
-            0 => {}
-            1 => return Ok(fitting.into_iter().next().expect("one was counted")),
+        match fitting[..] {
+            [] => {}
+            [place] => return Ok(place),
             _ => {
                 return Err(Failure::usage(
                     format!("`{name}` could be {}", ids(&fitting)),
@@ -181,7 +181,7 @@ pub(super) fn find(state_dir: &Path, name: Option<&str>) -> Result<Known, Failur
         }
     }
     Err(Failure::usage(
-        format!("no job `{name}`; known are {}", ids(&known)),
+        format!("no job `{name}`; known are {}", ids(&all)),
         "name one by its id or its label",
     ))
 }

@@ -37,7 +37,7 @@ pub(super) fn login(args: &Args, flags: &Login) -> Result<Exit, Failure> {
     };
     if !flags.unchecked {
         let link = link(&flags.access)?;
-        let asked = server::workspaces(&account, &secret, &link);
+        let asked = server::workspaces(&account, &secret, &link, &state_dir);
         run::runtime()?.block_on(asked)?;
     }
     let kept = Credentials::new(&state_dir)

@@ -8,10 +8,13 @@
 
 mod accounts;
 mod args;
+mod channel;
 mod check;
 mod config;
+mod desk;
 mod doctor;
 mod exit;
+mod follow;
 mod job_args;
 mod jobfile;
 mod jobs;
@@ -21,6 +24,7 @@ mod logs;
 mod moved;
 mod offline;
 mod once;
+mod online;
 mod open;
 mod pair;
 mod password;
@@ -28,12 +32,15 @@ mod place;
 mod print;
 mod progress;
 mod run;
+mod serve;
 mod server;
 mod service;
 mod signals;
+mod story;
 mod text;
 mod trash;
 mod values;
+mod view;
 mod voice;
 
 use args::Args;
@@ -55,9 +62,9 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> std::pro
             return code.into();
         }
     };
-    logs::start(&args.common);
+    let logs = logs::start(&args.common);
     let done = match &args.command {
-        None => run::run(&args),
+        None => run::run(&args, &logs),
         Some(command) => offline::run(&args, command),
     };
     match done {

@@ -68,7 +68,7 @@ async fn with_ports(
 ) -> Result<Exit, Failure> {
     let clock = SystemClock;
     let began = clock.now();
-    let is_once = args.run.once || opened.wanted.config.is_manual;
+    let is_once = args.run.once;
     let voice = Voice {
         args,
         pair: &opened.wanted.pair,

@@ -7,16 +7,17 @@
 
 use super::config::JobConfig;
 use super::exit::Failure;
-use super::known;
 use super::pair::{self, Pair};
+use super::{known, server};
 use crate::adapters::local_fs::LocalFolder;
-use crate::adapters::remote::{self, Opening};
+use crate::adapters::remote::{self, Opening, RemotePlace};
 use crate::adapters::rooted::Options;
 use crate::adapters::secret::Secret;
 use crate::adapters::store::{FolderLock, Health, Journal, Options as StoreOptions, job_directory};
 use crate::daemon::{Job, RunError};
 use crate::ports::{PortError, Remote, Store};
 use journal_format::value::{Seq, Side};
+use std::path::Path;
 
 /// A job with its places and its password.
 #[derive(Debug, Clone)]
@@ -111,8 +112,16 @@ impl Opened {
 
 /// Puts the place where the driver knows only the side.
 pub(super) fn named(error: RunError, pair: &Pair) -> Failure {
-    let RunError::RootNeverSeen { side } = error else {
-        return error.into();
+    let side = match (error, &pair.remote) {
+        (RunError::RootNeverSeen { side }, _) => side,
+        (
+            RunError::Side {
+                side: Side::Remote,
+                error,
+            },
+            RemotePlace::Pydio(place),
+        ) => return server::refused(&server::account(place), &error),
+        (error, _) => return error.into(),
     };
     let obstacle = match (side, pair.remote.folder()) {
         (Side::Remote, None) => "does not exist".to_owned(),
@@ -147,9 +156,14 @@ fn unusable(side: Side) -> impl Fn(PortError) -> Failure {
 
 /// Tells this client's temporary files on a shared remote from another's.
 fn client_name(pair: &Pair) -> String {
+    client(&pair.state_dir, &pair.job)
+}
+
+/// A name for whoever asks on behalf of `what`: no other installation has it.
+pub(super) fn client(state_dir: &Path, what: &str) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(pair.state_dir.as_os_str().as_encoded_bytes());
-    hasher.update(pair.job.as_bytes());
+    hasher.update(state_dir.as_os_str().as_encoded_bytes());
+    hasher.update(what.as_bytes());
     let machine = std::fs::read("/etc/machine-id").unwrap_or_default();
     hasher.update(&machine);
     hasher.finalize().to_hex()[..16].to_owned()

@@ -189,7 +189,7 @@ pub(super) fn release_words(halt: &Halt, job: &str, state_dir: &std::path::Path)
 }
 
 /// Quotes a word for a shell, if it needs that.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_simple = |c: char| c.is_ascii_alphanumeric() || "-_./%+:@".contains(c);
     if !word.is_empty() && word.chars().all(is_simple) {
         word.to_owned()
@@ -349,6 +349,12 @@ pub(super) fn data(value: &Value) {
 /// Prints a line on stdout. A reader that went away is no reason to fail a sync.
 pub(super) fn line(text: &str) {
     drop(writeln!(std::io::stdout().lock(), "{text}"));
+}
+
+/// Prints a line on stdout. Returns false when nobody reads any more.
+pub(super) fn offer(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
 /// Prints a line on stderr.

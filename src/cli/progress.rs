@@ -39,6 +39,11 @@ impl Bars {
 }
 
 impl Bar {
+    /// A bar that is never drawn.
+    pub(super) const fn hidden() -> Self {
+        Self(None)
+    }
+
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();

@@ -2,16 +2,16 @@
 //!
 //! In: flags, a job file. Out: an exit code. Invariant: every mistake in flags, files
 //! and places is told before anything is opened. Deliberately absent: opening
-//! (`open`), running (`once`).
+//! (`open`), running (`once`, `serve`).
 
 use super::args::Args;
 use super::config::JobConfig;
 use super::exit::{Exit, Failure};
+use super::logs::Switch;
 use super::open::Wanted;
 use super::pair::{self, pair};
 use super::password::{self, Passwords};
-use super::values::Port;
-use super::{jobfile, jobs, moved, once, print};
+use super::{jobfile, jobs, moved, once, print, serve};
 use crate::adapters::credentials::Credentials;
 use crate::adapters::remote::RemotePlace;
 use std::path::{Path, PathBuf};
@@ -20,23 +20,29 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// Nothing was started.
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args, logs: &Switch) -> Result<Exit, Failure> {
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
-    let file = file(args);
-    let configs = match &file {
-        Some(file) => jobfile::read(file)?,
-        None => vec![JobConfig::from_flags(&args.run)?],
-    };
-    let mut wanted = active(checked(configs, &state_dir)?)?;
+    let mut wanted = wanted(args)?;
     warn(args, &wanted);
+    let is_daemon = !args.run.once && !args.run.dry_run;
+    let is_alone = wanted.len() == 1;
     let mut passwords = Passwords::new(&state_dir);
     for job in &mut wanted {
-        job.password = passwords.of_job(job.config.password.as_ref(), &job.pair.remote)?;
+        match passwords.of_job(job.config.password.as_ref(), &job.pair.remote) {
+            Ok(found) => job.password = found,
+            // One of several jobs waits for its password; the others run.
+            Err(_) if is_daemon && !is_alone => {}
+            Err(failure) => return Err(failure),
+        }
     }
-    if let Some(file) = file.filter(|_| !args.run.dry_run) {
+    if let Some(file) = file(args).filter(|_| !args.run.dry_run) {
         moved::passwords(args, &file, &Credentials::new(&state_dir), &wanted);
     }
-    runtime()?.block_on(once::run_all(args, wanted))
+    if is_daemon {
+        serve::serve(args, logs, wanted)
+    } else {
+        runtime()?.block_on(once::run_all(args, wanted))
+    }
 }
 
 /// Makes the runtime that everything awaits in.
@@ -53,11 +59,24 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 /// The job file that is meant: the named one, or without any word about a job the one
 /// that `jobs add` keeps, if it is there.
-fn file(args: &Args) -> Option<PathBuf> {
+pub(super) fn file(args: &Args) -> Option<PathBuf> {
     if args.run.file.is_some() || args.run.speaks_of_a_job {
         return args.run.file.clone();
     }
     jobs::usual().ok().filter(|file| file.exists())
+}
+
+/// Reads the jobs that are to run.
+///
+/// # Errors
+/// The first mistake.
+pub(super) fn wanted(args: &Args) -> Result<Vec<Wanted>, Failure> {
+    let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
+    let configs = match file(args) {
+        Some(file) => jobfile::read(&file)?,
+        None => vec![JobConfig::from_flags(&args.run)?],
+    };
+    active(checked(configs, &state_dir)?)
 }
 
 fn active(mut jobs: Vec<Wanted>) -> Result<Vec<Wanted>, Failure> {
@@ -120,9 +139,6 @@ fn warn(args: &Args, jobs: &[Wanted]) {
             job.pair.label
         );
         print::warning(args, &text);
-    }
-    if args.run.zmq_port != Port::Off {
-        tracing::info!("notifications are not part of this release: no port is opened");
     }
 }
 

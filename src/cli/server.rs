@@ -5,15 +5,17 @@
 //! absent: what jobs ask while they run (`adapters/remote`).
 
 use super::exit::{Exit, Failure};
-use super::open::Wanted;
+use super::open::{self, Wanted};
 use super::text::plain;
 use crate::adapters::credentials::Account;
-use crate::adapters::remote::{self, Link, RemotePlace, ServerPlace, Workspace};
+use crate::adapters::remote::pydio::{self, Workspace};
+use crate::adapters::remote::{Link, RemotePlace, ServerPlace};
 use crate::adapters::secret::Secret;
 use crate::adapters::store::job_directory;
 use crate::ports::PortError;
 use journal_format::event::FailureClass;
-use journal_format::value::Direction;
+use journal_format::value::{Direction, RelPath};
+use std::path::Path;
 
 /// Lists what a user can sync on a server.
 ///
@@ -23,8 +25,18 @@ pub(super) async fn workspaces(
     account: &Account,
     password: &Secret,
     link: &Link,
+    state_dir: &Path,
 ) -> Result<Vec<Workspace>, Failure> {
-    let found = remote::workspaces(&account.server, &account.user, password, link).await;
+    let place = ServerPlace {
+        url: account.server.clone(),
+        workspace: String::new(),
+        folder: RelPath::root(),
+        user: account.user.clone(),
+        link: link.clone(),
+    };
+    // Not the name of a job: the server takes a name's old keys away for new ones.
+    let client = open::client(state_dir, "workspaces");
+    let found = pydio::workspaces(&place, password.clone(), &client).await;
     let mut found = found.map_err(|error| refused(account, &error))?;
     found.retain(Workspace::is_syncable);
     Ok(found)
@@ -46,7 +58,7 @@ pub(super) async fn check_new(job: &Wanted) -> Result<(), Failure> {
         return Ok(());
     };
     let account = account(place);
-    let found = workspaces(&account, password, &place.link).await?;
+    let found = workspaces(&account, password, &place.link, &job.pair.state_dir).await?;
     judge(place, &found, job.config.policy.direction)
 }
 
@@ -96,7 +108,7 @@ pub(super) fn account(place: &ServerPlace) -> Account {
 }
 
 /// A server's refusal in words.
-fn refused(account: &Account, error: &PortError) -> Failure {
+pub(super) fn refused(account: &Account, error: &PortError) -> Failure {
     match error.class {
         FailureClass::Auth => Failure::new(
             Exit::Unreachable,
@@ -107,13 +119,13 @@ fn refused(account: &Account, error: &PortError) -> Failure {
             ),
         )
         .hint(format!(
-            "give the right one with `pydio-sync login -s {} -u {}`",
+            "nothing was changed; give the right one with `pydio-sync login -s {} -u {}`",
             account.server, account.user
         )),
         FailureClass::Unsupported => Failure::new(Exit::Usage, error.to_string()),
         _ => Failure::new(
             Exit::Unreachable,
-            format!("`{}` cannot be asked: {error}", account.server),
+            format!("`{}` cannot be reached: {error}", account.server),
         )
         .hint("check the address and the network; `pydio-sync doctor` looks closer"),
     }

@@ -1,6 +1,8 @@
-//! Signals as orders to the driver: the first one stops cleanly, the second at once.
+//! Signals as orders: the first SIGINT or SIGTERM stops cleanly, the second at once;
+//! SIGHUP has the daemon read its jobs again.
 
 use crate::daemon::Control;
+use crate::daemon::supervisor::Signal;
 use futures::StreamExt;
 use futures::stream::LocalBoxStream;
 use std::cell::Cell;
@@ -25,4 +27,23 @@ pub(super) fn orders() -> std::io::Result<(LocalBoxStream<'static, Control>, Rc<
         },
     );
     Ok((stream.boxed_local(), came))
+}
+
+/// Starts to listen for SIGINT, SIGTERM and SIGHUP.
+pub(super) fn signals() -> std::io::Result<LocalBoxStream<'static, Signal>> {
+    let interrupt = signal(SignalKind::interrupt())?;
+    let terminate = signal(SignalKind::terminate())?;
+    let hangup = signal(SignalKind::hangup())?;
+    let stream = futures::stream::unfold(
+        (interrupt, terminate, hangup),
+        |(mut interrupt, mut terminate, mut hangup)| async {
+            let signal = tokio::select! {
+                _ = interrupt.recv() => Signal::Stop,
+                _ = terminate.recv() => Signal::Stop,
+                _ = hangup.recv() => Signal::Reload,
+            };
+            Some((signal, (interrupt, terminate, hangup)))
+        },
+    );
+    Ok(stream.boxed_local())
 }

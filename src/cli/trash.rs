@@ -5,8 +5,9 @@
 //! Deliberately absent: the event of a restore, which the next run observes.
 
 use super::args::{Restore, Trash};
+use super::desk::Desk;
 use super::exit::{Exit, Failure};
-use super::offline::{Desk, Opened, close, shown};
+use super::offline::{Opened, close, shown};
 use super::print;
 use super::text::{plain, size, time};
 use crate::adapters::clock::SystemClock;

@@ -43,7 +43,6 @@ impl Voice<'_> {
                     plan: *plan,
                 };
                 print::halted(self.args, &self.prefix(), self.pair, &halt);
-                print::words("  stop this process before you release it");
             }
             SessionEvent::HaltCleared { .. } => {
                 print::words(&format!("{}the halt is over", self.prefix()));

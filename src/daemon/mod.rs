@@ -7,12 +7,17 @@
 //! Deliberately absent: sync semantics (`sync-core`), vendor crates, spawned tasks.
 //! Next: a new source of events is a variant of `Happening` and an arm in `driver`.
 
+#[cfg(feature = "adapters")]
+pub mod commands;
 mod control;
 mod driver;
 mod load;
 pub mod offline;
 mod preview;
 mod scan;
+#[cfg(feature = "adapters")]
+pub mod stream;
+pub mod supervisor;
 mod tally;
 
 pub use control::{Control, Lists};

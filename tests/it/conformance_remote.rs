@@ -1,17 +1,22 @@
 //! What every remote promises, as one suite; each remote is a line in `REMOTES`.
 //!
 //! A remote brings a `Bench`: a fresh, empty, claimed root, and a hand that
-//! changes it behind the remote's back.
+//! changes it behind the remote's back. What a remote says that it cannot do
+//! (links) is left out for it. A server has no marker file: its root's marker is made
+//! of what it is, so only that it stays the same is asked of it.
 
-use crate::folders::{Memory, blake3, entries, items, lines, path, request, run};
+use crate::folders::{Memory, entries, items, lines, path, request, run};
+use crate::pydio_bench::Site;
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{DigestKind, Entry, Kind, Seq};
+use journal_format::value::{Digest, DigestKind, Entry, Kind, Seq};
+use md5::Digest as _;
 use pydio_sync::adapters::remote::open_folder;
 use pydio_sync::adapters::rooted::Options;
 use pydio_sync::ports::{PortResult, Put, PutRequest, Remote, RootState, Source};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
+use test_servers::pydio::{Quirk, Quirks};
 
 /// A remote with a hand in it.
 struct Bench {
@@ -27,12 +32,55 @@ trait Hand {
     fn names(&self) -> Vec<String>;
     /// A second instance, as after a restart.
     fn again(&self) -> Box<dyn Remote>;
+    /// The marker that was written, where markers are written.
+    fn marker(&self) -> Option<&str>;
 }
 
 type Make = fn() -> Bench;
 
 /// Every remote there is.
-const REMOTES: [(&str, Make); 1] = [("folder", folder)];
+const REMOTES: [(&str, Make); 5] = [
+    ("folder", folder),
+    ("pydio 6.4", || pydio(Quirks::v6_4())),
+    ("pydio 8.2", || pydio(Quirks::v8_2())),
+    ("pydio, without quirks", || pydio(Quirks::none())),
+    ("pydio, every quirk", || {
+        pydio(Quirks::all().without(Quirk::DeferredEvents))
+    }),
+];
+
+/// A folder on a Pydio server; the environment may name a real one.
+fn pydio(quirks: Quirks) -> Bench {
+    let site = Site::real()
+        .unwrap_or_else(|| Site::of(quirks))
+        .in_new_folder();
+    Bench {
+        remote: Box::new(site.remote("client")),
+        hand: Box::new(site),
+    }
+}
+
+impl Hand for Site {
+    fn write(&self, name: &str, text: &[u8]) {
+        Self::write(self, name, text);
+    }
+
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        Self::read(self, name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        Self::names(self)
+    }
+
+    fn again(&self) -> Box<dyn Remote> {
+        Box::new(self.remote("client"))
+    }
+
+    fn marker(&self) -> Option<&str> {
+        None
+    }
+}
 
 struct FolderHand(TempDir);
 
@@ -89,6 +137,10 @@ impl Hand for FolderHand {
     fn again(&self) -> Box<dyn Remote> {
         open_folder(self.0.path(), "client", Options::default()).expect("remote")
     }
+
+    fn marker(&self) -> Option<&str> {
+        Some("remote-1")
+    }
 }
 
 impl Bench {
@@ -104,11 +156,23 @@ impl Bench {
             path: &path(name),
             source,
             replaces: &replaces,
-            digest: DigestKind::Blake3,
+            digest: self.kind(),
         };
         let put = self.remote.put(request).await?;
         self.remote.sync().await?;
         Ok(put)
+    }
+
+    fn kind(&self) -> DigestKind {
+        self.remote.capabilities().digest
+    }
+
+    fn digest(&self, bytes: &[u8]) -> Option<Digest> {
+        Some(match self.kind() {
+            DigestKind::Blake3 => Digest::Blake3(*blake3::hash(bytes).as_bytes()),
+            DigestKind::Md5 => Digest::Md5(md5::Md5::digest(bytes).into()),
+            DigestKind::Sha1 => panic!("no remote has it"),
+        })
     }
 
     async fn entry(&self, name: &str) -> Entry {
@@ -155,8 +219,8 @@ fn a_put_writes_whole_content_and_verifies_it() {
                     .await
                     .expect("put");
                 assert_eq!((put.bytes, put.kept.len()), (bytes.len() as u64, 0));
-                assert_eq!(put.source.digest, blake3(bytes));
-                assert_eq!(put.entry.digest, blake3(bytes));
+                assert_eq!(put.source.digest, bench.digest(bytes));
+                assert_eq!(put.entry.digest, bench.digest(bytes));
                 let now = bench.entry(name).await;
                 assert_eq!(put.entry.fingerprint, now.fingerprint);
                 let mut opened = bench
@@ -171,9 +235,9 @@ fn a_put_writes_whole_content_and_verifies_it() {
                 assert_eq!(read, bytes);
                 let hashed = bench
                     .remote
-                    .hash(&path(name), &now.fingerprint, DigestKind::Blake3)
+                    .hash(&path(name), &now.fingerprint, bench.kind())
                     .await;
-                assert_eq!(hashed.expect("hash").digest, blake3(bytes));
+                assert_eq!(hashed.expect("hash").digest, bench.digest(bytes));
             }
         });
     });
@@ -322,13 +386,15 @@ fn a_scan_shows_what_the_hand_made() {
         for (name, entry) in entries(&scan(&[("", true)])) {
             assert_eq!(run(bench.entry(&name)).fingerprint, entry.fingerprint);
         }
-        let state = run(bench.remote.root());
-        assert_eq!(
-            state,
-            Ok(RootState::Present {
-                marker: Some("remote-1".to_owned())
-            })
-        );
+        let state = run(bench.remote.root()).expect("root");
+        let RootState::Present {
+            marker: Some(marker),
+        } = &state
+        else {
+            panic!("{state:?}");
+        };
+        assert!(bench.hand.marker().is_none_or(|written| written == marker));
+        assert_eq!(run(bench.hand.again().root()), Ok(state));
     });
 }
 
@@ -344,7 +410,7 @@ fn a_restart_settles_what_was_left_and_keeps_what_is_there() {
                 path: &target,
                 source: Memory::file(&big),
                 replaces: &Expected::Absent,
-                digest: DigestKind::Blake3,
+                digest: bench.kind(),
             };
             let mut put = bench.remote.put(request);
             assert!(futures::poll!(&mut put).is_pending());

@@ -31,6 +31,8 @@ enum Command {
     Bench(bench::Args),
     /// Runs the program in simulated worlds.
     Sim(sim::Args),
+    /// Runs the daemon while strangers send nonsense to its ports.
+    Fuzz(fuzz::Args),
     /// Serves a folder as a Pydio server does, for tests and for trying the program.
     PydioServer(pydio_server::Args),
     /// Feeds mutated inputs to a parser.
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::PydioServer(args) => pydio_server::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Stream(args) => stream::run(&args),

@@ -10,13 +10,12 @@ pub mod folder;
 mod place;
 pub mod pydio;
 
-pub use place::{Link, RemotePlace, ServerPlace, Workspace};
+pub use place::{Link, RemotePlace, ServerPlace};
 
 use crate::adapters::rooted::Options;
 use crate::adapters::secret::Secret;
 use crate::ports::{PortError, PortResult, Remote};
 use journal_format::event::FailureClass;
-use journal_format::value::RelPath;
 use std::path::Path;
 
 /// What a remote is opened with, beside its place.
@@ -57,33 +56,4 @@ pub fn open(place: &RemotePlace, opening: Opening<'_>) -> PortResult<Box<dyn Rem
 pub fn open_folder(root: &Path, client: &str, options: Options) -> PortResult<Box<dyn Remote>> {
     let remote = folder::FolderRemote::open(root, client, options)?;
     Ok(Box::new(remote))
-}
-
-/// Lists the workspaces of a user.
-///
-/// # Errors
-/// `Auth` when the server refuses the password, `Retry` when it cannot be reached.
-pub async fn workspaces(
-    url: &str,
-    user: &str,
-    password: &Secret,
-    link: &Link,
-) -> PortResult<Vec<Workspace>> {
-    let place = ServerPlace {
-        url: url.to_owned(),
-        workspace: String::new(),
-        folder: RelPath::root(),
-        user: user.to_owned(),
-        link: link.clone(),
-    };
-    let found = pydio::workspaces(&place, password.clone(), "workspaces").await?;
-    let found = found.into_iter().map(|workspace| Workspace {
-        is_syncable: workspace.is_syncable(),
-        id: workspace.id,
-        slug: workspace.slug,
-        label: workspace.label,
-        is_writable: workspace.is_writable,
-        has_feed: workspace.has_feed,
-    });
-    Ok(found.collect())
 }

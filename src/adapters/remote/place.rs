@@ -35,31 +35,6 @@ pub struct ServerPlace {
     pub link: Link,
 }
 
-/// A workspace that a user may enter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workspace {
-    /// Its id.
-    pub id: String,
-    /// Its name in addresses, also called alias.
-    pub slug: String,
-    /// Its name for people.
-    pub label: String,
-    /// Whether its content may be changed.
-    pub is_writable: bool,
-    /// Whether it keeps a feed of changes.
-    pub has_feed: bool,
-    /// Whether it is a place for files that may be read.
-    pub is_syncable: bool,
-}
-
-impl Workspace {
-    /// Tells whether it can be synced at all.
-    #[must_use]
-    pub fn is_syncable(&self) -> bool {
-        self.is_syncable
-    }
-}
-
 /// How a server is reached.
 #[derive(Debug, Clone)]
 pub struct Link {

@@ -5,13 +5,16 @@
 
 use super::machine::space;
 use super::{Finding, Patients};
+use crate::adapters::clock::SystemClock;
 use crate::adapters::credentials::Account;
-use crate::adapters::remote::{RemotePlace, ServerPlace, Workspace};
+use crate::adapters::remote::pydio::{Workspace, server_time};
+use crate::adapters::remote::{RemotePlace, ServerPlace};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::open::Wanted;
 use crate::cli::password::Passwords;
-use crate::cli::text::plain;
+use crate::cli::text::{count, plain};
 use crate::cli::{run, server};
+use crate::ports::Clock;
 use rustix::fs::{Access, access};
 use std::path::Path;
 
@@ -67,12 +70,19 @@ fn answer(
     let account = server::account(place);
     let mut asked = || -> Result<Vec<Workspace>, Failure> {
         let secret = passwords.find(job.config.password.as_ref(), &account)?;
-        run::runtime()?.block_on(server::workspaces(&account, &secret, &place.link))
+        let state_dir = &job.pair.state_dir;
+        run::runtime()?.block_on(server::workspaces(
+            &account,
+            &secret,
+            &place.link,
+            state_dir,
+        ))
     };
     match asked() {
         Ok(found) => {
             let detail = format!("lets `{}` in", plain(&place.user));
             findings.push(Finding::ok(WHAT, &place.url, detail));
+            findings.extend(clock(place));
             Some(found)
         }
         Err(failure) => {
@@ -80,6 +90,27 @@ fn answer(
             None
         }
     }
+}
+
+/// Compares the clocks; a server that does not tell its time is no finding.
+fn clock(place: &ServerPlace) -> Option<Finding> {
+    const WHAT: &str = "clock";
+    let asked = run::runtime().ok()?.block_on(server_time(place));
+    let theirs = match asked {
+        Ok(time) => time?,
+        Err(error) => {
+            let way_out = "the server answered before: try again";
+            return Some(Finding::warn(WHAT, &place.url, error.to_string(), way_out));
+        }
+    };
+    let apart = SystemClock.now().0.saturating_sub(theirs.0).unsigned_abs() / 1000;
+    let detail = format!("{} apart", count(apart, "second", "seconds"));
+    Some(if apart <= SKEW_SECONDS_MAX {
+        Finding::ok(WHAT, &place.url, detail)
+    } else {
+        let way_out = "set both clocks by the network; dates of files are wrong until then";
+        Finding::warn(WHAT, &place.url, detail, way_out)
+    })
 }
 
 fn workspace(findings: &mut Vec<Finding>, job: &Wanted, place: &ServerPlace, found: &[Workspace]) {
@@ -92,3 +123,6 @@ fn workspace(findings: &mut Vec<Finding>, job: &Wanted, place: &ServerPlace, fou
         },
     );
 }
+
+/// More than a slow answer can explain.
+const SKEW_SECONDS_MAX: u64 = 60;

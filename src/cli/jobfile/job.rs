@@ -10,6 +10,7 @@ use crate::adapters::remote::Link;
 use crate::adapters::rooted::Filter;
 use crate::adapters::secret::Secret;
 use crate::cli::config::{DAY_MS, Given, JobConfig, POLL_INTERVAL_MS, TRASH_DAYS, default_rules};
+use crate::daemon::supervisor::Frequency;
 use journal_format::value::{Brakes, Direction, Mode, Policy, Solve, TEXT_BYTES_MAX};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,7 @@ pub(super) fn read(at: &str, key: Option<&str>, value: &Value) -> Result<JobConf
             .unwrap_or(TRASH_DAYS)
             * DAY_MS,
         is_active: fields.flag("active")?.unwrap_or(true),
-        is_manual: is_manual(at, &fields)?,
+        frequency: frequency(at, &fields)?,
         server_keys: server_keys(&fields),
     })
 }
@@ -211,24 +212,33 @@ fn filter(at: &str, fields: &Fields<'_>, server: &str) -> Result<Filter, Fault> 
     })
 }
 
-fn is_manual(at: &str, fields: &Fields<'_>) -> Result<bool, Fault> {
-    let words = [("auto", false), ("manual", true), ("time", false)];
-    let is_manual = fields.choice("frequency", &words)?;
-    if let Some(value) = fields.get("start_time") {
-        let at = pointer(at, "start_time");
-        let time = Fields::of(&at, value)?;
-        time.only(&["h", "m"], "")?;
-        time.whole("h", 0..=23, "hours")?;
-        time.whole("m", 0..=59, "minutes")?;
-    }
-    if fields.text("frequency")? == Some("time") {
-        return Err(fields.wrong(
+/// A job that does not monitor runs when told, as with the old client.
+fn frequency(at: &str, fields: &Fields<'_>) -> Result<Frequency, Fault> {
+    let words = [("auto", 'a'), ("manual", 'm'), ("time", 't')];
+    let word = fields.choice("frequency", &words)?;
+    let time = match fields.get("start_time") {
+        None => None,
+        Some(value) => {
+            let at = pointer(at, "start_time");
+            let time = Fields::of(&at, value)?;
+            time.only(&["h", "m"], "")?;
+            let part = |key, max, unit| {
+                let part = time.whole(key, 0..=max, unit)?.unwrap_or(0);
+                Ok(u8::try_from(part).unwrap_or(0))
+            };
+            Some((part("h", 23, "hours")?, part("m", 59, "minutes")?))
+        }
+    };
+    match (word, time) {
+        (Some('t'), Some((hour, minute))) => Ok(Frequency::Daily { hour, minute }),
+        (Some('t'), None) => Err(fields.wrong(
             "frequency",
-            "this release does not wait for a time of day; use \"auto\", or start it with `--once` \
-             from a timer",
-        ));
+            "the time of day is missing: add \"start_time\": {\"h\": 3, \"m\": 0}",
+        )),
+        (Some('m'), _) => Ok(Frequency::Manual),
+        _ if fields.flag("monitor")? == Some(false) => Ok(Frequency::Manual),
+        _ => Ok(Frequency::Auto),
     }
-    Ok(is_manual.unwrap_or(false) || fields.flag("monitor")? == Some(false))
 }
 
 /// A text that says something.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::daemon::supervisor::Frequency;
 use journal_format::value::{Direction, Mode, Solve};
 
 fn message(text: &str) -> String {
@@ -28,7 +29,7 @@ fn a_file_of_the_old_client_is_read() {
     assert_eq!(job.policy.brakes.deletions_percent_max, 30);
     assert_eq!(job.poll_interval_ms, 15_000);
     assert_eq!(job.trash_ms, 7 * 86_400_000);
-    assert!(!job.is_active && !job.is_manual);
+    assert!(!job.is_active && job.frequency == Frequency::Auto);
     assert!(job.filter.excludes("", "a.o", false));
     assert!(!job.filter.excludes("", "a.tmp", false));
     assert_eq!(job.server_keys, ["user"]);
@@ -66,7 +67,7 @@ fn a_server_job_of_the_old_client_keeps_its_meaning() {
     let job = &jobs[0];
     assert_eq!(job.workspace.as_deref(), Some("my-files"));
     assert_eq!(job.user.as_deref(), Some("me"));
-    assert!(job.is_active && !job.is_manual && !job.link.trust_ssl);
+    assert!(job.is_active && job.frequency == Frequency::Auto && !job.link.trust_ssl);
     assert_eq!(job.link.timeout.as_secs(), 30);
     assert_eq!(
         (job.link.poolsize, job.link.limit_up, job.link.limit_down),
@@ -170,7 +171,7 @@ const MISTAKES: [(&str, &[&str]); 37] = [
     (r#""password": 4711"#, &["/0/password", "this cannot be"]),
     (
         r#""frequency": "time""#,
-        &["/0/frequency", "\"time\"", "--once"],
+        &["/0/frequency", "\"time\"", "start_time"],
     ),
     (r#""frequency": "often""#, &["/0/frequency", "\"often\""]),
     (

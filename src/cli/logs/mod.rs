@@ -28,10 +28,6 @@ pub(super) struct Switch(reload::Handle<Targets, Registry>);
 impl Switch {
     /// Logs what is at least as grave as `level` from now on: `error`, `warn`, `info`,
     /// `debug` or `trace`. Returns false for another word, and changes nothing.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the daemon's command `log.level`")
-    )]
     pub(super) fn set(&self, level: &str) -> bool {
         let named = LEVELS.into_iter().find(|(name, _)| *name == level);
         named.is_some_and(|(_, level)| self.0.reload(targets(level)).is_ok())

@@ -48,6 +48,9 @@ pub(super) fn delete(ctx: &Ctx<'_>) -> Answer {
 
 fn to_bin(ctx: &Ctx<'_>, nodes: &[String]) -> Answer {
     let (mut done, mut diff) = (Vec::new(), Diff::default());
+    if let Err(error) = fs::create_dir_all(ctx.place.at(BIN)) {
+        return Answer::error(&error.to_string());
+    }
     for node in nodes {
         let name = names::base(node);
         let target = names::join(BIN, name);

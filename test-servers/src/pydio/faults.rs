@@ -9,6 +9,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 /// One thing that goes wrong.
+///
+/// The name of a file that is uploaded stands in the body, so a rule for `CutRequest` or
+/// `StallRequest` knows only the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// This status and an HTML page, before anything is done.
@@ -25,10 +28,14 @@ pub enum Fault {
     Refuse,
     /// The connection ends while the request's body is read, after that many bytes.
     CutRequest(u64),
+    /// The server stops reading the request's body after that many bytes, for ever.
+    StallRequest(u64),
     /// The connection ends after everything was done, without a byte of the answer.
     LoseAnswer,
     /// The connection ends after that many bytes of the answer's body.
     CutBody(u64),
+    /// Nothing comes after that many bytes of the answer's body, for ever.
+    StallBody(u64),
     /// The answer's body comes in pieces of so many bytes with pauses between.
     Drip(usize, Duration),
     /// The answer comes that much later.
@@ -42,6 +49,13 @@ pub enum Fault {
     FeedRace,
     /// Half of the body, then an XML error, then nothing.
     ErrorInside,
+}
+
+impl Fault {
+    /// Whether it concerns the reading of a request's body.
+    const fn is_early(&self) -> bool {
+        matches!(self, Self::CutRequest(_) | Self::StallRequest(_))
+    }
 }
 
 /// When a [`Fault`] happens.
@@ -131,15 +145,12 @@ impl Faults {
 
     /// Counts this request and tells what happens to it: the oldest rule that is due.
     pub(super) fn meet(&self, action: &str, path: &str) -> Option<Fault> {
-        self.take(action, path, |fault| !matches!(fault, Fault::CutRequest(_)))
+        self.take(action, path, |fault| !fault.is_early())
     }
 
     /// The same, before the body is read: only what concerns the reading of it.
-    pub(super) fn meet_early(&self, action: &str, path: &str) -> Option<u64> {
-        match self.take(action, path, |fault| matches!(fault, Fault::CutRequest(_)))? {
-            Fault::CutRequest(bytes) => Some(bytes),
-            _ => None,
-        }
+    pub(super) fn meet_early(&self, action: &str, path: &str) -> Option<Fault> {
+        self.take(action, path, Fault::is_early)
     }
 
     fn take(&self, action: &str, path: &str, kind: impl Fn(&Fault) -> bool) -> Option<Fault> {

@@ -4,7 +4,7 @@
 //! Invariant: an entry is there before its answer leaves, so a client that has an
 //! answer finds it here. Deliberately absent: bodies and credentials.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One request.
@@ -30,50 +30,56 @@ pub struct Entry {
 
 /// The requests so far; a handle, cheap to clone.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<Entry>>>);
+pub struct Log(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    counts: BTreeMap<String, usize>,
+    entries: VecDeque<Entry>,
+}
 
 impl Log {
-    /// All of them, oldest first.
+    /// The last ones, oldest first: all of them up to a hundred thousand.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
-        self.lock().clone()
+        self.lock().entries.iter().cloned().collect()
     }
 
     /// How many requests there were.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.lock().len()
+        self.lock().counts.values().sum()
     }
 
     /// How many requests of this action there were.
     #[must_use]
     pub fn count(&self, action: &str) -> usize {
-        self.lock()
-            .iter()
-            .filter(|entry| entry.action == action)
-            .count()
+        self.lock().counts.get(action).copied().unwrap_or(0)
     }
 
     /// How many requests of each action there were.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for entry in self.lock().iter() {
-            *counts.entry(entry.action.clone()).or_insert(0) += 1;
-        }
-        counts
+        self.lock().counts.clone()
     }
 
     /// Forgets them.
     pub fn clear(&self) {
-        self.lock().clear();
+        *self.lock() = Inner::default();
     }
 
     pub(super) fn add(&self, entry: Entry) {
-        self.lock().push(entry);
+        let mut inner = self.lock();
+        *inner.counts.entry(entry.action.clone()).or_insert(0) += 1;
+        if inner.entries.len() == ENTRIES_MAX {
+            inner.entries.pop_front();
+        }
+        inner.entries.push_back(entry);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+const ENTRIES_MAX: usize = 100_000;

@@ -2,8 +2,8 @@
 //!
 //! In: names as they were sent. Out: names as the server uses them. Invariant: a path
 //! that comes out begins with a slash and has no `.`, `..`, empty segment or NUL, so it
-//! stays inside its workspace. Deliberately absent: the disk. The quirks of names are all
-//! here, switched one by one.
+//! stays inside its workspace. Deliberately absent: the disk, and cutting a long name inside
+//! a character. The quirks of names are all here, switched one by one.
 
 use unicode_normalization::UnicodeNormalization;
 

@@ -77,7 +77,7 @@ quirks! {
     CaseRenameIsContent, "case-rename-is-content", Six, "a rename that changes only case is a content row";
     RefuseNames, "refuse-names", Eight, "forbidden characters in names are an error";
     StatusFromCode, "status-from-code", Eight, "error codes 101 to 598 become the HTTP status";
-    UnknownIsError, "unknown-is-error", Eight, "an unknown action is an XML error";
+    UnknownIsError, "unknown-is-error", Eight, "an unknown action or workspace is an XML error";
     Sqlite, "sqlite", Some, "renames and moves of folders are missing from the feed";
     DeferredEvents, "deferred-events", Some, "the first feed after a write does not have it yet";
     NoTokens, "no-tokens", Some, "the server gives out no key pairs";

@@ -73,7 +73,7 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<R
         let answer = outside(target.strip_prefix(options.base.as_str()).unwrap_or(target));
         return respond(answer, None);
     };
-    let cut = server.faults.meet_early(&call.action, &call.subject());
+    let early = server.faults.meet_early(&call.action, &call.subject());
     let mut entry = Entry {
         method: method.to_owned(),
         action: call.action.clone(),
@@ -82,16 +82,19 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<R
         status: 0,
         bytes_in: 0,
         bytes_out: 0,
-        faulty: cut.is_some(),
+        faulty: early.is_some(),
     };
-    let read = read_body(&server, &mut call, body, cut, &mut entry.bytes_in).await;
+    let read = read_body(&server, &mut call, body, early, &mut entry.bytes_in).await;
     entry.path = call.subject();
     if let Err(error) = read {
         server.log.add(entry);
+        if error.kind() == io::ErrorKind::TimedOut {
+            return std::future::pending().await;
+        }
         return Err(error);
     }
     let fault = server.faults.meet(&call.action, &entry.path);
-    entry.faulty = fault.is_some();
+    entry.faulty |= fault.is_some();
     let answer = match before(fault.as_ref()) {
         Before::Go => act(&server, call, fault == Some(Fault::FeedRace)).await?,
         Before::Answer(answer) => answer,
@@ -177,14 +180,18 @@ async fn after(
             answer.body = Body::Bytes(text.into());
             respond(answer, None)
         }
-        Some(Fault::CutBody(bytes)) => {
+        Some(Fault::CutBody(bytes) | Fault::StallBody(bytes)) => {
             let whole = collect(answer.body).await?;
             let keep = usize::try_from(bytes)
                 .unwrap_or(usize::MAX)
                 .min(whole.len());
             let length = whole.len() as u64;
             answer.body = Body::Bytes(Bytes::new());
-            respond(answer, Some((cut_after(whole.slice(..keep)), length)))
+            let stall = matches!(fault, Some(Fault::StallBody(_)));
+            respond(
+                answer,
+                Some((end_after(whole.slice(..keep), stall), length)),
+            )
         }
         Some(Fault::Drip(size, pause)) => {
             let whole = collect(answer.body).await?;
@@ -204,9 +211,12 @@ async fn after(
     }
 }
 
-/// So many bytes, then the end of the connection.
-fn cut_after(bytes: Bytes) -> Pieces {
-    let end = stream::once(async {
+/// So many bytes, then the end of the connection, or nothing any more.
+fn end_after(bytes: Bytes, stall: bool) -> Pieces {
+    let end = stream::once(async move {
+        if stall {
+            return std::future::pending().await;
+        }
         // The connection writes out what it has when nothing is ready, and only then.
         tokio::task::yield_now().await;
         Err(lost())
@@ -222,11 +232,12 @@ fn outside(target: &str) -> Answer {
     }
 }
 
+/// Reads the body into the call; an error of the kind `TimedOut` is a stall on purpose.
 async fn read_body(
     server: &Server,
     call: &mut Call,
     mut body: Incoming,
-    cut: Option<u64>,
+    early: Option<Fault>,
     bytes_in: &mut u64,
 ) -> io::Result<()> {
     let limit = server.options.post_max;
@@ -238,8 +249,12 @@ async fn read_body(
             continue;
         };
         *bytes_in += piece.len() as u64;
-        if cut.is_some_and(|cut| *bytes_in >= cut) {
-            return Err(lost());
+        match early {
+            Some(Fault::CutRequest(end)) if *bytes_in >= end => return Err(lost()),
+            Some(Fault::StallRequest(end)) if *bytes_in >= end => {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            _ => {}
         }
         call.dropped |= *bytes_in > limit;
         if !call.dropped {

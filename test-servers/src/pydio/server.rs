@@ -185,7 +185,14 @@ impl Server {
             _ => known
                 .iter()
                 .find(|workspace| workspace.slug == named || workspace.id == named)
-                .ok_or_else(|| Answer::text(format!("Cannot find repository with ID {named}")))?,
+                .ok_or_else(|| {
+                    let text = format!("Cannot find repository with ID {named}");
+                    if self.options.quirks.has(Quirk::UnknownIsError) {
+                        Answer::error(&text)
+                    } else {
+                        Answer::text(text)
+                    }
+                })?,
         };
         let rights = user
             .rights(workspace)

@@ -91,6 +91,42 @@ fn a_cut_answer_brings_its_beginning_and_a_dripping_one_all() {
 }
 
 #[test]
+fn a_stall_keeps_the_connection_and_leaves_the_rest_unread_or_unsent() {
+    let (_dir, server, client) = server();
+    client.upload("/sync/upload/put/", "f", b"0123456789", &[]);
+    server.inject(Rule::on("download", Fault::StallBody(4)));
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    let request = format!(
+        "GET /api/sync/download/f HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n",
+        crate::client::ALICE
+    );
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\n0123") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        text.extend(byte);
+    }
+    server.inject(Rule::on("upload", Fault::StallRequest(1)));
+    let sender = std::thread::spawn(move || {
+        client
+            .try_upload("/sync/upload/put/", "g", &[b'x'; 500_000], &[])
+            .is_err()
+    });
+    let folder = server.folder("sync");
+    while server.log().count("upload") < 2 {
+        std::thread::yield_now();
+    }
+    drop(server);
+    assert!(sender.join().unwrap(), "the upload ends with the server");
+    assert!(
+        stream.read(&mut [0]).map_or(true, |read| read == 0),
+        "so does the download"
+    );
+    assert!(!folder.join("g").exists());
+}
+
+#[test]
 fn a_server_that_hangs_can_be_stopped_and_started_again() {
     let (dir, server, client) = server();
     client.upload("/sync/upload/put/", "f", b"abc", &[]);

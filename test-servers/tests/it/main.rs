@@ -9,5 +9,7 @@ mod auth;
 mod client;
 mod faults;
 mod feed;
+mod nonsense;
+mod quirks;
 mod replay;
 mod upload;

@@ -9,6 +9,7 @@
 
 mod lab;
 mod live;
+mod load;
 mod peers;
 mod process;
 mod report;

@@ -1,11 +1,13 @@
 //! The parts of the benchmark that can be wrong without anybody noticing.
 
+use super::load;
 use super::process::{Sample, peak_in, run};
 use super::report::{Figure, Outcome, ceiling, lines, median_of};
 use super::trees::{fill, same, write};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
+use test_servers::pydio::{Options, PydioServer, Workspace};
 
 fn runs(who: &str, millis: &[u64]) -> Outcome {
     let sample = |millis: &u64| Sample {
@@ -89,4 +91,20 @@ fn peak_memory_is_read_from_the_status_file() {
         Some(3184 * 1024)
     );
     assert_eq!(peak_in("Name:\tx\n"), None);
+}
+
+#[test]
+fn the_load_generator_carries_a_tree_to_a_server_and_back() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let sides = ["from", "served", "back"].map(|name| root.path().join(name));
+    let [from, served, back] = &sides;
+    fill(from, 3, 150, 5000).expect("a tree");
+    fs::create_dir(back).expect("a folder");
+    let options = Options::new(served).workspace(Workspace::new("1", "sync").without_bin());
+    let server = PydioServer::start(options).expect("a server");
+    load::upload(server.port(), from).expect("an upload");
+    same(from, &server.folder("sync")).expect("nothing differs");
+    load::download(server.port(), from, back).expect("a download");
+    same(from, back).expect("nothing differs");
+    assert_eq!(server.log().total(), 1 + 150 + 150);
 }

@@ -28,11 +28,12 @@ const fn ban(name: &'static str, instead: &'static str) -> Ban {
 }
 
 /// The crate that the files beneath a folder belong to; the longest folder wins.
-pub(super) const CRATES: [(&str, &str); 5] = [
+pub(super) const CRATES: [(&str, &str); 6] = [
     ("journal-format/src", "journal_format"),
     ("src/core", "sync_core"),
     ("src", "pydio_sync"),
     ("proptests/src", "proptests"),
+    ("test-servers/src", "test_servers"),
     ("tools/src", "tools"),
 ];
 
@@ -244,6 +245,32 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ENGINE,
     ),
+    // Where the daemon speaks to others: JSON appears here.
+    room(
+        "src/daemon/stream",
+        &[
+            "journal_format",
+            "sync_core",
+            "pydio_sync::ports",
+            "pydio_sync::daemon",
+            "futures",
+            "serde_json",
+            "tracing",
+        ],
+        ENGINE,
+    ),
+    room(
+        "src/daemon/commands",
+        &[
+            "journal_format",
+            "sync_core",
+            "pydio_sync::ports",
+            "pydio_sync::daemon",
+            "futures",
+            "serde_json",
+        ],
+        ENGINE,
+    ),
     // The registries name the adapters beneath them and nothing else.
     room("src/adapters/mod", &["pydio_sync::adapters"], ADAPTER),
     room(
@@ -430,5 +457,26 @@ pub(super) const ROOMS: &[Room] = &[
             "unicode_normalization",
         ],
         &[NO_CLOCK, NO_THREADS, NO_SOCKET, NO_OPENING, NO_RUNTIME],
+    ),
+    // Servers for tests: they know the wire and nothing of the program.
+    room(
+        "test-servers/src",
+        &[
+            "bytes",
+            "crc32fast",
+            "futures",
+            "hmac",
+            "http_body_util",
+            "hyper",
+            "hyper_util",
+            "md5",
+            "percent_encoding",
+            "serde",
+            "serde_json",
+            "sha2",
+            "tokio",
+            "unicode_normalization",
+        ],
+        &[NO_CLOCK, NO_PLANNER],
     ),
 ];

@@ -12,8 +12,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use journal_format::event::FailureClass;
 use sha2::Sha256;
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// The credentials of one user on one server.
 pub(super) struct Auth {

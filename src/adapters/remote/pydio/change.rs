@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Made {
     Created,
-    Refused(Refused),
+    Refused(Box<Refused>),
 }
 
 /// Makes folders, parents before those in them.
@@ -48,7 +48,8 @@ pub(super) async fn make_many(
             Made::Created
         } else {
             let refused = refused.clone();
-            Made::Refused(refused.unwrap_or_else(|| words("it was not created".to_owned())))
+            let refused = refused.unwrap_or_else(|| words("it was not created".to_owned()));
+            Made::Refused(Box::new(refused))
         };
         (path, made)
     });
@@ -96,7 +97,7 @@ impl Inner {
         link.server.check_writable().await?;
         link.settle(from).await?;
         let (from, to) = (link.at(from), self.new_place(to).await?);
-        let [was, there] = self.looks.ask_few([&from, &to]).await?;
+        let [was, there] = self.hashes.ask_few([&from, &to]).await?;
         link.expect(&from, &was, expect)?;
         if there != Found::Absent && from != to {
             return Err(PortError::precondition(format!("`{to}` is taken")));
@@ -153,11 +154,11 @@ impl Inner {
         let link = &self.link;
         let name = at.rsplit('/').next().unwrap_or_default();
         let binned = format!("{BIN}/{name}");
-        let [found, bin, taken] = self.looks.ask_few([at, BIN, &binned]).await?;
+        let [found, bin, taken] = self.hashes.ask_few([at, BIN, &binned]).await?;
         link.expect(at, &found, expect)?;
         if bin == Found::Directory && taken != Found::Absent {
             self.make_room(id, &binned).await?;
-            let found = self.looks.ask(at).await?;
+            let found = self.hashes.ask(at).await?;
             link.expect(at, &found, expect)?;
         }
         let form = vec![("file", at.to_owned())];

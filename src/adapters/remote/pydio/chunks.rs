@@ -109,8 +109,10 @@ impl Inner {
             tracing::info!(path = %target.at, bytes = version.size, "an upload goes on");
             return Ok(version.size);
         }
-        // The content is read by now; the next try begins at the beginning.
+        // The content is read by now; the next try begins at the beginning. The
+        // server may also have an old hash of a part that is right.
         self.link.unfit.borrow_mut().insert(part.to_owned());
+        self.drop_part(part).await;
         let text = format!("`{part}` is not the beginning of this content");
         Err(PortError::new(FailureClass::Retry, text))
     }

@@ -7,12 +7,13 @@
 
 use super::Inner;
 use super::answer;
-use super::http::{Call, Effect, Reply, check, lost, read};
+use super::http::{Call, Effect, Reply, check, header, lost, read};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::{Hasher, digest_of};
 use crate::ports::{Chunk, PortError, PortResult, Source, Task};
 use journal_format::event::FailureClass;
 use journal_format::value::{Digest, DigestKind, Entry, Fingerprint, RelPath};
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_RANGE};
 use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,13 +44,13 @@ impl Inner {
     ) -> PortResult<Box<dyn Source>> {
         self.link.settle(path).await?;
         let at = self.link.at(path);
-        let found = self.looks.ask(&at).await?;
+        let found = self.hashes.ask(&at).await?;
         self.link.expect(&at, &found, expect)?;
         let Found::File(version) = found else {
             return Err(super::http::unsupported(format!("`{at}` is a folder")));
         };
         Ok(Box::new(Download {
-            entry: self.link.file_entry(&at, &version),
+            entry: as_expected(self.link.file_entry(&at, &version), expect),
             inner: Rc::clone(self),
             at,
             reply: None,
@@ -89,7 +90,7 @@ impl Inner {
         );
         Ok(Entry {
             digest: Some(Digest::Md5(md5)),
-            ..self.link.file_entry(&at, &version)
+            ..as_expected(self.link.file_entry(&at, &version), expect)
         })
     }
 
@@ -123,14 +124,11 @@ impl Inner {
         let headers = reply.response.headers();
         let status = reply.response.status().as_u16();
         check(status, headers, Effect::Reads)?;
-        let text = |name: &str| {
-            let value = headers.get(name).and_then(|value| value.to_str().ok());
-            value.unwrap_or_default().to_ascii_lowercase()
-        };
-        let starts = text("content-range");
+        let disposition = header(headers, &CONTENT_DISPOSITION);
+        let range = header(headers, &CONTENT_RANGE);
         let skip = match status {
-            200 if text("content-disposition").starts_with("attachment") => from,
-            206 if starts.starts_with(&format!("bytes {from}-")) => 0,
+            200 if disposition.starts_with("attachment") => from,
+            206 if range.starts_with(&format!("bytes {from}-")) => 0,
             _ => {
                 let answer = read(reply, call.bytes_max, Effect::Reads).await?;
                 // In XML the server says why; anything else is no answer of its.
@@ -157,6 +155,14 @@ impl Inner {
                 return Ok(Some(piece[skip..].to_vec()));
             }
         }
+    }
+}
+
+/// Names a version as whoever asks knows it: a look may know more of it by now.
+fn as_expected(entry: Entry, expect: &Fingerprint) -> Entry {
+    Entry {
+        fingerprint: expect.clone(),
+        ..entry
     }
 }
 
@@ -268,7 +274,7 @@ impl Source for Download {
 
     fn verify(&mut self) -> Task<'_, ()> {
         Box::pin(async move {
-            let found = self.inner.looks.ask(&self.at).await?;
+            let found = self.inner.hashes.ask(&self.at).await?;
             self.inner
                 .link
                 .expect(&self.at, &found, &self.entry.fingerprint)

@@ -7,7 +7,7 @@
 
 use super::link::Link;
 use super::names::{is_binned, is_hidden};
-use super::rows::{Row, RowKind, Rows};
+use super::rows::{Anchor, Row, RowKind, Rows};
 use crate::ports::{Changes, Hint, PortResult};
 use journal_format::value::RelPath;
 use std::collections::BTreeMap;
@@ -15,9 +15,8 @@ use std::collections::BTreeMap;
 /// Where reading goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cursor {
-    /// The last row that was read: its number and its node; 0 before the first.
-    seq: u64,
-    node: u64,
+    /// The last row that was read; number 0 before the first.
+    at: Anchor,
     /// What root and filter it stands for.
     scope: String,
 }
@@ -29,15 +28,19 @@ impl Cursor {
             return None;
         }
         let cursor = Self {
-            seq: parts.next()?.parse().ok()?,
-            node: parts.next()?.parse().ok()?,
+            at: Anchor {
+                seq: parts.next()?.parse().ok()?,
+                node: parts.next()?.parse().ok()?,
+                mark: parts.next()?.parse().ok()?,
+            },
             scope: parts.next()?.to_owned(),
         };
         parts.next().is_none().then_some(cursor)
     }
 
     fn text(&self) -> String {
-        format!("{VERSION} {} {} {}", self.seq, self.node, self.scope)
+        let Anchor { seq, node, mark } = self.at;
+        format!("{VERSION} {seq} {node} {mark} {}", self.scope)
     }
 }
 
@@ -72,7 +75,7 @@ impl Link {
             return self.begin(vec![Hint::Rescan], None).await;
         };
         let is_anchored = self.lost_anchors.get() < ANCHORS_LOST_MAX;
-        let after = cursor.seq.saturating_sub(u64::from(is_anchored));
+        let after = cursor.at.seq.saturating_sub(u64::from(is_anchored));
         let found = self.server.rows(after, false, &self.folder).await?;
         let continuity = continuity(&cursor, &found);
         match continuity {
@@ -89,12 +92,10 @@ impl Link {
                 if is_anchored {
                     self.lost_anchors.set(0);
                 }
-                let fresh = found.rows.iter().filter(|row| row.seq > cursor.seq);
+                let fresh = found.rows.iter().filter(|row| row.seq > cursor.at.seq);
                 let fresh: Vec<Row> = fresh.cloned().collect();
                 self.index.borrow_mut().apply(&fresh);
-                let next = fresh
-                    .last()
-                    .map_or((cursor.seq, cursor.node), |row| (row.seq, row.node));
+                let next = fresh.last().map_or(cursor.at, Row::anchor);
                 Ok(Changes {
                     hints: self.hints(&fresh),
                     cursor: self.cursor(next),
@@ -119,9 +120,9 @@ impl Link {
         })
     }
 
-    fn cursor(&self, (seq, node): (u64, u64)) -> String {
+    fn cursor(&self, at: Anchor) -> String {
         let scope = self.scope.clone();
-        Cursor { seq, node, scope }.text()
+        Cursor { at, scope }.text()
     }
 
     fn hints(&self, rows: &[Row]) -> Vec<Hint> {
@@ -155,21 +156,23 @@ impl Link {
 }
 
 fn continuity(cursor: &Cursor, found: &Rows) -> Continuity {
-    if found.last < cursor.seq && found.rows.is_empty() {
+    if found.last < cursor.at.seq && found.rows.is_empty() {
         return Continuity::Back(format!(
             "the server's newest change has number {}, and number {} was read before",
-            found.last, cursor.seq
+            found.last, cursor.at.seq
         ));
     }
-    if cursor.seq == 0 {
+    if cursor.at.seq == 0 {
         return Continuity::Holds;
     }
-    match found.rows.first().filter(|row| row.seq == cursor.seq) {
-        Some(row) if row.node == cursor.node => Continuity::Holds,
-        Some(row) => Continuity::Back(format!(
+    match found.rows.first().filter(|row| row.seq == cursor.at.seq) {
+        Some(row) if row.anchor() == cursor.at => Continuity::Holds,
+        Some(row) if row.node != cursor.at.node => Continuity::Back(format!(
             "change {} was about node {} and is about node {} now",
-            cursor.seq, cursor.node, row.node
+            cursor.at.seq, cursor.at.node, row.node
         )),
+        // A change of rights can alter the path of a row as well.
+        Some(_) => Continuity::Broken,
         None => Continuity::Broken,
     }
 }
@@ -204,24 +207,26 @@ mod tests {
 
     fn cursor(seq: u64, node: u64) -> Cursor {
         Cursor {
-            seq,
-            node,
+            at: row(seq, node).anchor(),
             scope: "s".to_owned(),
         }
     }
 
-    fn rows(seqs: &[(u64, u64)], last: u64) -> Rows {
-        let row = |(seq, node): &(u64, u64)| Row {
-            seq: *seq,
-            node: *node,
+    fn row(seq: u64, node: u64) -> Row {
+        Row {
+            seq,
+            node,
             kind: RowKind::Create,
             source: None,
-            target: None,
+            target: Some(format!("/{node}")),
             is_folder: None,
             file: None,
-        };
+        }
+    }
+
+    fn rows(seqs: &[(u64, u64)], last: u64) -> Rows {
         Rows {
-            rows: seqs.iter().map(row).collect(),
+            rows: seqs.iter().map(|(seq, node)| row(*seq, *node)).collect(),
             last,
         }
     }
@@ -239,6 +244,9 @@ mod tests {
             continuity(&at, &rows(&[(10, 7)], 99)),
             Continuity::Back(_)
         ));
+        let mut other = rows(&[(10, 5)], 99);
+        other.rows[0].target = Some("/elsewhere".to_owned());
+        assert_eq!(continuity(&at, &other), Continuity::Broken);
         assert!(matches!(
             continuity(&at, &rows(&[], 1)),
             Continuity::Back(_)
@@ -256,10 +264,10 @@ mod tests {
         for text in [
             "",
             "p1",
-            "p1 x 5 s",
-            "p2 10 5 s",
-            "p1 10 5 s more",
-            "p1 -1 5 s",
+            "p1 x 5 1 s",
+            "p2 10 5 1 s",
+            "p1 10 5 1 s more",
+            "p1 -1 5 1 s",
         ] {
             assert_eq!(Cursor::parse(text), None, "{text}");
         }

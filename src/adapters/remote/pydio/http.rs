@@ -13,7 +13,10 @@ use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use journal_format::event::FailureClass;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
+use reqwest::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
+    RETRY_AFTER,
+};
 use reqwest::{Body, Client, RequestBuilder, Response};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -374,9 +377,11 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn header(headers: &HeaderMap, name: &reqwest::header::HeaderName) -> String {
-    let value = headers.get(name).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default().trim().to_ascii_lowercase()
+/// Returns a header in lower case; empty when it is not there. Names of files come raw.
+pub(super) fn header(headers: &HeaderMap, name: &HeaderName) -> String {
+    let value = headers.get(name).map(HeaderValue::as_bytes);
+    let text = String::from_utf8_lossy(value.unwrap_or_default());
+    text.trim().to_ascii_lowercase()
 }
 
 fn encoded(form: &Pairs) -> Bytes {

@@ -7,7 +7,7 @@
 //! hint and forgets itself when the feed starts anew. Nothing of it is stored.
 
 use super::names::folded;
-use super::rows::Row;
+use super::rows::{Anchor, Row};
 use super::stat::{Md5, Version};
 use journal_format::value::Identity;
 use std::collections::{BTreeMap, HashMap};
@@ -23,16 +23,10 @@ pub(super) struct Index {
     /// How many paths look alike to the database.
     twins: HashMap<u64, u32>,
     /// What was verified and is not what the feed says.
-    verified: BTreeMap<String, Verified>,
-    /// The newest row that was read, with its node.
-    newest: Option<(u64, u64)>,
+    verified: BTreeMap<String, (u64, i64, Md5)>,
+    /// The newest row that was read.
+    newest: Option<Anchor>,
     is_full: bool,
-}
-
-/// A hash that was verified, and what the server claims instead, maybe for ever.
-struct Verified {
-    file: (u64, i64, Md5),
-    claim: Option<Md5>,
 }
 
 #[derive(Default)]
@@ -44,8 +38,8 @@ struct Known {
 }
 
 impl Index {
-    /// Returns the newest row that was read: its number and its node.
-    pub(super) const fn newest(&self) -> Option<(u64, u64)> {
+    /// Returns what the newest row that was read is known by.
+    pub(super) const fn newest(&self) -> Option<Anchor> {
         self.newest
     }
 
@@ -77,8 +71,8 @@ impl Index {
             if let Some(path) = row.place() {
                 self.claim(row.node, path, row.file);
             }
-            if self.newest.is_none_or(|(seq, _)| seq < row.seq) {
-                self.newest = Some((row.seq, row.node));
+            if self.newest.is_none_or(|newest| newest.seq < row.seq) {
+                self.newest = Some(row.anchor());
             }
         }
     }
@@ -151,8 +145,7 @@ impl Index {
         let fits = |(size, mtime, md5): &(u64, i64, Md5)| {
             (*size == version.size && *mtime == version.mtime).then_some(*md5)
         };
-        let verified = self.verified.get(path).map(|verified| &verified.file);
-        if let Some(md5) = verified.and_then(fits) {
+        if let Some(md5) = self.verified.get(path).and_then(fits) {
             return Some(md5);
         }
         let md5 = self.paths.get(path)?.file.as_ref().and_then(fits)?;
@@ -160,20 +153,10 @@ impl Index {
         is_alone.then_some(md5)
     }
 
-    /// Tells whether the hash of a version that was looked at is the known one, as
-    /// far as there are any. It tells edits within one second apart.
-    pub(super) fn agrees(&self, path: &str, version: &Version) -> bool {
-        let (Some(claim), Some(known)) = (version.md5, self.md5(path, version)) else {
-            return true;
-        };
-        let stale = self.verified.get(path).and_then(|verified| verified.claim);
-        claim == known || stale == Some(claim)
-    }
-
     /// Returns a hash that was verified for a version.
     pub(super) fn verified(&self, path: &str, version: &Version) -> Option<Md5> {
-        let (size, mtime, md5) = self.verified.get(path)?.file;
-        (size == version.size && mtime == version.mtime).then_some(md5)
+        let (size, mtime, md5) = self.verified.get(path)?;
+        (*size == version.size && *mtime == version.mtime).then_some(*md5)
     }
 
     /// Remembers a hash that was verified by reading or writing the content; the
@@ -185,10 +168,7 @@ impl Index {
         if self.verified.len() >= VERIFIED_MAX {
             self.verified.clear();
         }
-        let verified = Verified {
-            file: (version.size, version.mtime, md5),
-            claim: version.md5,
-        };
+        let verified = (version.size, version.mtime, md5);
         self.verified.insert(path.to_owned(), verified);
     }
 
@@ -303,7 +283,7 @@ mod tests {
         );
         index.apply(&[row(4, 10, RowKind::Delete, None, 1)]);
         assert_eq!(object(&index, "/a"), Some(11), "the one that is left");
-        assert_eq!(index.newest(), Some((4, 10)));
+        assert_eq!(index.newest().map(|newest| newest.seq), Some(4));
     }
 
     #[test]
@@ -330,20 +310,6 @@ mod tests {
         );
         index.fill(&[create(1, 10, "/a")]);
         assert_eq!(index.md5("/a", &VERSION), Some([2; 16]));
-    }
-
-    #[test]
-    fn a_claim_that_is_known_to_be_stale_is_no_difference() {
-        let mut index = Index::default();
-        let claimed = |hash: u8| Version {
-            md5: Some([hash; 16]),
-            ..VERSION
-        };
-        index.fill(&[create(1, 10, "/a")]);
-        assert!(index.agrees("/a", &claimed(1)) && !index.agrees("/a", &claimed(2)));
-        index.verify("/a", &claimed(1), [2; 16]);
-        assert!(index.agrees("/a", &claimed(1)) && index.agrees("/a", &claimed(2)));
-        assert!(!index.agrees("/a", &claimed(3)) && index.agrees("/b", &claimed(3)));
     }
 
     #[test]

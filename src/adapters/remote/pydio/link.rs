@@ -7,13 +7,14 @@
 use super::batch::BATCH_MAX;
 use super::index::Index;
 use super::names::composed;
+use super::rows::Anchor;
 use super::server::Server;
 use super::stat::{Found, Md5, Version};
 use crate::adapters::rooted::Filter;
 use crate::ports::{PortError, PortResult};
 use futures::{StreamExt, TryStreamExt, stream};
 use journal_format::event::FailureClass;
-use journal_format::value::{Digest, Entry, Fingerprint, Kind, RelPath};
+use journal_format::value::{Digest, Entry, Fingerprint, Kind, RelPath, RemoteVersion};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,18 +153,26 @@ impl Link {
         }
     }
 
+    /// Makes an entry of a file. A hash that the server claims is newer than what
+    /// the feed said, unless it is known to be stale. Where hashes come with each look
+    /// they tell versions apart, since times are whole seconds.
     pub(super) fn file_entry(&self, at: &str, version: &Version) -> Entry {
         let index = self.index.borrow();
-        let md5 = index.md5(at, version);
+        let verified = index.verified(at, version);
+        let md5 = verified.or(version.md5).or_else(|| index.md5(at, version));
+        let is_telling = self.has_feed.get() && !self.server.is_hashless.get();
+        let digest = md5.map(Digest::Md5);
         Entry {
             fingerprint: Fingerprint {
                 kind: Kind::File,
                 size: version.size,
                 mtime_ns: nanos(version.mtime),
                 identity: index.identity(at),
-                version: None,
+                version: digest
+                    .filter(|_| is_telling)
+                    .and_then(|digest| RemoteVersion::new(digest.to_string()).ok()),
             },
-            digest: md5.map(Digest::Md5),
+            digest,
         }
     }
 
@@ -199,7 +208,7 @@ impl Link {
         }
         let _gate = self.gate.lock().await;
         let newest = self.index.borrow().newest();
-        let Some((seq, _)) = newest else {
+        let Some(Anchor { seq, .. }) = newest else {
             return self.read_all().await;
         };
         let found = self.server.rows(seq, false, &self.folder).await?;
@@ -226,7 +235,8 @@ impl Link {
         }
     }
 
-    /// Looks at any number of paths.
+    /// Looks at any number of paths, with hashes: within one second nothing else
+    /// tells an edit of equal size.
     pub(super) async fn look_at_all(
         &self,
         paths: BTreeSet<String>,
@@ -234,7 +244,7 @@ impl Link {
         let paths: Vec<String> = paths.into_iter().collect();
         let pieces = paths
             .chunks(BATCH_MAX)
-            .map(|paths| self.server.look_at(paths, false));
+            .map(|paths| self.server.look_at(paths, true));
         let pieces = stream::iter(pieces).buffer_unordered(self.width);
         let found: Vec<BTreeMap<String, Found>> = pieces.try_collect().await?;
         Ok(found.into_iter().flatten().collect())
@@ -251,9 +261,9 @@ impl Link {
             (Some(one), Some(other)) => one == other,
             _ => true,
         };
-        let same_content = match found {
-            Found::File(version) => self.index.borrow().agrees(at, version),
-            Found::Directory | Found::Absent | Found::Odd => true,
+        let same_content = match (&print.version, &expect.version) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
         };
         let same_version = print.size == expect.size && print.mtime_ns == expect.mtime_ns;
         print.kind == expect.kind

@@ -15,6 +15,7 @@ mod bucket;
 mod change;
 mod chunks;
 mod client;
+mod clock;
 mod download;
 mod feed;
 mod http;
@@ -31,6 +32,7 @@ mod stat;
 mod workspace;
 mod xml;
 
+pub use clock::server_time;
 pub use probe::{Fact, Report, probe, workspaces};
 pub use workspace::Workspace;
 
@@ -216,7 +218,7 @@ impl Inner {
         let at = link.at(path);
         let found = match at.as_str() {
             "" => link.server.look("", false).await?,
-            at => self.looks.ask(at).await?,
+            at => self.hashes.ask(at).await?,
         };
         match found {
             Found::Absent => Ok(None),

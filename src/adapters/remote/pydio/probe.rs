@@ -44,85 +44,86 @@ pub async fn workspaces(
 /// Nothing can be found out: address, network, credentials.
 pub async fn probe(place: &ServerPlace, password: Secret, client: &str) -> PortResult<Report> {
     let server = Server::new(place, password, client)?;
-    let mut facts = Vec::new();
-    let mut say = |is_good: bool, text: String| facts.push(Fact { is_good, text });
+    let mut report = Report { facts: Vec::new() };
     let Some((workspace, limits)) = server.workspace().await? else {
         let all = server.workspaces().await?;
         let names: Vec<String> = all.into_iter().map(|workspace| workspace.slug).collect();
-        say(
-            false,
-            format!(
-                "no workspace `{}`; there are: {}",
-                place.workspace,
-                names.join(", ")
-            ),
-        );
-        return Ok(Report { facts });
+        let names = names.join(", ");
+        report.bad(format!(
+            "no workspace `{}`; there are: {names}",
+            place.workspace
+        ));
+        return Ok(report);
     };
-    say(
-        true,
-        format!("workspace `{}` ({})", workspace.label, workspace.id),
-    );
-    say(
-        workspace.is_syncable(),
-        format!("storage `{}`", workspace.storage),
-    );
-    say(
-        workspace.is_writable,
-        if workspace.is_writable {
-            "it may be read and changed".to_owned()
-        } else {
-            "it may only be read: use the direction `down`".to_owned()
-        },
-    );
-    say(
-        workspace.has_feed,
-        if workspace.has_feed {
-            "it keeps a feed of changes".to_owned()
-        } else {
-            "it keeps no feed of changes (meta.syncable): every look lists everything".to_owned()
-        },
-    );
-    say(
-        true,
-        format!("one request takes {} bytes", limits.upload_max),
-    );
+    report.of_workspace(workspace);
+    report.good(format!("one request takes {} bytes", limits.upload_max));
     let at = match place.folder.as_str() {
         "" => String::new(),
         folder => format!("/{folder}"),
     };
-    let found = server.look(&at, true).await?;
-    say(
-        found == Found::Directory,
-        match found {
-            Found::Directory => format!("folder `/{}`", at.trim_start_matches('/')),
-            _ => format!("no folder `{at}` in the workspace"),
-        },
-    );
-    say(
-        !server.is_hashless.get(),
-        if server.is_hashless.get() {
-            "it computes no hashes (meta.filehasher): files are fetched to be compared".to_owned()
-        } else {
-            "it computes hashes".to_owned()
-        },
-    );
+    report.of_folder(&server, &at).await?;
     if let Some((used, total)) = server.quota().await? {
-        say(used < total, format!("{used} of {total} bytes are used"));
-    }
-    if found == Found::Directory {
-        let document = server.list(&at, Listing::Page(1)).await?;
-        let count = document
-            .tree
-            .page
-            .map_or(document.tree.children.len(), |page| page.count);
-        say(true, format!("{count} entries in it"));
+        report.say(used < total, format!("{used} of {total} bytes are used"));
     }
     if place.link.trust_ssl && place.url.starts_with("https") {
-        say(
-            false,
-            "certificates are not checked (`trust_ssl`)".to_owned(),
-        );
+        report.bad("certificates are not checked (`trust_ssl`)".to_owned());
     }
-    Ok(Report { facts })
+    Ok(report)
+}
+
+impl Report {
+    fn say(&mut self, is_good: bool, text: String) {
+        self.facts.push(Fact { is_good, text });
+    }
+
+    fn good(&mut self, text: String) {
+        self.say(true, text);
+    }
+
+    fn bad(&mut self, text: String) {
+        self.say(false, text);
+    }
+
+    fn of_workspace(&mut self, workspace: &Workspace) {
+        self.good(format!(
+            "workspace `{}` ({})",
+            workspace.label, workspace.id
+        ));
+        let storage = format!("storage `{}`", workspace.storage);
+        self.say(workspace.is_syncable(), storage);
+        let (can, cannot) = (
+            "it may be read and changed",
+            "it may only be read: use the direction `down`",
+        );
+        let text = if workspace.is_writable { can } else { cannot };
+        self.say(workspace.is_writable, text.to_owned());
+        let (can, cannot) = (
+            "it keeps a feed of changes",
+            "it keeps no feed of changes (meta.syncable): every look lists everything",
+        );
+        let text = if workspace.has_feed { can } else { cannot };
+        self.say(workspace.has_feed, text.to_owned());
+    }
+
+    async fn of_folder(&mut self, server: &Server, at: &str) -> PortResult<()> {
+        if server.look(at, true).await? != Found::Directory {
+            self.bad(format!("no folder `{at}` in the workspace"));
+            return Ok(());
+        }
+        let document = server.list(at, Listing::Page(1)).await?;
+        let tree = document.tree;
+        let count = tree.page.map_or(tree.children.len(), |page| page.count);
+        self.good(format!(
+            "folder `/{}` with {count} entries",
+            at.trim_start_matches('/')
+        ));
+        let (can, cannot) = (
+            "it computes hashes",
+            "it computes no hashes (meta.filehasher): files are fetched to be compared",
+        );
+        let is_hashing = !server.is_hashless.get();
+        let text = if is_hashing { can } else { cannot };
+        self.say(is_hashing, text.to_owned());
+        Ok(())
+    }
 }

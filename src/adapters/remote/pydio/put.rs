@@ -56,11 +56,12 @@ impl Inner {
         if *target.replaces == Expected::Absent {
             self.check(&target).await?;
         }
+        // Those who wait for their turn count, so that verifications wait for them.
+        let coming = self.proofs.coming();
         let permit = self.writes.acquire().await;
         if *target.replaces != Expected::Absent {
             self.check(&target).await?;
         }
-        let coming = self.proofs.coming();
         let sent = self.send(&target, Content::new(request.source)).await?;
         drop(permit);
         let found = self.proofs.ask_as(coming, &target.at).await?;

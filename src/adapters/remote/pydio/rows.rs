@@ -181,7 +181,29 @@ fn row(value: &Value, folder: &str) -> Option<Row> {
     })
 }
 
+/// What a row is known by when it comes again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Anchor {
+    pub(super) seq: u64,
+    pub(super) node: u64,
+    /// Made of the path that the row leads to: numbers are given again after a
+    /// restore, paths hardly in the same order.
+    pub(super) mark: u32,
+}
+
 impl Row {
+    /// Returns what the row is known by.
+    pub(super) fn anchor(&self) -> Anchor {
+        let target = self.target.as_deref().unwrap_or_default();
+        let hash = blake3::hash(target.as_bytes());
+        let [a, b, c, d, ..] = *hash.as_bytes();
+        Anchor {
+            seq: self.seq,
+            node: self.node,
+            mark: u32::from_be_bytes([a, b, c, d]),
+        }
+    }
+
     /// Returns where the node is after this row, as far as the row can be believed.
     pub(super) fn place(&self) -> Option<&str> {
         let target = self.target.as_deref().filter(|path| !is_binned(path));

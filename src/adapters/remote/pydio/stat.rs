@@ -45,9 +45,8 @@ pub(super) fn single(value: &Value) -> Found {
 /// Reads the answer about several paths: for each one what was found; one that the
 /// answer does not speak of is `Odd`.
 pub(super) fn bulk(value: &Value, asked: &[String]) -> Option<BTreeMap<String, Found>> {
-    let answers = match value {
-        Value::Object(fields) => fields,
-        _ => return None,
+    let Value::Object(answers) = value else {
+        return None;
     };
     // About a single path the answer has no keys, but then two were asked for.
     if asked.len() > 1 && answers.contains_key("mode") && answers.contains_key("mtime") {

@@ -22,7 +22,7 @@ pub(super) struct Node {
     pub(super) is_mine: bool,
     pub(super) is_readonly: bool,
     pub(super) page: Option<Page>,
-    pub(super) children: Vec<Node>,
+    pub(super) children: Vec<Self>,
 }
 
 /// Which part of a folder's entries came.

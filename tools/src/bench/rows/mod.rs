@@ -10,6 +10,7 @@ mod first;
 mod idle;
 mod large;
 mod rename;
+mod server;
 mod steady;
 
 use super::Result;
@@ -25,7 +26,7 @@ pub(super) struct Row {
 }
 
 /// The names of [`ROWS`], for the command line.
-pub(super) const NAMES: [&str; 8] = [
+pub(super) const NAMES: [&str; 12] = [
     "first-sync",
     "large-file",
     "no-change",
@@ -33,11 +34,15 @@ pub(super) const NAMES: [&str; 8] = [
     "rename",
     "detection",
     "idle",
+    "server-up",
+    "server-down",
+    "server-up-50ms",
+    "server-down-50ms",
     "deletes",
 ];
 
 /// Everything that is measured.
-pub(super) const ROWS: [Row; 8] = [
+pub(super) const ROWS: [Row; 12] = [
     Row {
         name: NAMES[0],
         title: first::title,
@@ -75,6 +80,26 @@ pub(super) const ROWS: [Row; 8] = [
     },
     Row {
         name: NAMES[7],
+        title: server::up_title,
+        run: server::up,
+    },
+    Row {
+        name: NAMES[8],
+        title: server::down_title,
+        run: server::down,
+    },
+    Row {
+        name: NAMES[9],
+        title: server::up_far_title,
+        run: server::up_far,
+    },
+    Row {
+        name: NAMES[10],
+        title: server::down_far_title,
+        run: server::down_far,
+    },
+    Row {
+        name: NAMES[11],
         title: deletes::title,
         run: deletes::run,
     },

@@ -58,7 +58,10 @@ fn content(size: u64, text: &[u8], piece: usize, is_changed: bool) -> Content {
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    futures::executor::block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("runtime")
+        .block_on(future)
 }
 
 #[test]

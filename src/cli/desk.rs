@@ -1,0 +1,314 @@
+//! Where a person's command is carried out: by the daemon that has the job, else on the
+//! journal at rest.
+//!
+//! In: a command. Out: lines or JSON, an exit code. Invariants: a command prints the
+//! same whichever way it went; a job that a daemon has is never opened here, unless the
+//! daemon says that its journal is closed. Deliberately absent: how a daemon is talked
+//! to (`online`), what a journal says (`offline`). A new command is an arm of
+//! [`Desk::run`].
+
+mod decide;
+mod tell;
+
+pub(super) use tell::PAGE_EVENTS;
+
+use super::args::{Args, Command, OneJob, Status as StatusFlags};
+use super::channel::{Daemon, Refused};
+use super::exit::{Exit, Failure, worst};
+use super::known::{self, Known};
+use super::offline::Opened;
+use super::online::Row;
+use super::text::plain;
+use super::view::{Item, PROBLEMS_SHOWN, Status};
+use super::{follow, print};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Who asks, the daemon if one runs, and where the journals are.
+pub(super) struct Desk<'a> {
+    pub(super) args: &'a Args,
+    pub(super) state_dir: PathBuf,
+    pub(super) daemon: Option<Daemon>,
+}
+
+/// A job that is meant.
+pub(super) struct Found {
+    pub(super) id: String,
+    pub(super) label: String,
+    is_running: bool,
+    known: Option<Known>,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) async fn new(args: &'a Args, state_dir: PathBuf) -> Self {
+        let daemon = Daemon::find(&state_dir).await;
+        Self {
+            args,
+            state_dir,
+            daemon,
+        }
+    }
+
+    /// Carries out a command about jobs.
+    pub(super) async fn run(&mut self, command: &Command) -> Result<Exit, Failure> {
+        match command {
+            Command::Status(flags) if flags.watch => follow::status(self, flags).await,
+            Command::Status(flags) => self.status(flags).await,
+            Command::Start(job) => self.order("job.start", job).await,
+            Command::Pause(job) => self.order("job.pause", job).await,
+            Command::Stop(job) => self.order("job.stop", job).await,
+            Command::SyncNow(job) => self.order("job.sync_now", job).await,
+            Command::Reload(job) => self.reload(job).await,
+            Command::Approve(job) => self.approve(job).await,
+            Command::Conflicts(job) => self.conflicts(job).await,
+            Command::Resolve(resolve) => self.resolve(resolve).await,
+            Command::Events(events) if events.follow => follow::events(self, events).await,
+            Command::Events(events) => self.events(events).await,
+            Command::Explain(explain) => self.explain(explain).await,
+            // `offline` keeps them.
+            _ => Ok(Exit::InSync),
+        }
+    }
+
+    /// Finds a job and opens its journal, which no process may have.
+    pub(super) fn open(&self, name: Option<&str>) -> Result<Opened, Failure> {
+        let mut known = known::all(&self.state_dir)?;
+        let names: Vec<_> = known.iter().map(|job| (&*job.id, &*job.label)).collect();
+        let place = known::pick(&self.state_dir, &names, name)?;
+        Opened::open(known.swap_remove(place))
+    }
+
+    /// Lists all jobs: the daemon's in its order, then those at rest.
+    pub(super) async fn all(&mut self) -> Result<Vec<Found>, Failure> {
+        let rows = self.rows().await?;
+        let mut at_rest = known::all(&self.state_dir)?;
+        let mut found: Vec<Found> = rows
+            .into_iter()
+            .map(|row| {
+                let place = at_rest.iter().position(|known| known.id == row.job);
+                Found {
+                    id: row.job,
+                    label: row.label,
+                    is_running: true,
+                    known: place.map(|place| at_rest.remove(place)),
+                }
+            })
+            .collect();
+        found.extend(at_rest.into_iter().map(|known| Found {
+            id: known.id.clone(),
+            label: known.label.clone(),
+            is_running: false,
+            known: Some(known),
+        }));
+        Ok(found)
+    }
+
+    async fn rows(&mut self) -> Result<Vec<Row>, Failure> {
+        match &mut self.daemon {
+            Some(daemon) => Ok(daemon.rows().await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Finds the job that is meant.
+    pub(super) async fn find(&mut self, name: Option<&str>) -> Result<Found, Failure> {
+        let mut all = self.all().await?;
+        let names: Vec<_> = all.iter().map(|job| (&*job.id, &*job.label)).collect();
+        let place = known::pick(&self.state_dir, &names, name)?;
+        Ok(all.swap_remove(place))
+    }
+
+    /// The daemon, if it has the job.
+    fn daemon_of(&mut self, found: &Found) -> Option<&mut Daemon> {
+        self.daemon.as_mut().filter(|_| found.is_running)
+    }
+
+    async fn status(&mut self, flags: &StatusFlags) -> Result<Exit, Failure> {
+        let jobs = match &flags.job {
+            Some(name) => vec![self.find(Some(name)).await?],
+            None => self.all().await?,
+        };
+        if jobs.is_empty() {
+            print::words("no job ran yet with this state folder");
+        }
+        let alone = jobs.len() == 1;
+        let mut exits = Vec::new();
+        for found in jobs {
+            let label = found.label.clone();
+            match self.status_of(found).await {
+                Ok((status, problems)) => {
+                    self.show(&status, &problems);
+                    exits.push(status.exit());
+                }
+                Err(failure) if alone => return Err(failure),
+                Err(failure) => {
+                    exits.push(failure.exit);
+                    print::failure(&failure.of(&label));
+                }
+            }
+        }
+        Ok(worst(exits))
+    }
+
+    async fn status_of(&mut self, found: Found) -> Result<(Status, Vec<Item>), Failure> {
+        let enough = if self.args.common.json {
+            usize::MAX
+        } else {
+            PROBLEMS_SHOWN
+        };
+        let Some(daemon) = self.daemon_of(&found) else {
+            let opened = found.open()?;
+            let status = opened.status().await?;
+            opened.close()?;
+            return Ok(status);
+        };
+        let status = daemon.status(&found.id).await?;
+        let problems = if status.problems > 0 {
+            // They may be gone by now, and a job whose journal is closed tells none.
+            daemon.problems(&found.id, enough).await.unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        Ok((status, problems))
+    }
+
+    /// Prints how a job stands: data on stdout, what to do about it on stderr.
+    pub(super) fn show(&self, status: &Status, problems: &[Item]) {
+        if self.args.common.json {
+            print::data(&typed("status", json!(status)));
+            for item in problems {
+                print::data(&json!({
+                    "type": "problem", "job": status.job, "path": item.path,
+                    "detail": item.detail,
+                }));
+            }
+        } else {
+            print::line(&status.shown());
+        }
+        for line in status.ways_out(problems, &self.state_dir) {
+            print::words(&format!("  {line}"));
+        }
+    }
+
+    async fn order(&mut self, method: &str, job: &OneJob) -> Result<Exit, Failure> {
+        let id = self.whom(job).await?;
+        let ordered = self.asked()?.order(method, id.as_deref(), &who()).await?;
+        for order in ordered {
+            if self.args.common.json {
+                print::data(&json!({
+                    "type": "ordered", "job": order.job, "seq": order.seq, "state": order.state,
+                }));
+            } else {
+                print::line(&format!("{}: {}", plain(&order.job), plain(&order.state)));
+            }
+        }
+        Ok(Exit::InSync)
+    }
+
+    async fn reload(&mut self, job: &OneJob) -> Result<Exit, Failure> {
+        let id = self.whom(job).await?;
+        let reloaded = self.asked()?.reload(id.as_deref(), &who()).await?;
+        let lists = [
+            ("added", &reloaded.added),
+            ("removed", &reloaded.removed),
+            ("changed", &reloaded.changed),
+        ];
+        if self.args.common.json {
+            let mut value = json!({"type": "reloaded"});
+            for (what, ids) in lists {
+                value[what] = json!(ids);
+            }
+            print::data(&value);
+        } else {
+            for (what, ids) in lists {
+                for id in ids {
+                    print::line(&format!("{}: {what}", plain(id)));
+                }
+            }
+            if lists.iter().all(|(_, ids)| ids.is_empty()) {
+                print::words("nothing has changed");
+            }
+        }
+        Ok(Exit::InSync)
+    }
+
+    /// Finds a job that the daemon has.
+    pub(super) async fn running(&mut self, name: Option<&str>) -> Result<Found, Failure> {
+        self.asked()?;
+        let found = self.find(name).await?;
+        if found.is_running {
+            return Ok(found);
+        }
+        Err(Failure::usage(
+            format!("the daemon does not have the job `{}`", plain(&found.id)),
+            "add it to the daemon's job file, then: pydio-sync reload",
+        ))
+    }
+
+    /// The id of the job that an order is for; nothing stands for all of them.
+    async fn whom(&mut self, job: &OneJob) -> Result<Option<String>, Failure> {
+        Ok(match job.job.as_deref() {
+            Some(name) => Some(self.running(Some(name)).await?.id),
+            None => None,
+        })
+    }
+
+    /// The daemon that is needed.
+    ///
+    /// # Errors
+    /// None runs.
+    pub(super) fn asked(&mut self) -> Result<&mut Daemon, Failure> {
+        let message = format!(
+            "no daemon runs with the state folder `{}`, or it has no ports",
+            plain(&self.state_dir.to_string_lossy())
+        );
+        self.daemon.as_mut().ok_or_else(|| {
+            Failure::usage(
+                message,
+                "start one: pydio-sync -f JOBS_FILE, or pydio-sync service install",
+            )
+        })
+    }
+}
+
+impl Found {
+    /// Opens the journal of a job that no process has.
+    fn open(&self) -> Result<Opened, Failure> {
+        let id = &self.id;
+        let known = self.known.clone().ok_or_else(|| {
+            Failure::usage(
+                format!("the journal of `{id}` is not here"),
+                "name the daemon's state folder with `--state-dir`",
+            )
+        })?;
+        Opened::open(known)
+    }
+}
+
+/// What a daemon answered; nothing when the job's journal is not open there, so that it
+/// can be opened here.
+fn open_there<T>(answer: Result<T, Refused>) -> Result<Option<T>, Failure> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(refused) if refused.is_at_rest() => Ok(None),
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+/// An object that says what it is.
+pub(super) fn typed(kind: &str, mut value: Value) -> Value {
+    value["type"] = kind.into();
+    value
+}
+
+/// Who asks, for the journal.
+fn who() -> String {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let name = set("SUDO_USER").or_else(|| set("USER"));
+    let name = name.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
+    let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+    format!("{name} (command line)")
+}
+
+/// With what is added it stays below what the protocol allows.
+const NAME_CHARS_MAX: usize = 40;

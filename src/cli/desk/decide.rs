@@ -1,0 +1,148 @@
+//! Decisions: a halt that is released, a conflict that is resolved.
+//!
+//! In: a job, a path. Out: an event in the job's journal, by way of its daemon or on the
+//! journal at rest. Invariant: what is released or resolved is what was shown.
+//! Deliberately absent: what follows from it, which the job does.
+
+use super::{Desk, open_there, who};
+use crate::cli::args::{OneJob, Resolve};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::offline::Opened;
+use crate::cli::print;
+use crate::cli::text::plain;
+use journal_format::event::{HaltReason, Keep};
+use serde_json::{Value, json};
+use sync_core::input::Input;
+
+impl Desk<'_> {
+    pub(super) async fn approve(&mut self, job: &OneJob) -> Result<Exit, Failure> {
+        let found = self.find(job.job.as_deref()).await?;
+        let id = found.id.clone();
+        let online = match self.daemon_of(&found) {
+            Some(daemon) => Some(daemon.status(&id).await?),
+            None => None,
+        };
+        let opened = match online {
+            Some(_) => None,
+            None => Some(found.open()?),
+        };
+        let halt = match (&online, &opened) {
+            (Some(status), _) => status.halt.clone(),
+            (None, Some(opened)) => opened.status().await?.0.halt,
+            (None, None) => None,
+        };
+        let Some(halt) = halt else {
+            print::words("the job is not halted: there is nothing to approve");
+            opened.map_or(Ok(()), Opened::close)?;
+            return Ok(Exit::InSync);
+        };
+        let what = print::halt_words(&halt.halt());
+        if halt.reason == HaltReason::RootMissing {
+            let hint = print::release_words(&halt.halt(), &id, &self.state_dir);
+            return Err(Failure::new(Exit::Halted, format!("halted: {what}")).hint(hint));
+        }
+        match opened {
+            Some(opened) => {
+                let events = opened.decide(Input::Approve { by: who() }).await?;
+                opened.close()?;
+                self.decided(&events);
+                print::words(&format!(
+                    "approved: {what}; the next run goes on with exactly that"
+                ));
+            }
+            None => {
+                let event = self.asked()?.approve(&id, halt.seq, &who()).await?;
+                self.decided(&[event]);
+                print::words(&format!(
+                    "approved: {what}; the job goes on with exactly that"
+                ));
+            }
+        }
+        Ok(Exit::InSync)
+    }
+
+    fn decided(&self, events: &[Value]) {
+        if self.args.common.json {
+            events.iter().for_each(print::data);
+        }
+    }
+
+    pub(super) async fn conflicts(&mut self, job: &OneJob) -> Result<Exit, Failure> {
+        let found = self.find(job.job.as_deref()).await?;
+        let online = match self.daemon_of(&found) {
+            Some(daemon) => open_there(daemon.held(&found.id).await)?,
+            None => None,
+        };
+        let held = match online {
+            Some(held) => held,
+            None => {
+                let opened = found.open()?;
+                let held = opened.held().await?;
+                opened.close()?;
+                held
+            }
+        };
+        for item in &held {
+            if self.args.common.json {
+                let kind = if item.is_conflict() {
+                    "conflict"
+                } else {
+                    "divergence"
+                };
+                print::data(&json!({
+                    "type": kind, "job": found.id, "path": item.path, "case": item.case,
+                }));
+            } else {
+                let (case, path) = (plain(&item.case), plain(&item.path));
+                print::line(&format!("{case} {}: {path}", item.words()));
+            }
+        }
+        if held.is_empty() && !self.args.common.json {
+            print::words("no conflict waits for a decision");
+        }
+        Ok(Exit::InSync)
+    }
+
+    pub(super) async fn resolve(&mut self, resolve: &Resolve) -> Result<Exit, Failure> {
+        let found = self.find(resolve.job.as_deref()).await?;
+        let keep = Keep::from(resolve.keep);
+        let path = resolve.path.as_str();
+        let online = match self.daemon_of(&found) {
+            Some(daemon) => {
+                let word = json!(keep);
+                let word = word.as_str().unwrap_or_default();
+                let event = daemon.resolve(&found.id, path, word, &who()).await;
+                match event {
+                    Err(refused) if refused.is_nothing() => Some(Vec::new()),
+                    event => open_there(event)?.map(|event| vec![event]),
+                }
+            }
+            None => None,
+        };
+        let is_running = online.is_some();
+        let events = match online {
+            Some(events) => events,
+            None => {
+                let opened = found.open()?;
+                let path = resolve.path.clone();
+                let by = who();
+                let events = opened.decide(Input::Resolve { path, keep, by }).await?;
+                opened.close()?;
+                events
+            }
+        };
+        if events.is_empty() {
+            return Err(Failure::usage(
+                format!("no conflict waits at `{path}`"),
+                "`pydio-sync conflicts` lists those that do",
+            ));
+        }
+        self.decided(&events);
+        print::words(if is_running {
+            "decided; the job does it"
+        } else {
+            "decided; the next run does it"
+        });
+        Ok(Exit::InSync)
+    }
+}

@@ -1,0 +1,115 @@
+//! What is told of jobs and their journals.
+//!
+//! In: a job, a path. Out: its events, a path's story, the list of jobs. Invariant: a
+//! journal is printed in order, each event once. Deliberately absent: waiting for more
+//! (`follow`).
+
+use super::{Desk, open_there};
+use crate::cli::args::{Events, Explain};
+use crate::cli::channel::Refused;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::print;
+use crate::cli::story::{self, Story};
+use crate::cli::text::{count, plain, time};
+use journal_format::json::to_json;
+use journal_format::value::{Seq, Timestamp};
+use serde_json::Value;
+
+impl Desk<'_> {
+    pub(super) async fn events(&mut self, events: &Events) -> Result<Exit, Failure> {
+        let found = self.find(events.job.as_deref()).await?;
+        if let Some(daemon) = self.daemon_of(&found) {
+            let first = daemon
+                .page(&found.id, events.from.max(1), PAGE_EVENTS)
+                .await;
+            if let Some(mut page) = open_there(first)? {
+                loop {
+                    let (next, head) = (page.next, page.head);
+                    page.events().for_each(|event| self.event(&event));
+                    if next > head {
+                        return Ok(Exit::InSync);
+                    }
+                    page = self.asked()?.page(&found.id, next, PAGE_EVENTS).await?;
+                    if page.next <= next && page.head >= next {
+                        return Err(Refused::Nonsense("a page without events".into()).into());
+                    }
+                }
+            }
+        }
+        let opened = found.open()?;
+        let mut next = Seq(events.from.max(1));
+        loop {
+            let page = opened.page(next).await?;
+            let Some(last) = page.last() else { break };
+            next = last.seq.next();
+            page.iter().for_each(|record| self.event(&to_json(record)));
+        }
+        opened.close()?;
+        Ok(Exit::InSync)
+    }
+
+    /// One event as it is printed: for people what it is first, then its fields.
+    pub(in crate::cli) fn event_text(&self, event: &Value) -> String {
+        if self.args.common.json {
+            return event.to_string();
+        }
+        let mut fields = event.as_object().cloned().unwrap_or_default();
+        let kind = fields.remove("type").unwrap_or(Value::Null);
+        let seq = fields.remove("seq").and_then(|seq| seq.as_u64());
+        let at = fields.remove("time").and_then(|time| time.as_i64());
+        plain(&format!(
+            "{} {} {} {}",
+            seq.unwrap_or_default(),
+            time(Timestamp(at.unwrap_or_default())),
+            kind.as_str().unwrap_or("event"),
+            Value::Object(fields)
+        ))
+    }
+
+    fn event(&self, event: &Value) {
+        print::line(&self.event_text(event));
+    }
+
+    pub(super) async fn explain(&mut self, explain: &Explain) -> Result<Exit, Failure> {
+        let found = self.find(explain.job.as_deref()).await?;
+        let path = &explain.path;
+        let online = match self.daemon_of(&found) {
+            Some(daemon) => open_there(daemon.story(&found.id, path.as_str()).await)?,
+            None => None,
+        };
+        let events = match online {
+            Some(events) => events,
+            None => {
+                let opened = found.open()?;
+                let mut story = Story::new(path);
+                let mut events = Vec::new();
+                let mut next = Seq(1);
+                loop {
+                    let page = opened.page(next).await?;
+                    let Some(last) = page.last() else { break };
+                    next = last.seq.next();
+                    let ours = page.iter().filter(|record| story.is_about(record));
+                    events.extend(ours.map(to_json));
+                }
+                opened.close()?;
+                events
+            }
+        };
+        for event in &events {
+            if self.args.common.json {
+                print::data(event);
+            } else {
+                print::line(&story::line(event));
+            }
+        }
+        if events.is_empty() {
+            print::words("the journal says nothing of that path");
+        } else if !self.args.common.json {
+            print::words(&count(events.len() as u64, "event", "events"));
+        }
+        Ok(Exit::InSync)
+    }
+}
+
+/// Events that are asked for at a time.
+pub(in crate::cli) const PAGE_EVENTS: usize = 1000;

@@ -1,0 +1,64 @@
+//! Pages of a journal, as the stream would send them.
+//!
+//! In: where to begin. Out: messages and where to read on. Invariant: a page is
+//! bounded in events and in bytes, but holds the messages of one event at least, so
+//! that reading on always gets further. Deliberately absent: subscribers.
+
+use super::fault::{Fault, NOT_RUNNING};
+use crate::daemon::stream::messages::{Kinds, Origin, messages};
+use crate::daemon::stream::topic::Topics;
+use crate::daemon::supervisor::{OpenJournal, View};
+use journal_format::value::Seq;
+use serde_json::{Value, json};
+use sync_core::projection::Projector;
+
+/// Returns the journal of a job that is open now.
+pub(super) fn open(view: &View) -> Result<OpenJournal, Fault> {
+    let closed = || Fault::new(NOT_RUNNING, "the job's journal is not open now");
+    view.journal().ok_or_else(closed)
+}
+
+/// Answers `journal.read`.
+pub(super) async fn read(
+    view: &View,
+    from: Seq,
+    limit: usize,
+    kinds: Kinds,
+) -> Result<Value, Fault> {
+    let open = open(view)?;
+    let journal = open.reader.id();
+    let head = open.reader.head();
+    let origin = Origin {
+        job: &view.spec.id,
+        journal: Some(&journal),
+    };
+    let topics = Topics::of(&view.spec.id);
+    let mut projector = Projector::default();
+    let mut told = Vec::new();
+    let mut bytes = 0;
+    let mut next = from;
+    for record in open.reader.read(from, limit).await? {
+        if bytes > PAGE_BYTES_MAX {
+            break;
+        }
+        if let Some(start) = projector.missing(&record)
+            && (kinds.task || kinds.notify)
+        {
+            let found = open.reader.read(start, 1).await?;
+            found.iter().for_each(|start| projector.remember(start));
+        }
+        let projected = projector.project(&record);
+        for (topic, body) in messages(origin, &topics, &record, &projected, kinds, |_| true) {
+            bytes += body.to_string().len();
+            told.push(json!({"topic": topic, "body": body}));
+        }
+        next = record.seq.next();
+    }
+    Ok(json!({
+        "job": view.spec.id, "journal": journal,
+        "head": head.0, "next": next.0, "messages": told,
+    }))
+}
+
+/// Bytes of messages after which a page ends.
+const PAGE_BYTES_MAX: usize = 1 << 20;

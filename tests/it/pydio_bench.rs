@@ -1,0 +1,171 @@
+//! A Pydio server for the suites: the test server, or the real one that the
+//! environment names (`PYDIO_SYNC_TEST_URL`, `_USER`, `_PASSWORD`, `_WORKSPACE`).
+
+use crate::folders::{Memory, entries, items, path, request, run};
+use journal_format::event::Expected;
+use journal_format::value::{DigestKind, Kind, RelPath, Seq};
+use pydio_sync::adapters::remote::pydio::PydioRemote;
+use pydio_sync::adapters::remote::{Link, ServerPlace};
+use pydio_sync::adapters::rooted::{Filter, FilterRules};
+use pydio_sync::adapters::secret::Secret;
+use pydio_sync::ports::{Put, PutRequest, Remote};
+use std::time::Duration;
+use tempfile::TempDir;
+use test_servers::pydio::{Options, PydioServer, Quirks};
+
+/// A workspace on a server, and a folder in it that is ours alone.
+pub(crate) struct Site {
+    /// Only with the test server: what goes wrong is told to it.
+    pub(crate) server: Option<PydioServer>,
+    _dir: Option<TempDir>,
+    pub(crate) place: ServerPlace,
+    password: String,
+}
+
+impl Site {
+    /// A test server over the workspace's root.
+    pub(crate) fn with(change: impl FnOnce(Options) -> Options) -> Self {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let server = PydioServer::start(change(Options::new(dir.path()))).expect("server");
+        let user = server
+            .users()
+            .next()
+            .map(|(name, password)| (name.to_owned(), password.to_owned()));
+        let (user, password) = user.expect("a user");
+        let workspace = server.workspaces().next().expect("a workspace").to_owned();
+        Self {
+            place: place(server.url(), &workspace, &user),
+            server: Some(server),
+            _dir: Some(dir),
+            password,
+        }
+    }
+
+    /// A test server with these quirks, over the workspace's root.
+    pub(crate) fn of(quirks: Quirks) -> Self {
+        Self::with(|options| options.quirks(quirks))
+    }
+
+    /// The real server that the environment names, if it names one.
+    pub(crate) fn real() -> Option<Self> {
+        let read = |name: &str| std::env::var(format!("PYDIO_SYNC_TEST_{name}")).ok();
+        Some(Self {
+            server: None,
+            _dir: None,
+            place: place(&read("URL")?, &read("WORKSPACE")?, &read("USER")?),
+            password: read("PASSWORD")?,
+        })
+    }
+
+    /// The same in a new folder of the workspace.
+    pub(crate) fn in_new_folder(mut self) -> Self {
+        let unique = std::time::UNIX_EPOCH.elapsed().expect("clock").as_nanos();
+        let folder = path(&format!("test {unique}"));
+        let remote = self.remote("maker");
+        run(remote.make_dir(&folder)).expect("folder");
+        self.place.folder = folder;
+        self
+    }
+
+    /// A client of it; each name is one more.
+    pub(crate) fn remote(&self, client: &str) -> PydioRemote {
+        let rules = FilterRules {
+            hidden: true,
+            ..FilterRules::default()
+        };
+        let filter = Filter::new(&rules).expect("filter");
+        let password = Secret::new(self.password.as_str());
+        PydioRemote::open(&self.place, password, client, filter).expect("remote")
+    }
+
+    pub(crate) fn password(&self) -> &str {
+        &self.password
+    }
+
+    pub(crate) fn server(&self) -> &PydioServer {
+        self.server.as_ref().expect("the test server")
+    }
+
+    /// Lets another client do something, from wherever the caller is.
+    pub(crate) fn other<T: Send>(&self, act: impl FnOnce(&PydioRemote) -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let work = scope.spawn(|| act(&self.remote("another")));
+            work.join().expect("the other client")
+        })
+    }
+
+    /// Writes as another client, with the folders that are needed.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        self.other(|remote| {
+            run(async {
+                let target = path(name);
+                let above = std::iter::successors(target.parent(), RelPath::parent);
+                let mut above: Vec<RelPath> = above.filter(|path| !path.is_root()).collect();
+                above.reverse();
+                for folder in above {
+                    if remote.stat(&folder).await.expect("stat").is_none() {
+                        remote.make_dir(&folder).await.expect("folder");
+                    }
+                }
+                let now = remote.stat(&target).await.expect("stat");
+                let replaces =
+                    now.map_or(Expected::Absent, |now| Expected::Version(now.fingerprint));
+                put(remote, name, bytes, &replaces).await;
+            });
+        });
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Option<Vec<u8>> {
+        self.other(|remote| run(read(remote, name)))
+    }
+
+    /// All paths, as another client lists them.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.other(|remote| {
+            let items = run(items(remote.scan(request(&[("", true)])))).expect("scan");
+            entries(&items).into_keys().collect()
+        })
+    }
+}
+
+/// Writes in any way that succeeds.
+pub(crate) async fn put(
+    remote: &PydioRemote,
+    name: &str,
+    bytes: &[u8],
+    replaces: &Expected,
+) -> Put {
+    let request = PutRequest {
+        id: Seq(1),
+        path: &path(name),
+        source: Memory::boxed(Kind::File, bytes, 1 << 16),
+        replaces,
+        digest: DigestKind::Md5,
+    };
+    remote.put(request).await.expect("put")
+}
+
+/// Reads a file whole; nothing when it is absent.
+pub(crate) async fn read(remote: &PydioRemote, name: &str) -> Option<Vec<u8>> {
+    let target = path(name);
+    let now = remote.stat(&target).await.expect("stat")?;
+    let mut source = remote.open(&target, &now.fingerprint).await.expect("open");
+    let mut bytes = Vec::new();
+    while let Some(piece) = source.read().await.expect("read") {
+        bytes.extend(piece);
+    }
+    Some(bytes)
+}
+
+fn place(url: &str, workspace: &str, user: &str) -> ServerPlace {
+    ServerPlace {
+        url: url.to_owned(),
+        workspace: workspace.to_owned(),
+        folder: RelPath::root(),
+        user: user.to_owned(),
+        link: Link {
+            timeout: Duration::from_secs(10),
+            ..Link::default()
+        },
+    }
+}
