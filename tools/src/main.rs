@@ -7,6 +7,7 @@
 
 mod bench;
 mod fuzz;
+mod mutate;
 mod pydio_server;
 mod sim;
 mod state;
@@ -36,7 +37,7 @@ enum Command {
     /// Serves a folder as a Pydio server does, for tests and for trying the program.
     PydioServer(pydio_server::Args),
     /// Feeds mutated inputs to a parser.
-    Fuzz(fuzz::Args),
+    Mutate(mutate::Args),
     /// Measures the publishing socket.
     Stream(stream::Args),
     /// Measures the engine's state for many files.
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::PydioServer(args) => pydio_server::run(&args),
-        Command::Fuzz(args) => fuzz::run(&args),
+        Command::Mutate(args) => mutate::run(&args),
         Command::Stream(args) => stream::run(&args),
         Command::State(args) => state::run(&args),
     }
