@@ -7,9 +7,11 @@
 
 mod bench;
 mod fuzz;
+mod mutate;
 mod pydio_server;
 mod sim;
 mod state;
+mod stream;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +36,10 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Serves a folder as a Pydio server does, for tests and for trying the program.
     PydioServer(pydio_server::Args),
+    /// Feeds mutated inputs to a parser.
+    Mutate(mutate::Args),
+    /// Measures the publishing socket.
+    Stream(stream::Args),
     /// Measures the engine's state for many files.
     State(state::Args),
 }
@@ -45,6 +51,8 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::PydioServer(args) => pydio_server::run(&args),
+        Command::Mutate(args) => mutate::run(&args),
+        Command::Stream(args) => stream::run(&args),
         Command::State(args) => state::run(&args),
     }
 }

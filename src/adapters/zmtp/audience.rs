@@ -3,7 +3,7 @@
 //! In: subscriptions, messages in wire form, room as connections make it. Out: bytes
 //! for each connection. Invariants: a queue never holds more than its bound (or one
 //! single message); a message that must not be lost is queued, or its subscriber is
-//! disconnected; watched by `tests/it/zmtp_attacks.rs`. Deliberately absent: sockets.
+//! disconnected; watched by `tests/it/zmtp/attacks.rs`. Deliberately absent: sockets.
 
 use super::decoder::Violation;
 use super::filter::Filter;

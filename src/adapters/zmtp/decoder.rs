@@ -3,7 +3,7 @@
 //! In: bytes in any chunks. Out: [`Piece`]s, or the one [`Violation`] that ends it.
 //! Invariants: the same pieces whatever the chunks; memory follows the bytes that
 //! came, never an announced length, and stays within [`Caps`]; no panic. Watched by
-//! the properties in `tests/parsing.rs` and by `tools fuzz zmtp`. Deliberately absent:
+//! the properties in `tests/parsing.rs` and by `tools mutate zmtp`. Deliberately absent:
 //! what a command means (`session`). Specifications: ZeroMQ RFC 23 and 37.
 
 use super::limits::Caps;

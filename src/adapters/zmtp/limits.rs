@@ -2,7 +2,7 @@
 //!
 //! In: nothing. Out: [`Limits`] for a socket, [`Caps`] for what one peer may send.
 //! Invariant: whatever a peer does costs no more than these say; watched by
-//! `tests/it/zmtp_attacks.rs` and by the parser's properties.
+//! `tests/it/zmtp/attacks.rs` and by the parser's properties.
 
 use std::time::Duration;
 

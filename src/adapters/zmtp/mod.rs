@@ -3,7 +3,7 @@
 //! In: connections of any peer that can reach the port. Out: the ports `Publisher` and
 //! `CommandSource`, and a client for our own commands. Invariants: a peer can neither
 //! stop the daemon nor make it use more memory than `limits` allows, and its identity
-//! is never believed; watched by `tests/it/zmtp_attacks.rs`. `decoder` and `session`
+//! is never believed; watched by `tests/it/zmtp/attacks.rs`. `decoder` and `session`
 //! are the protocol without IO, `link` is one connection, `publisher` and `router` are
 //! what the two sockets do with theirs. Deliberately absent: mechanisms other than NULL,
 //! ZMTP 1 and 2, bridges between sockets (decision 0110). Specifications: ZeroMQ RFC 23

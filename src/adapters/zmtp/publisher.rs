@@ -4,8 +4,8 @@
 //! or a single part for old clients. Invariants: messages leave in order and, if they
 //! have a number, without a gap on any connection; nobody waits longer than the stall
 //! limit for a subscriber that does not read, which is then disconnected; without a
-//! subscriber nothing is encoded. Watched by `tests/it/zmtp_attacks.rs` and
-//! `tests/it/zmtp_peers.rs`. Deliberately absent: what is published and when.
+//! subscriber nothing is encoded. Watched by `tests/it/zmtp/attacks.rs` and
+//! `tests/it/zmtp/peers.rs`. Deliberately absent: what is published and when.
 
 use super::audience::{Audience, Place, Standing};
 use super::limits::Limits;

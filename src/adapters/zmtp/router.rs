@@ -7,7 +7,7 @@
 //! that asked, whatever identity its peer claims; each command is answered once, be it
 //! with an error; what waits is bounded per connection and in all; a peer that does
 //! not read its answers is disconnected and keeps nobody waiting. Watched by
-//! `tests/it/zmtp_attacks.rs`. Deliberately absent: what commands mean.
+//! `tests/it/zmtp/attacks.rs`. Deliberately absent: what commands mean.
 
 use super::limits::Limits;
 use super::link::{Closed, Link};

@@ -10,22 +10,31 @@ fn announced(flags: u8, bytes: u64) -> Vec<u8> {
     [&[flags][..], &bytes.to_be_bytes()].concat()
 }
 
-/// Sends bytes to both sockets, waits until each closes the connection, and shows that
-/// those who were there before and those who come later are served.
-fn check_closed(what: &str, before: impl Fn(&str) -> Vec<u8>, bytes: &[u8]) {
+/// Sends bytes to both sockets after what goes `before` them, each by a connection of its
+/// own; waits until all are closed, and shows that those who were there before and those
+/// who come later are served.
+fn check_closed(before: impl Fn(&str) -> Vec<u8>, table: &[(&str, &[u8])]) {
     run(lab::options(), async |lab: &Lab| {
         let mut asking = lab.request().await;
         let mut listening = lab.subscription("old").await;
-        for (offset, peer) in [(0, "SUB"), (1, "DEALER")] {
-            let mut attacker = lab.raw(offset).await;
-            attacker.write_all(&before(peer)).await.expect("it reads");
-            // It may be closed before all is written.
-            let _closed = attacker.write_all(bytes).await;
-            rest_of(&mut attacker).await;
+        let mut attackers = Vec::new();
+        for (what, bytes) in table {
+            for (offset, peer) in [(0, "SUB"), (1, "DEALER")] {
+                let mut attacker = lab.raw(offset).await;
+                attacker.write_all(&before(peer)).await.expect("it reads");
+                // It may be closed before all is written.
+                let _closed = attacker.write_all(bytes).await;
+                attackers.push((what, offset, attacker));
+            }
         }
-        assert_eq!(asking.ask(b"me?", lab::GUARD).await.expect(what), b"me?");
+        lab.serves_newcomers().await;
+        for (what, offset, mut attacker) in attackers {
+            let closing = tokio::time::timeout(lab::GUARD / 2, rest_of(&mut attacker));
+            assert!(closing.await.is_ok(), "{what} on {offset} is not closed");
+        }
+        assert_eq!(asking.ask(b"me?", lab::GUARD).await.expect("kept"), b"me?");
         lab.publisher.publish(message("old", 1, 3)).await;
-        assert_eq!(listening.next().await.expect(what).seq, 1);
+        assert_eq!(listening.next().await.expect("kept").seq, 1);
         lab.serves_newcomers().await;
     });
 }
@@ -34,58 +43,68 @@ fn check_closed(what: &str, before: impl Fn(&str) -> Vec<u8>, bytes: &[u8]) {
 fn a_greeting_that_is_none_closes_the_connection() {
     let mut zmtp_2 = greeting("NULL");
     zmtp_2[10] = 1;
-    let table: [(&str, &[u8]); 5] = [
-        ("HTTP", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-        ("ZMTP 1", &[1, 0, 0, 0]),
-        ("ZMTP 2", &zmtp_2),
-        ("TLS", &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3]),
-        ("zeros", &[0; 4096]),
-    ];
-    for (what, bytes) in table {
-        check_closed(what, |_| Vec::new(), bytes);
-    }
+    check_closed(
+        |_| Vec::new(),
+        &[
+            ("HTTP", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            ("ZMTP 1", &[1, 0, 0, 0]),
+            ("ZMTP 2", &zmtp_2),
+            ("TLS", &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3]),
+            ("zeros", &[0; 4096]),
+        ],
+    );
 }
 
 #[test]
 fn a_handshake_that_breaks_the_rules_closes_the_connection() {
-    let table: [(&str, Vec<u8>); 6] = [
-        ("2^63 bytes as a part", announced(2, 1 << 63)),
-        ("2^63 bytes as a command", announced(6, 1 << 63)),
-        ("2^40 bytes as a command", announced(6, 1 << 40)),
-        ("a message", b"\x00\x01a".to_vec()),
-        ("PING", b"\x04\x07\x04PING\0\0".to_vec()),
-        ("the wrong socket", hello("PUSH")[64..].to_vec()),
-    ];
-    for (what, bytes) in table {
-        check_closed(what, |_| greeting("NULL"), &bytes);
-    }
+    check_closed(
+        |_| greeting("NULL"),
+        &[
+            ("2^63 bytes as a part", &announced(2, 1 << 63)),
+            ("2^63 bytes as a command", &announced(6, 1 << 63)),
+            ("2^40 bytes as a command", &announced(6, 1 << 40)),
+            ("a message", b"\x00\x01a"),
+            ("PING", b"\x04\x07\x04PING\0\0"),
+            ("the wrong socket", &hello("PUSH")[64..]),
+        ],
+    );
 }
 
 #[test]
 fn a_frame_that_breaks_the_rules_closes_the_connection() {
-    let table: [(&str, Vec<u8>); 8] = [
-        ("2^63 bytes", announced(2, 1 << 63)),
-        ("one byte too many", announced(2, (1 << 20) + 1)),
-        ("a command of 513 bytes", announced(6, 513)),
-        ("reserved bits", vec![0xF8, 1, 0]),
-        ("a command that goes on", b"\x05\x07\x04PING\0\0".to_vec()),
-        ("an empty command", vec![4, 0]),
-        ("endless parts of one byte", [1, 1, 0].repeat(1 << 20)),
-        ("noise", [0xA5, 0x5A].repeat(1 << 16)),
-    ];
-    for (what, bytes) in table {
-        check_closed(what, hello, &bytes);
-    }
+    check_closed(
+        hello,
+        &[
+            ("2^63 bytes", &announced(2, 1 << 63)),
+            ("one byte too many", &announced(2, (1 << 20) + 1)),
+            ("a command of 513 bytes", &announced(6, 513)),
+            ("reserved bits", &[0xF8, 1, 0]),
+            ("a command that goes on", b"\x05\x07\x04PING\0\0"),
+            ("an empty command", &[4, 0]),
+            ("endless parts of one byte", &[1, 1, 0].repeat(1 << 20)),
+            ("noise", &[0xA5, 0x5A].repeat(1 << 16)),
+        ],
+    );
 }
 
 #[test]
 fn a_peer_that_does_not_finish_what_it_began_is_closed() {
-    check_closed("silence", |_| Vec::new(), &[]);
-    check_closed("half a greeting", |_| Vec::new(), &greeting("NULL")[..32]);
-    check_closed("no READY", |_| greeting("NULL"), &[]);
-    check_closed("half a READY", |_| Vec::new(), &hello("SUB")[..80]);
-    check_closed("half a part", hello, &[0, 200, 1, 2, 3]);
-    check_closed("half a message", hello, &[1, 1, 1]);
+    check_closed(
+        |_| Vec::new(),
+        &[
+            ("silence", &[]),
+            ("half a greeting", &greeting("NULL")[..32]),
+            ("no READY", &greeting("NULL")),
+            ("half a READY", &hello("SUB")[..80]),
+        ],
+    );
+    check_closed(
+        hello,
+        &[
+            ("half a part", &[0, 200, 1, 2, 3]),
+            ("half a message", &[1, 1, 1]),
+        ],
+    );
 }
 
 #[test]

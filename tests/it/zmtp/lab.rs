@@ -18,13 +18,14 @@ pub(super) struct Lab {
     pub(super) publisher: PubSocket,
 }
 
-/// Small limits, so that a test reaches them soon.
+/// Small limits, so that a test reaches them soon; the times are long enough for a
+/// busy machine.
 pub(super) fn options() -> Options {
     let publishing = Limits {
         connections_max: 16,
-        handshake: Duration::from_millis(300),
-        message: Duration::from_millis(300),
-        stall: Duration::from_millis(500),
+        handshake: Duration::from_secs(2),
+        message: Duration::from_secs(2),
+        stall: Duration::from_secs(2),
         queue_bytes_max: 256 << 10,
         ..Limits::publishing()
     };

@@ -19,8 +19,9 @@ struct Peer {
 impl Peer {
     fn start(mode: &str, port: u16, args: &[&str]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let python = root.join("target/python/bin/python3");
-        let python = std::env::var_os("PYDIO_SYNC_PYTHON").map_or(python, PathBuf::from);
+        let venv = Some(root.join("target/python/bin/python3")).filter(|path| path.exists());
+        let chosen = std::env::var_os("PYDIO_SYNC_PYTHON").map(PathBuf::from);
+        let python = chosen.or(venv).unwrap_or_else(|| "python3".into());
         let mut child = Command::new(&python)
             .arg(root.join("tests/it/zmtp/peer.py"))
             .arg(mode)
@@ -55,7 +56,7 @@ impl Peer {
         self.lines
             .recv()
             .await
-            .expect("the peer says something, or its error is above")
+            .expect("the peer's error is above; README.md says how to install pyzmq")
     }
 
     async fn port(&mut self) -> SocketAddr {
