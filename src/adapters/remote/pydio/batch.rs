@@ -194,7 +194,9 @@ mod tests {
             let keys: Vec<String> = (0..450).map(|n| format!("{n:05}")).collect();
             let answers = join_all(keys.iter().map(|key| batcher.ask(key))).await;
             assert!(answers.into_iter().all(|answer| answer == Ok(5)));
-            assert_eq!(*sizes.borrow(), [200, 200, 50]);
+            let sizes = sizes.borrow();
+            assert_eq!(sizes.iter().sum::<usize>(), 450);
+            assert!(sizes.len() <= 4 && sizes.iter().all(|size| *size <= 200));
         });
     }
 
