@@ -62,7 +62,7 @@ fn a_listing_that_fails_in_any_way_proves_nothing_absent() {
             .chain(cuts)
             .chain([Fault::ErrorInside, Fault::Unauthorized])
         {
-            for action in ["ls", "stat", "changes"] {
+            for action in ["ls", "stat", "stat_hash", "changes"] {
                 for times in [1, 2, 8] {
                     let remote = site.remote("client");
                     site.server()
@@ -258,7 +258,8 @@ fn a_server_that_says_nothing_is_given_up_and_a_slow_one_is_not() {
     site.place.link.timeout = Duration::from_millis(700);
     run(async {
         let remote = site.remote("client");
-        site.server().inject(Rule::on("stat", Fault::Hang).always());
+        site.server()
+            .inject(Rule::on("stat_hash", Fault::Hang).always());
         let looked = remote.stat(&path("f")).await;
         assert_eq!(class(&looked), Some(FailureClass::Retry));
         site.server().clear_faults();
@@ -341,7 +342,7 @@ fn no_message_holds_a_signature_or_a_password() {
         remote.root().await.expect("root");
         for fault in BEFORE.into_iter().chain(AFTER).chain([Fault::CutBody(1)]) {
             site.server()
-                .inject(Rule::on("stat", fault.clone()).always());
+                .inject(Rule::on("stat_hash", fault.clone()).always());
             if let Err(error) = remote.stat(&path("f")).await {
                 let text = format!("{error} {error:?}");
                 assert!(

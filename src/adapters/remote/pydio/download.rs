@@ -207,16 +207,13 @@ impl Download {
         let digest = hasher.map_or_else(|| digest_of(DigestKind::Md5, &[]), Hasher::finish);
         let md5 = super::send::md5(&digest).unwrap_or_default();
         let found = self.inner.hashes.ask(&self.at).await?;
-        // The hash of another version within one second is compared below.
-        let unhashed = match found {
-            Found::File(version) => Found::File(Version {
-                md5: None,
-                ..version
-            }),
-            other => other,
-        };
         let link = &self.inner.link;
-        link.expect(&self.at, &unhashed, &self.entry.fingerprint)?;
+        // The content itself is compared below, which is more than its hash.
+        let expect = Fingerprint {
+            version: None,
+            ..self.entry.fingerprint.clone()
+        };
+        link.expect(&self.at, &found, &expect)?;
         let Found::File(version) = found else {
             return Err(PortError::precondition(format!("`{}` is no file", self.at)));
         };
