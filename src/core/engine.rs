@@ -9,21 +9,24 @@
 
 mod intake;
 mod report;
+mod scans;
 
 use crate::decide::{Busy, Ledger, Round, Session, failed};
 use crate::fold::fold;
 use crate::plan::{self, Moment, Plan, Waiting};
 use crate::schedule::{self, Schedule};
 use crate::state::State;
-use crate::tree::{Presence, index};
+use crate::tree::index;
 use journal_format::event::{
-    Case, ConflictEvent, Event, Operation, OperationEvent, Record, SessionEvent, UnknownReason,
+    Case, ConflictEvent, Event, Operation, OperationEvent, Record, SessionEvent,
 };
-use journal_format::value::{DigestKind, Policy, RelPath, Seq, Side, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use journal_format::value::{DigestKind, Policy, Seq, Side, Timestamp};
+use std::collections::BTreeSet;
 
 pub use crate::input::RootVerdict;
 pub use report::{Remark, Standing};
+use scans::Wanted;
+pub use scans::WantedScan;
 
 /// One job's engine.
 #[derive(Debug, Default)]
@@ -32,9 +35,11 @@ pub struct Engine {
     schedule: Schedule,
     busy: Busy,
     rounds: [Option<Round>; 2],
-    /// Sides that were scanned whole since the start.
+    /// Sides of which all is known since the start.
     scanned: [bool; 2],
     wanted: [Wanted; 2],
+    /// Whether the remote's feed stands in for the first scan of the remote.
+    following: bool,
     epoch: u64,
     waiting: Waiting,
     stale: bool,
@@ -42,24 +47,6 @@ pub struct Engine {
     /// Where this session's events begin, once it was begun.
     session: Seq,
     draining: bool,
-}
-
-/// What should be scanned.
-#[derive(Debug, Default)]
-struct Wanted {
-    everything: bool,
-    /// Paths, and whether all below is meant as well.
-    paths: BTreeMap<RelPath, bool>,
-}
-
-/// A scan to make.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WantedScan {
-    /// Paths, and whether all below is meant; the root with all below for a scan
-    /// of the whole side.
-    pub targets: Vec<(RelPath, bool)>,
-    /// Whether the whole side is meant.
-    pub whole: bool,
 }
 
 /// Who a new journal is for.
@@ -404,84 +391,6 @@ impl Engine {
         std::mem::take(&mut self.ledger.outbox)
     }
 
-    /// Returns the scan that a side needs now, if it needs one and none runs. Paths
-    /// at which operations are at work wait.
-    pub fn next_scan(&mut self, side: Side) -> Option<WantedScan> {
-        if self.rounds[index(side)].is_some() {
-            return None;
-        }
-        let wanted = &mut self.wanted[index(side)];
-        if wanted.everything {
-            *wanted = Wanted::default();
-            return Some(WantedScan {
-                targets: vec![(RelPath::root(), true)],
-                whole: true,
-            });
-        }
-        let busy = &self.busy;
-        let mut paths = std::mem::take(&mut wanted.paths);
-        look_at_both_ends(&self.ledger.state, side, &mut paths);
-        let (later, targets): (BTreeMap<_, _>, BTreeMap<_, _>) = paths
-            .into_iter()
-            .partition(|(path, _)| busy.is_open_at(side, path));
-        wanted.paths = later;
-        (!targets.is_empty()).then(|| WantedScan {
-            targets: targets.into_iter().collect(),
-            whole: false,
-        })
-    }
-
-    /// Takes what the journal says of the remote as seen in this session, because
-    /// its change feed is read on from where it was left. Tells whether that can be:
-    /// whatever is in doubt or waits for another try needs a scan.
-    pub fn follow_feed(&mut self) -> bool {
-        let state = &self.ledger.state;
-        let is_settled = state.feed.is_some()
-            && state.open.is_empty()
-            && state.failures.is_empty()
-            && state.halt.is_none()
-            && !state.history_lost
-            && !state.rolled_back;
-        if is_settled {
-            let remote = index(Side::Remote);
-            self.wanted[remote].everything = false;
-            self.scanned[remote] = true;
-            self.stale = true;
-            self.want_unreadable(Side::Remote);
-        }
-        is_settled
-    }
-
-    /// Asks for another look at what could not be read: nobody hints at a
-    /// permission that came back.
-    pub fn want_unreadable(&mut self, side: Side) {
-        let tree = &self.ledger.state.tree;
-        let unreadable = Presence::Unknown(UnknownReason::Unreadable);
-        let paths = tree
-            .unknown()
-            .filter(|node| tree.facet(*node, side).presence == unreadable)
-            .filter_map(|node| tree.path(side, node));
-        let paths: Vec<RelPath> = paths.collect();
-        for path in paths {
-            self.hint(side, Some(path), true);
-        }
-    }
-
-    /// Tells whether all that was wanted of a side was scanned.
-    #[must_use]
-    pub fn has_looked(&self, side: Side) -> bool {
-        let wanted = &self.wanted[index(side)];
-        self.scanned[index(side)]
-            && self.rounds[index(side)].is_none()
-            && !wanted.everything
-            && wanted.paths.is_empty()
-    }
-
-    /// Asks for a scan of everything.
-    pub fn want_everything(&mut self, side: Side) {
-        self.wanted[index(side)].everything = true;
-    }
-
     /// Returns when to call [`Engine::start_operations`] again at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
@@ -506,23 +415,6 @@ impl Engine {
                 .all(|wanted| !wanted.everything && wanted.paths.is_empty())
             && self.scanned.iter().all(|scanned| *scanned)
             && !self.stale
-    }
-}
-
-/// Whoever looks at one end of a move in doubt looks at the other one as well: only
-/// then can it be told what became of it.
-fn look_at_both_ends(state: &State, side: Side, paths: &mut BTreeMap<RelPath, bool>) {
-    if paths.is_empty() {
-        return;
-    }
-    for (id, to) in state.moves_in_doubt(side) {
-        let Some(from) = state.tree.path(side, id).filter(|from| from != to) else {
-            continue;
-        };
-        if paths.contains_key(&from) || paths.contains_key(to) {
-            paths.entry(from).or_insert(true);
-            paths.entry(to.clone()).or_insert(true);
-        }
     }
 }
 

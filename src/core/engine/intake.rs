@@ -111,6 +111,8 @@ impl Engine {
             wanted.everything = true;
         } else if whole {
             self.scanned[index(side)] = true;
+        } else if side == Side::Remote {
+            self.all_hinted();
         }
         self.prune_busy();
         self.stale = true;

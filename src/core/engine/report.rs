@@ -6,9 +6,9 @@
 use super::Engine;
 use crate::plan;
 use crate::state::Halt;
-use crate::tree::NodeId;
-use journal_format::event::{Action, Case, Operation};
-use journal_format::value::{RelPath, Timestamp};
+use crate::tree::{NodeId, Presence};
+use journal_format::event::{Action, Case, Operation, UnknownReason};
+use journal_format::value::{RelPath, Side, Timestamp};
 use std::collections::BTreeSet;
 
 /// How things stand.
@@ -110,11 +110,17 @@ impl Engine {
         self.scanned.iter().all(|scanned| *scanned)
     }
 
-    /// A failure is over when both sides came to agree without the operation.
+    /// A failure is over when both sides came to agree without the operation, or when
+    /// a filter leaves the node out.
     fn problem_nodes(&self) -> BTreeSet<NodeId> {
         let state = &self.ledger.state;
         let failed = state.failures.keys().copied();
-        let failed = failed.filter(|id| !state.tree.is_in_sync(*id));
+        let is_left_out = |id| {
+            let left_out = Presence::Unknown(UnknownReason::Excluded);
+            let mut sides = Side::BOTH.into_iter();
+            sides.any(|side| state.tree.facet(id, side).presence == left_out)
+        };
+        let failed = failed.filter(|id| !state.tree.is_in_sync(*id) && !is_left_out(*id));
         state.tree.unknown().chain(failed).collect()
     }
 

@@ -74,8 +74,8 @@ impl<'a> Driver<'a> {
             tracing::warn!("the remote went back in time: {detail}");
             self.engine.handle(Input::RolledBack { detail }, now);
         }
-        if !self.feed.is_begun {
-            self.feed.is_begun = true;
+        let is_first = !std::mem::replace(&mut self.feed.is_begun, true);
+        if is_first {
             let followed = !changes.hints.contains(&Hint::Rescan)
                 && self.was_scanned_lately(now)
                 && self.engine.follow_feed();
@@ -90,6 +90,10 @@ impl<'a> Driver<'a> {
         }
         self.feed.cursor = Some(changes.cursor);
         self.hint(Side::Remote, changes.hints);
+        // Later on a scan may be under way that the engine does not know of yet.
+        if is_first {
+            self.engine.all_hinted();
+        }
         Ok(())
     }
 
