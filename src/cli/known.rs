@@ -158,16 +158,12 @@ pub(super) fn pick(
             )),
         };
     };
-    let rules: [fn(&(&str, &str), &str) -> bool; 3] = [
-        |job, name| job.0 == name,
-        |job, name| job.1 == name,
-        |job, name| job.0.starts_with(name),
-    ];
-    for rule in rules {
+    let fits = |(id, label): (&str, &str)| [id == name, label == name, id.starts_with(name)];
+    for rule in 0..3 {
         let fitting: Vec<usize> = all
             .iter()
             .copied()
-            .filter(|place| rule(&jobs[*place], name))
+            .filter(|place| fits(jobs[*place])[rule])
             .collect();
         match fitting[..] {
             [] => {}

@@ -109,7 +109,11 @@ fn several_jobs_run_in_one_daemon() {
     stop(daemon, "-TERM");
     let status = lab.offline(&["status"]);
     assert_eq!(status.code, 0, "{status:?}");
-    assert_eq!(status.out.matches("synced when it stopped").count(), 2, "{status:?}");
+    assert_eq!(
+        status.out.matches("synced when it stopped").count(),
+        2,
+        "{status:?}"
+    );
 }
 
 #[test]

@@ -407,8 +407,12 @@ class Follower:
                     if not text.endswith("\n") or json.loads(text)["seq"] > self.mirror.seq:
                         break
                     lines.append(text)
-        self.log = open(self.args.log, "w", encoding="utf-8")
-        self.log.writelines(lines)
+        # Replaced whole: a program that is killed here must not have lost lines.
+        temporary = f"{self.args.log}.new"
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.writelines(lines)
+        os.replace(temporary, self.args.log)
+        self.log = open(self.args.log, "a", encoding="utf-8")
 
     def is_done(self):
         """Whether the event that was asked for is handled."""

@@ -17,13 +17,13 @@ pub fn check(records: &[Record]) -> Verdict {
         match &record.event {
             Event::Session(SessionEvent::HistoryLost { .. }) => is_guarded = true,
             Event::Session(SessionEvent::HaltApproved { .. }) => is_guarded = false,
-            Event::Operation(OperationEvent::Started { operation }) => {
-                if is_guarded && matches!(operation.action, Action::Remove { .. }) {
-                    return Err(format!(
-                        "history_guarded: {} starts a removal before a person agreed",
-                        record.seq
-                    ));
-                }
+            Event::Operation(OperationEvent::Started { operation })
+                if is_guarded && matches!(operation.action, Action::Remove { .. }) =>
+            {
+                return Err(format!(
+                    "history_guarded: {} starts a removal before a person agreed",
+                    record.seq
+                ));
             }
             _ => {}
         }

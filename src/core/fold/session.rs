@@ -10,6 +10,7 @@ use crate::tree::index;
 use journal_format::event::{HaltReason, Order, SessionEvent};
 use journal_format::value::{Seq, Timestamp};
 
+#[expect(clippy::too_many_lines, reason = "one flat arm an event")]
 pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &SessionEvent) {
     match event {
         SessionEvent::RootConfigured {

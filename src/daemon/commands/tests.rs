@@ -68,6 +68,7 @@ fn json(bytes: &[u8]) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn whatever_is_no_request_is_refused_with_the_code_of_the_page() {
     let table: [(&str, i64); 24] = [
         ("{", PARSE),
@@ -216,6 +217,7 @@ fn the_old_words_are_answered_as_the_old_client_did() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn an_order_is_answered_with_the_number_of_its_event() {
     let table = [
         (

@@ -41,13 +41,10 @@ impl Window {
         }
         let (since, before) = self.samples.front().copied().unwrap_or((now, done));
         let millis = now.0.saturating_sub(since.0).unsigned_abs();
-        let rate = if millis == 0 {
-            0
-        } else {
-            (done - before).saturating_mul(1000) / millis
-        };
-        let left = total.saturating_sub(done);
-        let eta_ms = (rate > 0).then(|| left.saturating_mul(1000) / rate);
+        let moved = done.saturating_sub(before).saturating_mul(1000);
+        let rate = moved.checked_div(millis).unwrap_or(0);
+        let left = total.saturating_sub(done).saturating_mul(1000);
+        let eta_ms = left.checked_div(rate);
         Pace { rate, eta_ms }
     }
 }

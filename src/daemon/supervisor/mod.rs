@@ -335,7 +335,14 @@ impl<'a> Supervisor<'a> {
     pub fn sync_now(&self, id: &str) -> Result<(), Refusal> {
         let now = self.clock.now();
         let told = self.with(id, |entry| match &mut entry.stage {
-            Stage::Running(run) => send(&mut run.orders, Control::SyncNow),
+            Stage::Running(run) => match send(&mut run.orders, Control::SyncNow) {
+                // The run is at its end; the next one looks at everything.
+                Err(Refusal::NotRunning) if matches!(entry.after, After::Open | After::Restart) => {
+                    entry.after = After::Restart;
+                    Ok(())
+                }
+                sent => sent,
+            },
             Stage::Resting(resting) => {
                 *resting = rest(State::Starting, None, Some(now));
                 Ok(())
