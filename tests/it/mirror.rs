@@ -1,6 +1,6 @@
 //! `tools/clients/mirror.py`: a subscriber that misses nothing.
 
-use crate::program::{Lab, Running, pause, read, tree, until, write_long_ago};
+use crate::program::{Lab, Running, read, tree, until, write_long_ago};
 use crate::stage::{Answer, Stage};
 use pydio_sync::ports::Message;
 use serde_json::{Value, json};
@@ -42,6 +42,8 @@ fn history(lab: &Lab) -> Vec<Value> {
 struct Told {
     events: Vec<Value>,
     head: AtomicUsize,
+    /// How long the journal grows for now.
+    written: AtomicUsize,
     chance: Mutex<u64>,
 }
 
@@ -83,7 +85,7 @@ impl Told {
             *chance
         };
         let first = self.head.load(Ordering::Acquire);
-        let end = self.events.len().min(first + 20);
+        let end = self.written.load(Ordering::Acquire).min(first + 20);
         self.head.store(end, Ordering::Release);
         let mut messages = Vec::new();
         for at in first..end {
@@ -177,10 +179,12 @@ fn a_mirror_misses_nothing_whatever_is_lost_killed_or_restarted() {
     let told = Arc::new(Told {
         events: history(&lab),
         head: AtomicUsize::new(0),
+        written: AtomicUsize::new(0),
         chance: Mutex::new(0x9E37_79B9_7F4A_7C15),
     });
     let count = told.events.len();
     assert!(count > 2000, "{count}");
+    told.written.store(count * 3 / 4, Ordering::Release);
     let open = || {
         let (answers, news) = (Arc::clone(&told), Arc::clone(&told));
         let answer = move |method: &str, params: &Value| answers.answer(method, params);
@@ -204,7 +208,7 @@ fn a_mirror_misses_nothing_whatever_is_lost_killed_or_restarted() {
     until("the mirror is nearly there", || saved() >= count * 2 / 3);
     // The daemon goes, with what it had sent, and comes back on other ports.
     drop(stage);
-    pause(50);
+    told.written.store(count, Ordering::Release);
     stage = open();
     assert!(last.end().success());
     let reads = stage.asked("journal.read").len();
