@@ -212,6 +212,10 @@ impl Disk {
     /// Sets the time of modification of a copy.
     pub fn set_mtime(&mut self, path: &RelPath, id: NodeId, mtime_ns: i64) {
         let mtime_ns = self.rounded(mtime_ns);
+        if let Some(Body::File(data)) = self.live.nodes.get(&id).map(|node| node.body.clone()) {
+            // An edit right after the copy must not look like the copy.
+            self.note_shown(id, mtime_ns, &data);
+        }
         self.make(path, false, Effect::Touch(id, mtime_ns));
     }
 
