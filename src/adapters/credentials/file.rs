@@ -3,7 +3,7 @@
 //! In: an account. Out: its password. The file is JSON with mode 0600 and nothing
 //! more: it keeps other users of the machine out, not whoever can read the user's
 //! files, a backup or the disk. Invariant: a file that others may read is refused.
-//! Deliberately absent: encryption with a key that would lie beside it (decision 0160).
+//! Deliberately absent: encryption with a key that would lie beside it (decision 0032).
 //! CRASH: the old file or the new one.
 
 use super::{Account, CredentialError, replace};

@@ -6,7 +6,7 @@
 //! is never believed; watched by `tests/it/zmtp/attacks.rs`. `decoder` and `session`
 //! are the protocol without IO, `link` is one connection, `publisher` and `router` are
 //! what the two sockets do with theirs. Deliberately absent: mechanisms other than NULL,
-//! ZMTP 1 and 2, bridges between sockets (decision 0110). Specifications: ZeroMQ RFC 23
+//! ZMTP 1 and 2, bridges between sockets (decision 0018). Specifications: ZeroMQ RFC 23
 //! and 37 (ZMTP), 28 (requests) and 29 (publishing).
 
 mod audience;

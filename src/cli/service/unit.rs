@@ -2,7 +2,7 @@
 //!
 //! In: absolute paths, a port. Out: a unit file. Invariant: what it forbids is nothing
 //! that syncing needs; watched by the golden test, and by `systemd-analyze verify`
-//! where that is. Deliberately absent, with reasons in `src/decisions/0130`: every
+//! where that is. Deliberately absent, with reasons in `src/decisions/0025`: every
 //! directive that needs a mount or user namespace, and `UMask`.
 
 use std::path::Path;
