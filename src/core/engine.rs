@@ -186,7 +186,7 @@ impl Engine {
 
     /// Plans if something changed, and starts what may start. The records of the
     /// starts are in [`Engine::take_records`]; an operation may run once its own
-    /// is durable.
+    /// is durable. A plan may want another look: ask [`Engine::next_scan`] afterwards.
     pub fn start_operations(&mut self, now: Timestamp) -> Vec<(Seq, Operation)> {
         self.ledger.now = now;
         let mut started = Vec::new();
@@ -294,7 +294,7 @@ impl Engine {
     }
 
     /// A second spelling is told of while the first one stands. Once that has left, its
-    /// directory is looked at again.
+    /// directory is looked at again, or waits until it can be looked into.
     fn look_after_twins(&mut self) {
         let tree = &self.ledger.state.tree;
         for id in tree.unknown() {
@@ -303,7 +303,9 @@ impl Engine {
                 .filter(|side| tree.is_lone_twin(*side, id))
             {
                 let parent = tree.facet(id, side).location.parent;
-                if let Some(path) = tree.path(side, parent) {
+                let is_seen = |id| tree.facet(id, side).is_present();
+                let mut above = tree.ancestors(side, id);
+                if let Some(path) = tree.path(side, parent).filter(|_| above.all(is_seen)) {
                     self.wanted[index(side)].paths.insert(path, true);
                 }
             }

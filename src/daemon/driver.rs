@@ -231,12 +231,16 @@ impl<'a> Driver<'a> {
         self.empty_slots();
         if !self.is_stopping && !self.is_paused() {
             self.read_feed();
-            Side::BOTH.into_iter().for_each(|side| self.scan(side));
+            self.scan_both();
         }
         self.note_feed();
         if !self.is_held() {
             let started = self.engine.start_operations(self.now());
             self.unstarted.extend(started);
+            if !self.is_stopping {
+                // The plan may have asked for another look, and nothing else comes.
+                self.scan_both();
+            }
         }
         self.append();
         self.start_durable();

@@ -213,6 +213,10 @@ impl Run {
                 return Ok(true);
             }
         }
+        // A plan may have asked for another look.
+        if Side::BOTH.into_iter().any(|side| self.begin_scan(side)) {
+            return Ok(true);
+        }
         if !self.engine.is_idle() && self.engine.state().halt.is_none() {
             let standing = self.engine.standing();
             return Err(format!(

@@ -15,7 +15,11 @@ use sync_core::engine::WantedScan;
 use sync_core::input::{Input, RootVerdict};
 
 impl<'a> Driver<'a> {
-    pub(super) fn scan(&mut self, side: Side) {
+    pub(super) fn scan_both(&mut self) {
+        Side::BOTH.into_iter().for_each(|side| self.scan(side));
+    }
+
+    fn scan(&mut self, side: Side) {
         let now = self.now();
         if self.is_awaiting_feed(side) {
             return;
