@@ -6,7 +6,7 @@
 //! of what it is, so only that it stays the same is asked of it.
 
 use crate::folders::{Memory, entries, items, lines, path, request, run};
-use crate::pydio_bench::Site;
+use crate::pydio_site::Site;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, DigestKind, Entry, Kind, Seq};
 use md5::Digest as _;

@@ -4,7 +4,7 @@
 //! go against that server.
 
 use crate::program::{Done, Lab, Running, done, read, tree, until, write_long_ago};
-use crate::pydio_bench::Site;
+use crate::pydio_site::Site;
 use std::fs;
 use std::process::{Command, Stdio};
 use test_servers::pydio::{Fault, Quirk, Quirks, Rule};

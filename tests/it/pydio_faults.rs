@@ -1,12 +1,12 @@
 //! A Pydio server and a network at their worst.
 
 use crate::folders::{Memory, entries, items, lines, path, request, run};
-use crate::pydio_bench::{Site, put, read};
+use crate::pydio_site::{Site, class, put, read, try_put};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{DigestKind, Seq};
+use journal_format::value::Seq;
 use pydio_sync::adapters::remote::pydio::PydioRemote;
 use pydio_sync::adapters::secret::Secret;
-use pydio_sync::ports::{PortResult, Put, PutRequest, Remote};
+use pydio_sync::ports::Remote;
 use std::time::Duration;
 use test_servers::pydio::{Fault, Options, Quirks, Rule};
 
@@ -25,26 +25,6 @@ const AFTER: [Fault; 5] = [
     Fault::CutBody(20),
     Fault::Gzip,
 ];
-
-async fn try_put(
-    remote: &PydioRemote,
-    name: &str,
-    bytes: &[u8],
-    replaces: &Expected,
-) -> PortResult<Put> {
-    let request = PutRequest {
-        id: Seq(1),
-        path: &path(name),
-        source: Memory::file(bytes),
-        replaces,
-        digest: DigestKind::Md5,
-    };
-    remote.put(request).await
-}
-
-fn class<T>(result: &PortResult<T>) -> Option<FailureClass> {
-    result.as_ref().err().map(|error| error.class)
-}
 
 #[test]
 fn a_listing_that_fails_in_any_way_proves_nothing_absent() {
@@ -107,7 +87,13 @@ fn a_change_that_failed_before_it_happened_is_no_success_and_changed_nothing() {
                 site.server().inject(Rule::on(action, fault.clone()));
                 let result = match action {
                     "upload" => class(
-                        &try_put(&remote, "f", b"newer", &Expected::Version(old.clone())).await,
+                        &try_put(
+                            &remote,
+                            "f",
+                            Memory::file(b"newer"),
+                            &Expected::Version(old.clone()),
+                        )
+                        .await,
                     ),
                     "mkdir" => class(&remote.make_dir(&path("d")).await),
                     "rename" => class(&remote.rename(&path("f"), &path("g"), &old).await),
@@ -142,7 +128,13 @@ fn a_change_whose_answer_got_lost_is_in_doubt() {
             };
             let (old, gone) = (version("f").await, version("gone").await);
             site.server().inject(Rule::on("upload", fault.clone()));
-            let put = try_put(&remote, "f", b"newer", &Expected::Version(old)).await;
+            let put = try_put(
+                &remote,
+                "f",
+                Memory::file(b"newer"),
+                &Expected::Version(old),
+            )
+            .await;
             assert_eq!(class(&put), Some(FailureClass::InDoubt), "{fault:?}");
             assert_eq!(site.read("f").expect("f"), b"newer", "whole, not mixed");
             site.server().inject(Rule::on("mkdir", fault.clone()));
@@ -178,7 +170,7 @@ fn a_piece_whose_answer_got_lost_is_not_sent_twice() {
                 let old = Expected::Version(old);
                 site.server()
                     .inject(Rule::on("upload", fault.clone()).nth(nth));
-                let first = try_put(&remote, "big", &content, &old).await;
+                let first = try_put(&remote, "big", Memory::file(&content), &old).await;
                 assert!(first.is_err(), "{nth} {fault:?}");
                 let now = site.read("big").expect("there");
                 assert!(now == b"old" || now == content, "{nth} {fault:?}");
@@ -270,7 +262,7 @@ fn a_server_that_says_nothing_is_given_up_and_a_slow_one_is_not() {
             Some(60_000)
         );
         site.server().inject(Rule::on("upload", Fault::HangAfter));
-        let hung = try_put(&remote, "g", b"x", &Expected::Absent).await;
+        let hung = try_put(&remote, "g", Memory::file(b"x"), &Expected::Absent).await;
         assert_eq!(class(&hung), Some(FailureClass::InDoubt));
     });
 }

@@ -1,7 +1,7 @@
 //! What the changes feed of a Pydio server gets wrong, and what is seen all the same.
 
 use crate::folders::{entries, items, lines, path, request, run};
-use crate::pydio_bench::{Site, put};
+use crate::pydio_site::{Site, put};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, Entry};
 use md5::Digest as _;

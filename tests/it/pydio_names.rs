@@ -1,46 +1,13 @@
 //! Names, roots and listings of a Pydio server, and what they cost.
 
-use crate::folders::{Memory, entries, items, lines, path, request, run};
-use crate::pydio_bench::{Site, put, read};
+use crate::folders::{Memory, items, lines, path, request, run};
+use crate::pydio_site::{Site, class, entry, names, put, read, try_put};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{DigestKind, Entry, Seq};
-use pydio_sync::adapters::remote::pydio::{PydioRemote, probe, workspaces};
+use pydio_sync::adapters::remote::pydio::{probe, workspaces};
 use pydio_sync::adapters::secret::Secret;
-use pydio_sync::ports::{PortResult, Put, PutRequest, Remote, RootState, Source};
+use pydio_sync::ports::{Remote, RootState};
 use std::fs;
 use test_servers::pydio::{Quirk, Quirks, Rights, User, Workspace};
-
-async fn try_put(
-    remote: &PydioRemote,
-    name: &str,
-    source: Box<dyn Source>,
-    replaces: &Expected,
-) -> PortResult<Put> {
-    let request = PutRequest {
-        id: Seq(1),
-        path: &path(name),
-        source,
-        replaces,
-        digest: DigestKind::Md5,
-    };
-    remote.put(request).await
-}
-
-async fn entry(remote: &PydioRemote, name: &str) -> Entry {
-    let entry = remote.stat(&path(name)).await.expect("stat");
-    entry.unwrap_or_else(|| panic!("{name} is absent"))
-}
-
-async fn names(remote: &PydioRemote) -> Vec<String> {
-    let items = items(remote.scan(request(&[("", true)])))
-        .await
-        .expect("scan");
-    entries(&items).into_keys().collect()
-}
-
-fn class<T>(result: PortResult<T>) -> Option<FailureClass> {
-    result.err().map(|error| error.class)
-}
 
 #[test]
 fn names_the_server_would_alter_are_refused_before_anything_is_sent() {
@@ -65,9 +32,9 @@ fn names_the_server_would_alter_are_refused_before_anything_is_sent() {
             "x.dlpart",
         ] {
             let refused = [
-                class(try_put(&remote, name, Memory::file(b"x"), &Expected::Absent).await),
-                class(remote.make_dir(&path(name)).await),
-                class(remote.rename(&path("d"), &path(name), &folder).await),
+                class(&try_put(&remote, name, Memory::file(b"x"), &Expected::Absent).await),
+                class(&remote.make_dir(&path(name)).await),
+                class(&remote.rename(&path("d"), &path(name), &folder).await),
             ];
             assert_eq!(refused, [Some(FailureClass::Unsupported); 3], "{name}");
         }
@@ -242,7 +209,7 @@ fn a_read_only_workspace_is_told_with_a_way_out() {
         assert_eq!(error.class, FailureClass::Denied);
         assert!(error.message.contains("`down`"), "{error}");
         assert_eq!(
-            class(remote.make_dir(&path("d")).await),
+            class(&remote.make_dir(&path("d")).await),
             Some(FailureClass::Denied)
         );
         assert!(names(&remote).await.is_empty());
@@ -320,7 +287,7 @@ fn workspaces_and_facts_are_told_before_a_job_is_made() {
             .expect("report");
         assert!(report.facts.iter().all(|fact| fact.is_good), "{report:?}");
         let refused = probe(&site.place, Secret::new("wrong"), "probe").await;
-        assert_eq!(class(refused), Some(FailureClass::Auth));
+        assert_eq!(class(&refused), Some(FailureClass::Auth));
         let mut elsewhere = site.place.clone();
         elsewhere.workspace = "nothing".to_owned();
         let report = probe(&elsewhere, Secret::new("secret"), "probe")

@@ -1,47 +1,14 @@
 //! Surprises and traps of the Pydio protocol, each met by the client.
 
-use crate::folders::{Memory, entries, items, path, request, run};
-use crate::pydio_bench::{Site, put, read};
+use crate::folders::{Memory, path, run};
+use crate::pydio_site::{Site, class, entry, names, put, read, try_put};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Entry, Kind, Seq};
-use pydio_sync::adapters::remote::pydio::PydioRemote;
-use pydio_sync::ports::{Chunk, PortResult, Put, PutRequest, Remote, Source, Task};
+use pydio_sync::ports::{Chunk, PutRequest, Remote, Source, Task};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use test_servers::pydio::{Options, Quirks, User, Workspace};
-
-async fn try_put(
-    remote: &PydioRemote,
-    name: &str,
-    source: Box<dyn Source>,
-    replaces: &Expected,
-) -> PortResult<Put> {
-    let request = PutRequest {
-        id: Seq(1),
-        path: &path(name),
-        source,
-        replaces,
-        digest: DigestKind::Md5,
-    };
-    remote.put(request).await
-}
-
-async fn entry(remote: &PydioRemote, name: &str) -> Entry {
-    let entry = remote.stat(&path(name)).await.expect("stat");
-    entry.unwrap_or_else(|| panic!("{name} is absent"))
-}
-
-async fn names(remote: &PydioRemote) -> Vec<String> {
-    let items = items(remote.scan(request(&[("", true)])))
-        .await
-        .expect("scan");
-    entries(&items).into_keys().collect()
-}
-
-fn class<T>(result: PortResult<T>) -> Option<FailureClass> {
-    result.err().map(|error| error.class)
-}
 
 /// Content that does something once, when it is first read.
 struct Meddling<F: FnMut()>(Box<dyn Source>, Option<F>);
@@ -87,7 +54,7 @@ fn an_empty_file_is_made_and_never_by_force() {
     let remote = site.remote("client");
     run(async {
         put(&remote, "empty", b"", &Expected::Absent).await;
-        let class = class(try_put(&remote, "full", Memory::file(b""), &Expected::Absent).await);
+        let class = class(&try_put(&remote, "full", Memory::file(b""), &Expected::Absent).await);
         assert_eq!(class, Some(FailureClass::Precondition));
         assert_eq!(read(&remote, "full").await.expect("full"), b"full");
         // Somebody makes the file between the look and the making.
@@ -128,7 +95,7 @@ fn something_new_never_replaces_what_came_in_between() {
             Some(move || fs::write(&taken, "theirs").expect("write")),
         );
         let raced = try_put(&remote, "f.txt", Box::new(source), &Expected::Absent).await;
-        assert_eq!(class(raced), Some(FailureClass::Precondition));
+        assert_eq!(class(&raced), Some(FailureClass::Precondition));
         assert_eq!(names(&remote).await, ["f.txt"], "our copy is gone again");
     });
     assert_eq!(fs::read(&at).expect("file"), b"theirs");
@@ -209,7 +176,7 @@ fn an_upload_goes_on_with_its_part_and_not_with_another_ones() {
                     "five pieces less two"
                 );
             } else {
-                assert_eq!(class(first), Some(FailureClass::Retry), "{what}");
+                assert_eq!(class(&first), Some(FailureClass::Retry), "{what}");
                 put(&remote, "big", &content, &Expected::Absent).await;
             }
             assert!(
@@ -352,10 +319,10 @@ fn a_full_quota_and_a_locked_file_are_told_apart() {
     run(async {
         let old = Expected::Version(entry(&remote, "locked").await.fingerprint);
         let locked = try_put(&remote, "locked", Memory::file(b"new"), &old).await;
-        assert_eq!(class(locked), Some(FailureClass::Retry));
+        assert_eq!(class(&locked), Some(FailureClass::Retry));
         let expect = entry(&remote, "locked").await.fingerprint;
         let removed = remote.remove(Seq(1), &path("locked"), &expect).await;
-        assert_eq!(class(removed), Some(FailureClass::Retry));
+        assert_eq!(class(&removed), Some(FailureClass::Retry));
         let large = try_put(
             &remote,
             "large",
@@ -363,7 +330,7 @@ fn a_full_quota_and_a_locked_file_are_told_apart() {
             &Expected::Absent,
         )
         .await;
-        assert_eq!(class(large), Some(FailureClass::NoSpace));
+        assert_eq!(class(&large), Some(FailureClass::NoSpace));
         put(&remote, "small", b"x", &Expected::Absent).await;
         let uploads = site.server().log().entries();
         assert!(

@@ -2,13 +2,13 @@
 //! environment names (`PYDIO_SYNC_TEST_URL`, `_USER`, `_PASSWORD`, `_WORKSPACE`).
 
 use crate::folders::{Memory, entries, items, path, request, run};
-use journal_format::event::Expected;
-use journal_format::value::{DigestKind, Kind, RelPath, Seq};
+use journal_format::event::{Expected, FailureClass};
+use journal_format::value::{DigestKind, Entry, Kind, RelPath, Seq};
 use pydio_sync::adapters::remote::pydio::PydioRemote;
 use pydio_sync::adapters::remote::{Link, ServerPlace};
 use pydio_sync::adapters::rooted::{Filter, FilterRules};
 use pydio_sync::adapters::secret::Secret;
-use pydio_sync::ports::{Put, PutRequest, Remote};
+use pydio_sync::ports::{PortResult, Put, PutRequest, Remote, Source};
 use std::time::Duration;
 use tempfile::TempDir;
 use test_servers::pydio::{Options, PydioServer, Quirks};
@@ -121,10 +121,7 @@ impl Site {
 
     /// All paths, as another client lists them.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.other(|remote| {
-            let items = run(items(remote.scan(request(&[("", true)])))).expect("scan");
-            entries(&items).into_keys().collect()
-        })
+        self.other(|remote| run(names(remote)))
     }
 }
 
@@ -135,14 +132,8 @@ pub(crate) async fn put(
     bytes: &[u8],
     replaces: &Expected,
 ) -> Put {
-    let request = PutRequest {
-        id: Seq(1),
-        path: &path(name),
-        source: Memory::boxed(Kind::File, bytes, 1 << 16),
-        replaces,
-        digest: DigestKind::Md5,
-    };
-    remote.put(request).await.expect("put")
+    let source = Memory::boxed(Kind::File, bytes, 1 << 16);
+    try_put(remote, name, source, replaces).await.expect("put")
 }
 
 /// Reads a file whole; nothing when it is absent.
@@ -168,4 +159,39 @@ fn place(url: &str, workspace: &str, user: &str) -> ServerPlace {
             ..Link::default()
         },
     }
+}
+
+/// Writes a source, and tells how that ended.
+pub(crate) async fn try_put(
+    remote: &PydioRemote,
+    name: &str,
+    source: Box<dyn Source>,
+    replaces: &Expected,
+) -> PortResult<Put> {
+    let request = PutRequest {
+        id: Seq(1),
+        path: &path(name),
+        source,
+        replaces,
+        digest: DigestKind::Md5,
+    };
+    remote.put(request).await
+}
+
+/// What stands at a path, which must be there.
+pub(crate) async fn entry(remote: &PydioRemote, name: &str) -> Entry {
+    let entry = remote.stat(&path(name)).await.expect("stat");
+    entry.unwrap_or_else(|| panic!("{name} is absent"))
+}
+
+/// Every path of the remote.
+pub(crate) async fn names(remote: &PydioRemote) -> Vec<String> {
+    let items = items(remote.scan(request(&[("", true)])))
+        .await
+        .expect("scan");
+    entries(&items).into_keys().collect()
+}
+
+pub(crate) fn class<T>(result: &PortResult<T>) -> Option<FailureClass> {
+    result.as_ref().err().map(|error| error.class)
 }
