@@ -381,6 +381,22 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ADAPTER,
     ),
+    // Shared by the remotes that speak HTTP.
+    room(
+        "src/adapters/http",
+        &[
+            "journal_format",
+            "pydio_sync::ports",
+            "pydio_sync::adapters::digest",
+            "pydio_sync::adapters::remote",
+            "bytes",
+            "futures",
+            "reqwest",
+            "rustls",
+            "tokio",
+        ],
+        ADAPTER,
+    ),
     // The one remote that speaks to Pydio servers.
     room(
         "src/adapters/remote/pydio",
@@ -388,6 +404,7 @@ pub(super) const ROOMS: &[Room] = &[
             "journal_format",
             "pydio_sync::ports",
             "pydio_sync::adapters::digest",
+            "pydio_sync::adapters::http",
             "pydio_sync::adapters::remote",
             "pydio_sync::adapters::rooted",
             "pydio_sync::adapters::secret",
