@@ -424,6 +424,33 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ADAPTER,
     ),
+    // The one remote that speaks to WebDAV servers.
+    room(
+        "src/adapters/remote/webdav",
+        &[
+            "journal_format",
+            "pydio_sync::ports",
+            "pydio_sync::adapters::digest",
+            "pydio_sync::adapters::http",
+            "pydio_sync::adapters::remote",
+            "pydio_sync::adapters::rooted",
+            "pydio_sync::adapters::secret",
+            "blake3",
+            "bytes",
+            "digest_auth",
+            "futures",
+            "httpdate",
+            "memchr",
+            "percent_encoding",
+            "quick_xml",
+            "reqwest",
+            "serde_json",
+            "tokio",
+            "tracing",
+            "unicode_normalization",
+        ],
+        ADAPTER,
+    ),
     room(
         "src/adapters/store",
         &[
