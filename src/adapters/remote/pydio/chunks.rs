@@ -13,10 +13,12 @@ use super::change::in_doubt;
 use super::http::unsupported;
 use super::names::{PART, encode};
 use super::put::Target;
-use super::send::{Content, Form, fields, send_stream};
+use super::send::{Form, fields, send_stream};
 use super::stat::{Found, Md5};
+use crate::adapters::http::Content;
 use crate::ports::{PortError, PortResult};
 use journal_format::event::FailureClass;
+use journal_format::value::Digest;
 
 impl Inner {
     /// Sends content in pieces; returns its hash.
@@ -69,9 +71,8 @@ impl Inner {
             }
             done += length;
         };
-        let md5 = content
-            .finish()
-            .ok_or_else(|| in_doubt(&target.at, "no hash"))?;
+        let md5 =
+            super::send::md5(&content.finish()).ok_or_else(|| in_doubt(&target.at, "no hash"))?;
         if let Verdict::Done(document) = &verdict
             && document.added.is_empty()
             && document.updated.is_empty()
@@ -105,7 +106,7 @@ impl Inner {
         if !fits {
             return Ok(0);
         }
-        if content.skip(version.size).await? == Some(md5) {
+        if content.skip(version.size).await? == Some(Digest::Md5(md5)) {
             tracing::info!(path = %target.at, bytes = version.size, "an upload goes on");
             return Ok(version.size);
         }

@@ -13,9 +13,10 @@ use super::answer::Verdict;
 use super::change::{in_doubt, parent, refused};
 use super::http::unsupported;
 use super::names::composed;
-use super::send::{Content, Form, fields, send_bytes, send_stream};
+use super::send::{Form, fields, send_bytes, send_stream};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::digest_of;
+use crate::adapters::http::Content;
 use crate::ports::{PortError, PortResult, Put, PutRequest};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, DigestKind, Entry, Kind, Seq};
@@ -62,7 +63,9 @@ impl Inner {
         if *target.replaces != Expected::Absent {
             self.check(&target).await?;
         }
-        let sent = self.send(&target, Content::new(request.source)).await?;
+        let sent = self
+            .send(&target, Content::new(request.source, DigestKind::Md5))
+            .await?;
         drop(permit);
         let found = self.proofs.ask_as(coming, &target.at).await?;
         let version = self.verify(&target, &found, sent).await?;
@@ -117,7 +120,7 @@ impl Inner {
                     send_bytes(http, call, extra, &form, &bytes).await
                 })
                 .await?;
-            (answer, content.finish())
+            (answer, super::send::md5(&content.finish()))
         } else {
             let size = target.size;
             let answer = server
@@ -125,7 +128,7 @@ impl Inner {
                     send_stream(http, call, extra, &form, &mut content, size).await
                 })
                 .await?;
-            (answer, content.finish())
+            (answer, super::send::md5(&content.finish()))
         };
         let md5 = md5.ok_or_else(|| in_doubt(&target.at, "no hash"))?;
         let verdict = super::answer::verdict(&answer)?;
