@@ -25,4 +25,6 @@ mod service;
 mod stage;
 mod subcommands;
 mod trouble;
+mod webdav_presets;
+mod webdav_real;
 mod zmtp;
