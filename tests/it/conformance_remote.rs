@@ -7,6 +7,7 @@
 
 use crate::folders::{Memory, entries, items, lines, path, request, run};
 use crate::pydio_site::Site;
+use crate::webdav_site::RealSite;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, DigestKind, Entry, Kind, Seq};
 use md5::Digest as _;
@@ -39,7 +40,10 @@ trait Hand {
 type Make = fn() -> Bench;
 
 /// Every remote there is.
-const REMOTES: [(&str, Make); 5] = [
+const REMOTES: [(&str, Make); 8] = [
+    ("webdav, apache", || real("apache")),
+    ("webdav, nginx", || real("nginx")),
+    ("webdav, rclone", || real("rclone")),
     ("folder", folder),
     ("pydio 6.4", || pydio(Quirks::v6_4())),
     ("pydio 8.2", || pydio(Quirks::v8_2())),
@@ -48,6 +52,38 @@ const REMOTES: [(&str, Make); 5] = [
         pydio(Quirks::all().without(Quirk::DeferredEvents))
     }),
 ];
+
+fn real(kind: &str) -> Bench {
+    let site = RealSite::start(kind).expect("installed");
+    let remote = site.remote("client");
+    run(remote.claim_root("remote-1")).expect("claim");
+    Bench {
+        remote: Box::new(remote),
+        hand: Box::new(site),
+    }
+}
+
+impl Hand for RealSite {
+    fn write(&self, name: &str, text: &[u8]) {
+        Self::write(self, name, text);
+    }
+
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.at(name)).ok()
+    }
+
+    fn names(&self) -> Vec<String> {
+        Self::names(self)
+    }
+
+    fn again(&self) -> Box<dyn Remote> {
+        Box::new(self.remote("client"))
+    }
+
+    fn marker(&self) -> Option<&str> {
+        Some("remote-1")
+    }
+}
 
 /// A folder on a Pydio server; the environment may name a real one.
 fn pydio(quirks: Quirks) -> Bench {

@@ -25,4 +25,5 @@ mod service;
 mod stage;
 mod subcommands;
 mod trouble;
+mod webdav_site;
 mod zmtp;
