@@ -25,5 +25,7 @@ mod service;
 mod stage;
 mod subcommands;
 mod trouble;
+mod webdav_e2e;
+mod webdav_faults;
 mod webdav_site;
 mod zmtp;

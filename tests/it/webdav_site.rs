@@ -1,4 +1,4 @@
-//! WebDAV servers for the suites: real ones, started by `tests/servers/webdav.py`.
+//! A WebDAV server for the suites: one that answers as a real one was seen to.
 
 use crate::folders::run;
 use journal_format::value::RelPath;
@@ -7,91 +7,48 @@ use pydio_sync::adapters::remote::{Link, ServerPlace};
 use pydio_sync::adapters::rooted::{Filter, FilterRules};
 use pydio_sync::adapters::secret::Secret;
 use pydio_sync::ports::Remote;
-use serde_json::Value;
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use test_servers::webdav::{Clock, DavServer, Hand, Options, Quirks};
 
-/// A real server, with its folder on this machine.
-pub(crate) struct RealSite {
-    child: Child,
+/// A server, and its root as the remote's.
+pub(crate) struct DavSite {
+    pub(crate) server: DavServer,
     pub(crate) place: ServerPlace,
-    password: String,
-    folder: PathBuf,
 }
 
-impl RealSite {
-    /// Starts one; nothing when it is not installed.
-    pub(crate) fn start(kind: &str) -> Option<Self> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/webdav.py");
-        let mut child = Command::new("python3")
-            .args([script, kind])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .ok()?;
-        let mut line = String::new();
-        let out = child.stdout.take()?;
-        BufReader::new(out).read_line(&mut line).ok()?;
-        let told: Value = serde_json::from_str(&line).ok()?;
-        let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
-        Some(Self {
-            place: place(&text("url"), &text("user")),
-            password: text("password"),
-            folder: text("folder").into(),
-            child,
-        })
+impl DavSite {
+    /// A server with these quirks, whose clock stands still.
+    pub(crate) fn of(quirks: Quirks) -> Self {
+        Self::with(Options::new(quirks))
     }
 
-    pub(crate) fn remote(&self, client: &str) -> WebdavRemote {
-        remote(&self.place, &self.password, client)
+    /// The same, by this machine's clock.
+    pub(crate) fn timed(quirks: Quirks) -> Self {
+        Self::with(Options::new(quirks).clock(Clock::machine()))
     }
 
-    pub(crate) fn at(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
-        let at = self.at(name);
-        fs::create_dir_all(at.parent().expect("parent")).expect("directories");
-        fs::write(&at, bytes).expect("file");
-        let open = Command::new("chmod")
-            .args(["-R", "a+rwX"])
-            .arg(&self.folder)
-            .status();
-        assert!(open.expect("chmod runs").success());
-    }
-
-    pub(crate) fn names(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        let mut waiting = vec![self.folder.clone()];
-        while let Some(directory) = waiting.pop() {
-            for entry in fs::read_dir(directory).expect("list") {
-                let at = entry.expect("entry").path();
-                let name = at
-                    .strip_prefix(&self.folder)
-                    .expect("below")
-                    .display()
-                    .to_string();
-                if name != ".pydio-sync" {
-                    if at.is_dir() {
-                        waiting.push(at);
-                    }
-                    names.push(name);
-                }
-            }
+    pub(crate) fn with(options: Options) -> Self {
+        let server = DavServer::start(options).expect("server");
+        Self {
+            place: place(&server.url(), server.user().0),
+            server,
         }
-        names.sort();
-        names
     }
-}
 
-impl Drop for RealSite {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ended = self.child.wait();
+    /// A client of it; each name is one more.
+    pub(crate) fn remote(&self, client: &str) -> WebdavRemote {
+        remote(&self.place, self.server.user().1, client)
+    }
+
+    pub(crate) fn hand(&self) -> Hand {
+        self.server.hand()
+    }
+
+    /// All paths but ours.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = self.hand().names();
+        names.retain(|name| !name.starts_with(".pydio-sync"));
+        names
     }
 }
 

@@ -55,10 +55,19 @@ impl Inner {
         if !powers.refuses_overwrite {
             self.check_free(to).await?;
         }
+        if powers.makes_parents {
+            self.check_parent(to).await?;
+        }
         let is_folder = expect.kind == Kind::Directory;
-        let verdict = server
-            .send_move(from.as_str(), to.as_str(), is_folder, false)
-            .await?;
+        let moved = server.send_move(from.as_str(), to.as_str(), is_folder, false);
+        let verdict = match moved.await {
+            // Without a folder to be in it did not happen, whatever the server says.
+            Err(error) if error.class == FailureClass::InDoubt => {
+                self.check_parent(to).await?;
+                return Err(error);
+            }
+            moved => moved?,
+        };
         if verdict != Verdict::Done {
             self.check_free(to).await?;
             let left = server.look(from.as_str()).await?;

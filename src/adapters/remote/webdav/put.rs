@@ -175,9 +175,12 @@ impl Inner {
             return Err(PortError::new(FailureClass::Retry, text));
         }
         let is_new = *target.replaces == Expected::Absent;
-        let refuses = server.powers().await?.refuses_overwrite;
-        if !is_new || !refuses {
+        let powers = server.powers().await?;
+        if !is_new || !powers.refuses_overwrite {
             self.check(target).await?;
+        }
+        if is_new && powers.makes_parents {
+            self.check_parent(target.path).await?;
         }
         match server
             .send_move(slot, target.path.as_str(), false, !is_new)
