@@ -55,10 +55,19 @@ impl Inner {
         if !powers.refuses_overwrite {
             self.check_free(to).await?;
         }
+        if powers.makes_parents {
+            self.check_parent(to).await?;
+        }
         let is_folder = expect.kind == Kind::Directory;
-        let verdict = server
-            .send_move(from.as_str(), to.as_str(), is_folder, false)
-            .await?;
+        let moved = server.send_move(from.as_str(), to.as_str(), is_folder, false);
+        let verdict = match moved.await {
+            // Without a folder to be in it did not happen, whatever the server says.
+            Err(error) if error.class == FailureClass::InDoubt => {
+                self.check_parent(to).await?;
+                return Err(error);
+            }
+            moved => moved?,
+        };
         if verdict != Verdict::Done {
             self.check_free(to).await?;
             let left = server.look(from.as_str()).await?;
@@ -82,7 +91,7 @@ impl Inner {
         let has_condition = powers.has_conditions && !is_marked(expect);
         match (expect.kind, etag_of(expect)) {
             (Kind::Directory, _) => self.remove_folder(id, path, expect).await,
-            (_, Some(tag)) if has_condition => self.remove_tagged(path, expect, tag).await,
+            (_, Some(tag)) if has_condition => self.remove_tagged(id, path, expect, tag).await,
             _ => self.take_out(id, path, expect).await,
         }
     }
@@ -90,6 +99,7 @@ impl Inner {
     /// Removes a file on the condition of its tag.
     async fn remove_tagged(
         &self,
+        id: Seq,
         path: &RelPath,
         expect: &Fingerprint,
         tag: &str,
@@ -104,13 +114,8 @@ impl Inner {
         let found = server.look(path.as_str()).await?;
         self.expect(path, &found, expect)?;
         if verdict == Verdict::Taken {
-            return Err(PortError {
-                retry_after_ms: Some(AGED_MS),
-                ..PortError::new(
-                    FailureClass::Retry,
-                    format!("`{path}` was changed a moment ago"),
-                )
-            });
+            // The tag is still a weak one, which no condition meets.
+            return self.take_out(id, path, expect).await;
         }
         Err(verdict.error(path))
     }
@@ -212,6 +217,3 @@ impl Inner {
 fn not_empty(path: &RelPath) -> PortError {
     PortError::precondition(format!("`{path}` is not empty"))
 }
-
-/// After this a tag is a strong one.
-const AGED_MS: u64 = 1_100;

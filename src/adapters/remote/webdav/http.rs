@@ -329,7 +329,10 @@ impl Http {
         }
         request = match (streamed, &ask.body) {
             (Some((body, length)), _) => request.header(CONTENT_LENGTH, length).body(body),
-            (None, Some(body)) => request.body(body.clone()),
+            // Some servers fail when an empty file comes without a length.
+            (None, Some(body)) => request
+                .header(CONTENT_LENGTH, body.len())
+                .body(body.clone()),
             (None, None) => request,
         };
         self.requests.set(self.requests.get() + 1);

@@ -30,6 +30,8 @@ pub(super) struct Powers {
     pub(super) has_sharp_tags: bool,
     /// A move keeps tag and time.
     pub(super) keeps_version: bool,
+    /// A move to a place without a folder makes that folder.
+    pub(super) makes_parents: bool,
     /// Names that begin with a dot are listed.
     pub(super) lists_dots: bool,
     /// The answer to an upload has the tag that a look shows.
@@ -40,7 +42,7 @@ pub(super) struct Powers {
 
 impl Powers {
     /// Returns the facts by their names.
-    pub(super) const fn facts(&self) -> [(&'static str, bool); 9] {
+    pub(super) const fn facts(&self) -> [(&'static str, bool); 10] {
         [
             ("conditions", self.has_conditions),
             ("overwrite_refused", self.refuses_overwrite),
@@ -48,6 +50,7 @@ impl Powers {
             ("mkcol_tells_taken", self.tells_taken),
             ("sharp_tags", self.has_sharp_tags),
             ("move_keeps_version", self.keeps_version),
+            ("move_makes_parents", self.makes_parents),
             ("lists_dot_names", self.lists_dots),
             ("put_answers_tag", self.answers_tag),
             ("takes_time", self.takes_time),
@@ -211,6 +214,12 @@ impl Trial<'_> {
         }
         let after = self.version("e").await?;
         powers.keeps_version = (before.mtime, before.etag) == (after.mtime, after.etag);
+        let moved = self
+            .server
+            .send_move(&at("e"), &at("none/e"), false, false)
+            .await;
+        // A refusal may come as any error.
+        powers.makes_parents = moved == Ok(Verdict::Done);
         Ok(())
     }
 

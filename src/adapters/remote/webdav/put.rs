@@ -18,6 +18,7 @@ use crate::ports::{PortError, PortResult, Put, PutRequest};
 use bytes::Bytes;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, Entry, Fingerprint, Kind, RelPath, Seq};
+use std::time::Duration;
 
 /// Where something is written, and what must be there right before.
 struct Target<'a> {
@@ -118,9 +119,18 @@ impl Inner {
         condition: Option<(&'static str, String)>,
     ) -> PortResult<Sent> {
         let mut ask = self.upload(target, target.path.as_str());
+        let is_tagged = matches!(&condition, Some((name, _)) if *name == "If-Match");
         ask.headers.extend(condition);
-        let sent = self.send(ask, content, target.size).await?;
-        match verdict(&sent.answer)? {
+        let (ask, mut sent) = self.send(ask, content, target.size).await?;
+        let mut verdict_now = verdict(&sent.answer)?;
+        // For a moment after a change a tag is a weak one, which no condition meets.
+        if verdict_now == Verdict::Taken && is_tagged && ask.body.is_some() {
+            self.check(target).await?;
+            tokio::time::sleep(AGED).await;
+            sent.answer = self.server.http.fetch(&ask).await?;
+            verdict_now = verdict(&sent.answer)?;
+        }
+        match verdict_now {
             Verdict::Done => Ok(sent),
             refused => Err(self.refused(target, refused).await),
         }
@@ -132,7 +142,7 @@ impl Inner {
         let slot = server.slot(STAGING, target.id);
         let ask = self.upload(target, &slot);
         let staged = match self.send(ask, content, target.size).await {
-            Ok(sent) => stored(&sent.answer, target.path).map(|()| sent),
+            Ok((_, sent)) => stored(&sent.answer, target.path).map(|()| sent),
             // Nothing happened at the name.
             Err(error) if error.class == FailureClass::InDoubt => Err(PortError {
                 class: FailureClass::Retry,
@@ -165,9 +175,12 @@ impl Inner {
             return Err(PortError::new(FailureClass::Retry, text));
         }
         let is_new = *target.replaces == Expected::Absent;
-        let refuses = server.powers().await?.refuses_overwrite;
-        if !is_new || !refuses {
+        let powers = server.powers().await?;
+        if !is_new || !powers.refuses_overwrite {
             self.check(target).await?;
+        }
+        if is_new && powers.makes_parents {
+            self.check_parent(target.path).await?;
         }
         match server
             .send_move(slot, target.path.as_str(), false, !is_new)
@@ -188,14 +201,13 @@ impl Inner {
         }
     }
 
-    /// Sends content, in the way that fits to its size.
-    async fn send(&self, mut ask: Ask, mut content: Content, size: u64) -> PortResult<Sent> {
+    /// Sends content, in the way that fits to its size. Returns the request, which can be
+    /// sent again if it has a body of its own.
+    async fn send(&self, mut ask: Ask, mut content: Content, size: u64) -> PortResult<(Ask, Sent)> {
         if size > SMALL_BYTES {
             let answer = self.server.http.upload(&ask, &mut content, size).await?;
-            return Ok(Sent {
-                digest: content.finish(),
-                answer,
-            });
+            let digest = content.finish();
+            return Ok((ask, Sent { digest, answer }));
         }
         let bytes = content.all().await?;
         let digest = content.finish();
@@ -208,7 +220,7 @@ impl Inner {
         }
         ask.body = Some(Bytes::from(bytes));
         let answer = self.server.http.fetch(&ask).await?;
-        Ok(Sent { digest, answer })
+        Ok((ask, Sent { digest, answer }))
     }
 
     /// Finds out why a write was refused.
@@ -225,7 +237,7 @@ impl Inner {
         match verdict {
             // The tag was still a weak one, which no condition meets.
             Verdict::Taken => PortError {
-                retry_after_ms: Some(AGED_MS),
+                retry_after_ms: u64::try_from(AGED.as_millis()).ok(),
                 ..PortError::new(
                     FailureClass::Retry,
                     format!("`{path}` was changed a moment ago"),
@@ -306,4 +318,4 @@ const SMALL_BYTES: u64 = 1024 * 1024;
 /// Times of the first day are taken for mistakes by servers.
 const MTIME_MIN: i64 = 86_400;
 /// After this a tag is a strong one.
-const AGED_MS: u64 = 1_100;
+const AGED: Duration = Duration::from_millis(1_100);

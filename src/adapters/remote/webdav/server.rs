@@ -119,6 +119,10 @@ impl Server {
         let now = match answer {
             Ok(now) => now,
             Err(404 | 410 | 409) => return Ok((Found::Absent, Props::default())),
+            // Below a file some servers find the question itself wrong.
+            Err(400 | 405) if !self.is_in_folder(path).await? => {
+                return Ok((Found::Absent, Props::default()));
+            }
             Err(status) => return Err(unlooked(path, status)),
         };
         let [response] = told.as_slice() else {
@@ -143,6 +147,15 @@ impl Server {
             Found::of(response, self.reading(now)),
             response.props.clone(),
         ))
+    }
+
+    /// Tells whether a path has a folder to be in.
+    async fn is_in_folder(&self, path: &str) -> PortResult<bool> {
+        let Some((parent, _)) = path.rsplit_once('/') else {
+            return Ok(true);
+        };
+        let found = Box::pin(self.look(parent)).await?;
+        Ok(matches!(found, Found::Folder(_)))
     }
 
     /// Lists a folder.
