@@ -45,8 +45,8 @@ pub(super) struct Server {
     pub(super) has_rooms: Cell<bool>,
     /// Claimed hashes that turned out to be wrong, by path and tag.
     pub(super) distrusted: RefCell<BTreeSet<String>>,
-    /// Folders that held something when they were last listed.
-    filled: RefCell<BTreeSet<String>>,
+    /// Folders that were found empty twice, and not filled since.
+    empty: RefCell<BTreeSet<String>>,
 }
 
 /// One name of a listing.
@@ -95,7 +95,7 @@ impl Server {
             knows_root: Cell::new(false),
             has_rooms: Cell::new(false),
             distrusted: RefCell::default(),
-            filled: RefCell::default(),
+            empty: RefCell::default(),
         })
     }
 
@@ -164,20 +164,19 @@ impl Server {
     /// `Precondition` when it is no folder; whatever keeps the listing from being whole.
     pub(super) async fn list(&self, path: &str) -> PortResult<Vec<Child>> {
         let (children, _) = self.list_once(path).await?;
-        let was_filled = self.filled.borrow().contains(path);
         if !children.is_empty() {
-            if self.filled.borrow().len() < FILLED_MAX {
-                self.filled.borrow_mut().insert(path.to_owned());
-            }
+            self.empty.borrow_mut().remove(path);
             return Ok(children);
         }
         // Servers that lost their storage for a moment show empty folders.
-        if was_filled {
+        if !self.empty.borrow().contains(path) {
             let (again, _) = self.list_once(path).await?;
             if !again.is_empty() {
                 return Err(strange("two listings of a folder differ"));
             }
-            self.filled.borrow_mut().remove(path);
+            if self.empty.borrow().len() < EMPTY_MAX {
+                self.empty.borrow_mut().insert(path.to_owned());
+            }
         }
         Ok(children)
     }
@@ -242,11 +241,6 @@ impl Server {
             },
         });
         Ok((children.collect(), folder))
-    }
-
-    /// Forgets that a folder held something: we emptied it.
-    pub(super) fn emptied(&self, path: &str) {
-        self.filled.borrow_mut().remove(path);
     }
 
     /// Sends a change and reads what became of it.
@@ -370,4 +364,4 @@ const WANTED_OC: &str = concat!(
 const MARK_DIGITS: usize = 8;
 const WIDTH_MAX: usize = 64;
 const ENTRIES_MAX: usize = 2_000_000;
-const FILLED_MAX: usize = 200_000;
+const EMPTY_MAX: usize = 200_000;
