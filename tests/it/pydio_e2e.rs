@@ -99,7 +99,29 @@ fn a_run_without_changes_costs_a_handful_of_requests() {
     synced(&lab, &site);
     let counts = site.server().log().counts();
     assert!(site.server().log().total() <= 8, "{counts:?}");
+    assert_eq!(counts.get("changes"), Some(&1), "{counts:?}");
     assert_eq!(counts.get("ls"), None, "{counts:?}");
+}
+
+#[test]
+fn a_renamed_folder_is_one_request_beside_the_looks_whatever_it_holds() {
+    let (lab, site) = (Lab::new(), Site::of(Quirks::v6_4()));
+    for number in 0..60 {
+        let name = format!("d/e{}/f{number}", number % 6);
+        write_long_ago(&lab.local.join(name), number.to_string());
+    }
+    synced(&lab, &site);
+    synced(&lab, &site);
+    fs::rename(lab.local.join("d"), lab.local.join("renamed")).expect("rename");
+    site.server().log().clear();
+    let done = synced(&lab, &site);
+    assert_eq!(done.summary["moved"], 1, "{done:?}");
+    let counts = site.server().log().counts();
+    assert_eq!(counts.get("rename"), Some(&1), "{counts:?}");
+    for action in ["upload", "mkdir", "delete", "ls"] {
+        assert_eq!(counts.get(action), None, "{counts:?}");
+    }
+    assert!(site.server().log().total() <= 14, "{counts:?}");
 }
 
 #[test]

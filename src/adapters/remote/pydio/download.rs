@@ -7,6 +7,7 @@
 
 use super::Inner;
 use super::answer;
+use super::batch::Coming;
 use super::http::{Call, Effect, Reply, check, header, lost, read};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::{Hasher, digest_of};
@@ -26,6 +27,8 @@ struct Download {
     hasher: Option<Hasher>,
     done: u64,
     tries: u32,
+    /// That it will be compared at its end, for which others wait.
+    coming: Option<Coming<Found>>,
     is_over: bool,
 }
 
@@ -57,6 +60,7 @@ impl Inner {
             hasher: Some(Hasher::new(DigestKind::Md5)),
             done: 0,
             tries: 0,
+            coming: Some(self.ends.coming()),
             is_over: false,
         }))
     }
@@ -206,7 +210,10 @@ impl Download {
         let hasher = self.hasher.take();
         let digest = hasher.map_or_else(|| digest_of(DigestKind::Md5, &[]), Hasher::finish);
         let md5 = super::send::md5(&digest).unwrap_or_default();
-        let found = self.inner.hashes.ask(&self.at).await?;
+        let found = match self.coming.take() {
+            Some(coming) => self.inner.ends.ask_as(coming, &self.at).await?,
+            None => self.inner.hashes.ask(&self.at).await?,
+        };
         let link = &self.inner.link;
         // The content itself is compared below, which is more than its hash.
         let expect = Fingerprint {
