@@ -8,7 +8,7 @@
 use super::Inner;
 use super::answer;
 use super::batch::Coming;
-use super::http::{Call, Effect, Reply, check, header, lost, read};
+use super::http::{Call, Effect, Reply, Span, check, header, lost, read};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::{Hasher, digest_of};
 use crate::ports::{Chunk, PortError, PortResult, Source, Task};
@@ -103,7 +103,15 @@ impl Inner {
         let mut hasher = Hasher::new(DigestKind::Md5);
         let mut done = 0;
         if size > 0 {
-            let mut opened = self.content(at, 0).await?;
+            let mut opened = self
+                .content(
+                    at,
+                    Span {
+                        from: 0,
+                        bytes: size,
+                    },
+                )
+                .await?;
             while let Some(piece) = self.piece(&mut opened).await? {
                 done += piece.len() as u64;
                 if done > size {
@@ -121,10 +129,11 @@ impl Inner {
     }
 
     /// Asks for content from a byte on.
-    async fn content(&self, at: &str, from: u64) -> PortResult<Opened> {
+    async fn content(&self, at: &str, span: Span) -> PortResult<Opened> {
+        let from = span.from;
         let server = &self.link.server;
         let call = Call::get(server.path("download", at));
-        let reply = server.open(&call, from).await?;
+        let reply = server.open(&call, span).await?;
         let headers = reply.response.headers();
         let status = reply.response.status().as_u16();
         check(status, headers, Effect::Reads)?;
@@ -197,7 +206,12 @@ impl Download {
 
     async fn try_next(&mut self) -> PortResult<Option<Vec<u8>>> {
         if self.reply.is_none() {
-            self.reply = Some(self.inner.content(&self.at, self.done).await?);
+            let size = self.entry.fingerprint.size;
+            let span = Span {
+                from: self.done,
+                bytes: size.saturating_sub(self.done),
+            };
+            self.reply = Some(self.inner.content(&self.at, span).await?);
         }
         match &mut self.reply {
             Some(opened) => self.inner.piece(opened).await,
