@@ -237,16 +237,16 @@ impl Http {
         }
     }
 
-    /// Makes the request of an upload, to be sent by who watches it.
+    /// Makes the request of an upload, to be sent by who watches it. A long one may
+    /// make short calls before its end.
     pub(super) async fn upload(
         &self,
         call: &Call,
         extra: &Extra<'_>,
-        kind: &str,
-        length: u64,
+        (kind, length): (&str, u64),
         body: Body,
+        is_long: bool,
     ) -> (RequestBuilder, Permits) {
-        let is_long = length > LONG_BYTES;
         let permits = self.permits(is_long).await;
         let request = self.patient.post(self.url(call, extra));
         let request = request
