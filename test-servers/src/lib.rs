@@ -4,4 +4,5 @@
 //! what a server answers is what a real one was seen to answer. Deliberately absent:
 //! anything that the program itself uses. A new kind of server is a folder here.
 
+pub mod front;
 pub mod pydio;

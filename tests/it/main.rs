@@ -18,6 +18,7 @@ mod pydio_e2e;
 mod pydio_faults;
 mod pydio_feed;
 mod pydio_names;
+mod pydio_network;
 mod pydio_site;
 mod pydio_traps;
 mod server;

@@ -1,9 +1,9 @@
 //! Content on its way to the server.
 //!
 //! In: a source, or bytes. Out: the server's answer. Invariant: the last piece of a
-//! file is sent only after the source was seen to end as announced and unchanged, so a
-//! version that changed meanwhile never arrives whole; a transfer that stands still is
-//! given up, a slow one is not. Deliberately absent: what the answer means (`put`).
+//! file is sent only after the source was seen to end as announced and unchanged and
+//! what it replaces was looked at, so a version that changed meanwhile never arrives
+//! whole; a transfer that stands still is given up, a slow one is not. Deliberately absent: what the answer means (`put`).
 
 use super::http::{Answer, Call, Effect, Extra, Http, Reply, doubt, lost, read};
 use super::names::encode;
@@ -11,28 +11,36 @@ use super::stat::Md5;
 use crate::adapters::digest::Hasher;
 use crate::ports::{PortError, PortResult, Source};
 use bytes::Bytes;
+use futures::future::LocalBoxFuture;
 use futures::stream;
+use journal_format::event::FailureClass;
 use journal_format::value::{Digest, DigestKind};
 use reqwest::Body;
 use std::cell::Cell;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// A file's content, read once and hashed on the way.
-pub(super) struct Content {
+pub(super) struct Content<'a> {
     source: Box<dyn Source>,
+    /// What must go well right before the last piece is handed over.
+    gate: Option<LocalBoxFuture<'a, PortResult<()>>>,
     current: Bytes,
     hasher: Hasher,
     done: u64,
     size: u64,
 }
 
-impl Content {
+impl<'a> Content<'a> {
     pub(super) fn new(source: Box<dyn Source>) -> Self {
         let size = source.entry().fingerprint.size;
         Self {
             source,
+            gate: None,
             current: Bytes::new(),
             hasher: Hasher::new(DigestKind::Md5),
             done: 0,
@@ -40,10 +48,16 @@ impl Content {
         }
     }
 
+    /// Puts a last look before the last piece.
+    pub(super) fn guard(&mut self, gate: LocalBoxFuture<'a, PortResult<()>>) {
+        self.gate = Some(gate);
+    }
+
     /// Reads at most `max` bytes on; nothing at the end.
     ///
     /// # Errors
-    /// As the source fails; `Precondition` when it is longer or shorter than it said.
+    /// As the source fails; `Precondition` when it is longer or shorter than it said;
+    /// as the last look says.
     pub(super) async fn next(&mut self, max: usize) -> PortResult<Option<Bytes>> {
         if self.done == self.size && self.size > 0 {
             return Ok(None);
@@ -63,6 +77,11 @@ impl Content {
         if is_longer {
             return Err(changed("went on"));
         }
+        if done == self.size
+            && let Some(gate) = self.gate.take()
+        {
+            gate.await?;
+        }
         self.hasher.update(&piece);
         self.done = done;
         Ok(Some(piece))
@@ -75,6 +94,20 @@ impl Content {
             bytes.extend_from_slice(&piece);
         }
         Ok(bytes)
+    }
+
+    /// Returns the hash of the first bytes without reading on; nothing where there
+    /// is no file to read them from.
+    pub(super) async fn beginning(&self, bytes: u64) -> PortResult<Option<Md5>> {
+        let Some(file) = self.source.file() else {
+            return Ok(None);
+        };
+        let work = tokio::task::spawn_blocking(move || hash_beginning(&file, bytes));
+        match work.await {
+            Ok(Ok(md5)) => Ok(md5),
+            Ok(Err(error)) => Err(changed(&format!("cannot be read: {error}"))),
+            Err(_) => Err(PortError::new(FailureClass::Fatal, "a hash was given up")),
+        }
     }
 
     /// Reads the first bytes without sending them, and returns their hash.
@@ -98,6 +131,22 @@ impl Content {
     pub(super) fn finish(self) -> Option<Md5> {
         md5(&self.hasher.finish())
     }
+}
+
+fn hash_beginning(file: &File, bytes: u64) -> io::Result<Option<Md5>> {
+    let mut hasher = Hasher::new(DigestKind::Md5);
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut done = 0;
+    while done < bytes {
+        let most = usize::try_from(bytes - done).unwrap_or(PIECE_BYTES);
+        let read = file.read_at(&mut piece[..most.min(PIECE_BYTES)], done)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        hasher.update(&piece[..read]);
+        done += read as u64;
+    }
+    Ok(md5(&hasher.finish()))
 }
 
 /// Returns the bytes of an MD5.
@@ -166,7 +215,7 @@ pub(super) async fn send_bytes(
     let body = [&form.head, content, &form.tail].concat();
     let length = form.length(content.len() as u64);
     let (request, permits) = http
-        .upload(call, extra, &form.kind, length, Body::from(body))
+        .upload(call, extra, (&form.kind, length), Body::from(body), false)
         .await;
     let wait = answer_wait(http.timeout) + Duration::from_secs(length / SLOW_BYTES_PER_S);
     match tokio::time::timeout(wait, request.send()).await {
@@ -194,10 +243,10 @@ pub(super) async fn send_stream(
     call: &Call,
     extra: &Extra<'_>,
     form: &Form,
-    content: &mut Content,
+    content: &mut Content<'_>,
     length: u64,
 ) -> PortResult<Answer> {
-    let (pieces, taken) = mpsc::channel::<Result<Bytes, std::io::Error>>(2);
+    let (pieces, taken) = mpsc::channel::<Result<Bytes, io::Error>>(2);
     let body = stream::unfold(taken, async |mut taken| {
         let piece = taken.recv().await?;
         Some((piece, taken))
@@ -207,9 +256,9 @@ pub(super) async fn send_stream(
         .upload(
             call,
             extra,
-            &form.kind,
-            total,
+            (&form.kind, total),
             Body::wrap_stream(Box::pin(body)),
+            true,
         )
         .await;
     let moved = Cell::new(Instant::now());
@@ -258,9 +307,9 @@ pub(super) async fn send_stream(
 async fn pump(
     http: &Http,
     form: &Form,
-    content: &mut Content,
+    content: &mut Content<'_>,
     length: u64,
-    pieces: mpsc::Sender<Result<Bytes, std::io::Error>>,
+    pieces: mpsc::Sender<Result<Bytes, io::Error>>,
     moved: &Cell<Instant>,
 ) -> End {
     if pieces.send(Ok(form.head.clone())).await.is_err() {
@@ -276,7 +325,7 @@ async fn pump(
             Ok(None) => return End::Failed(changed("ended early")),
             Err(error) => {
                 // Breaks the request off, so that the server throws it away.
-                drop(pieces.send(Err(std::io::Error::other("given up"))).await);
+                drop(pieces.send(Err(io::Error::other("given up"))).await);
                 return End::Failed(error);
             }
         };
