@@ -41,6 +41,7 @@ mod error;
 pub mod event;
 #[cfg(any(test, feature = "json"))]
 pub mod json;
+mod peek;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -55,4 +56,5 @@ pub use envelope::{
     decode_record, encode_record, encode_record_into,
 };
 pub use error::{DecodeError, EncodeError, PayloadError, ValueError};
+pub use peek::{Peek, peek};
 pub use tag::Tag;

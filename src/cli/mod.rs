@@ -36,7 +36,6 @@ mod serve;
 mod server;
 mod service;
 mod signals;
-mod story;
 mod text;
 mod trash;
 mod values;

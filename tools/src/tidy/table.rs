@@ -233,6 +233,13 @@ pub(super) const ROOMS: &[Room] = &[
         ENGINE,
     ),
     room(
+        "src/journal",
+        &["journal_format", "sync_core", "memchr", "serde", "serde_json"],
+        &[
+            NO_CLOCK, NO_THREADS, NO_SOCKET, NO_DISK, NO_CHANCE, NO_ASYNC, NO_RUNTIME,
+        ],
+    ),
+    room(
         "src/daemon",
         &[
             "journal_format",
@@ -266,6 +273,7 @@ pub(super) const ROOMS: &[Room] = &[
             "sync_core",
             "pydio_sync::ports",
             "pydio_sync::daemon",
+            "pydio_sync::journal",
             "futures",
             "serde_json",
         ],
