@@ -41,6 +41,7 @@ mod error;
 pub mod event;
 #[cfg(any(test, feature = "json"))]
 pub mod json;
+pub mod portable;
 mod tag;
 #[cfg(test)]
 mod tests;

@@ -271,6 +271,12 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ENGINE,
     ),
+    // Looks at journals that others open: readers and writers are given to it.
+    room(
+        "src/journal",
+        &["journal_format", "sync_core", "serde", "thiserror"],
+        &[NO_CLOCK, NO_THREADS, NO_SOCKET, NO_OPENING, NO_RUNTIME],
+    ),
     // The registries name the adapters beneath them and nothing else.
     room("src/adapters/mod", &["pydio_sync::adapters"], ADAPTER),
     room(
@@ -412,6 +418,7 @@ pub(super) const ROOMS: &[Room] = &[
         &[
             "journal_format",
             "sync_core",
+            "pydio_sync::journal",
             "pydio_sync::ports",
             "blake3",
             "fjall",
