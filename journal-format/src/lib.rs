@@ -42,6 +42,7 @@ pub mod event;
 #[cfg(any(test, feature = "json"))]
 pub mod json;
 mod peek;
+pub mod portable;
 mod tag;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ mod follow;
 mod job_args;
 mod jobfile;
 mod jobs;
+mod journal;
 mod known;
 mod login;
 mod logs;

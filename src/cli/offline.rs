@@ -13,7 +13,7 @@ use super::job_args::Jobs;
 use super::known::Known;
 use super::text::plain;
 use super::view::{HaltView, Item, Status};
-use super::{check, doctor, jobs, login, pair, print, run, service, trash};
+use super::{check, doctor, jobs, journal, login, pair, print, run, service, trash};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::store::{Health, Journal, Options};
 use crate::daemon::RunError;
@@ -59,6 +59,9 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
         _ => {}
     }
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
+    if let Command::Journal(command) = command {
+        return journal::run(args, &state_dir, command);
+    }
     run::runtime()?.block_on(async {
         let mut desk = Desk::new(args, state_dir).await;
         match command {

@@ -49,20 +49,7 @@ impl Desk<'_> {
 
     /// One event as it is printed: for people what it is first, then its fields.
     pub(in crate::cli) fn event_text(&self, event: &Value) -> String {
-        if self.args.common.json {
-            return event.to_string();
-        }
-        let mut fields = event.as_object().cloned().unwrap_or_default();
-        let kind = fields.remove("type").unwrap_or(Value::Null);
-        let seq = fields.remove("seq").and_then(|seq| seq.as_u64());
-        let at = fields.remove("time").and_then(|time| time.as_i64());
-        plain(&format!(
-            "{} {} {} {}",
-            seq.unwrap_or_default(),
-            time(Timestamp(at.unwrap_or_default())),
-            kind.as_str().unwrap_or("event"),
-            Value::Object(fields)
-        ))
+        event_text(self.args.common.json, event)
     }
 
     fn event(&self, event: &Value) {
@@ -88,6 +75,24 @@ impl Desk<'_> {
         print::explanation(self.args, &found.id, &told);
         Ok(Exit::InSync)
     }
+}
+
+/// One event as it is printed: for people what it is first, then its fields.
+pub(in crate::cli) fn event_text(as_json: bool, event: &Value) -> String {
+    if as_json {
+        return event.to_string();
+    }
+    let mut fields = event.as_object().cloned().unwrap_or_default();
+    let kind = fields.remove("type").unwrap_or(Value::Null);
+    let seq = fields.remove("seq").and_then(|seq| seq.as_u64());
+    let at = fields.remove("time").and_then(|time| time.as_i64());
+    plain(&format!(
+        "{} {} {} {}",
+        seq.unwrap_or_default(),
+        time(Timestamp(at.unwrap_or_default())),
+        kind.as_str().unwrap_or("event"),
+        Value::Object(fields)
+    ))
 }
 
 /// Events that are asked for at a time.

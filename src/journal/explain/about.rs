@@ -6,9 +6,43 @@
 //! each function.
 
 use journal_format::event::{
-    Action, ConflictEvent, Displaced, Event, ObservationEvent, OperationEvent,
+    Action, ConflictEvent, Displaced, Event, ObservationEvent, OperationEvent, Record,
 };
 use journal_format::value::{RelPath, Seq};
+use std::collections::BTreeSet;
+
+/// Picks the events that are about a path, folders above it included.
+pub struct About<'a> {
+    path: &'a RelPath,
+    /// Events about it, of which some begin something.
+    ours: BTreeSet<Seq>,
+}
+
+impl<'a> About<'a> {
+    /// Begins to pick.
+    #[must_use]
+    pub const fn new(path: &'a RelPath) -> Self {
+        Self {
+            path,
+            ours: BTreeSet::new(),
+        }
+    }
+
+    /// Takes the next record. Tells whether it is about the path; the end of an
+    /// operation or conflict is about what its beginning was about.
+    pub fn takes(&mut self, record: &Record) -> bool {
+        if let Some(beginning) = beginning(&record.event)
+            && self.ours.contains(&beginning)
+        {
+            return true;
+        }
+        let is_about = names(&record.event, self.path);
+        if is_about {
+            self.ours.insert(record.seq);
+        }
+        is_about
+    }
+}
 
 /// The event that began what this one ends.
 #[must_use]

@@ -15,7 +15,7 @@ mod tell;
 mod tests;
 mod words;
 
-pub use about::{beginning, names};
+pub use about::{About, beginning, names};
 pub use gather::Gathering;
 use gather::moved;
 pub use sieve::Sieve;

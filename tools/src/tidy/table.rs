@@ -233,13 +233,6 @@ pub(super) const ROOMS: &[Room] = &[
         ENGINE,
     ),
     room(
-        "src/journal",
-        &["journal_format", "sync_core", "memchr", "serde", "serde_json"],
-        &[
-            NO_CLOCK, NO_THREADS, NO_SOCKET, NO_DISK, NO_CHANCE, NO_ASYNC, NO_RUNTIME,
-        ],
-    ),
-    room(
         "src/daemon",
         &[
             "journal_format",
@@ -278,6 +271,19 @@ pub(super) const ROOMS: &[Room] = &[
             "serde_json",
         ],
         ENGINE,
+    ),
+    // Looks at journals that others open: readers and writers are given to it.
+    room(
+        "src/journal",
+        &[
+            "journal_format",
+            "sync_core",
+            "memchr",
+            "serde",
+            "serde_json",
+            "thiserror",
+        ],
+        &[NO_CLOCK, NO_THREADS, NO_SOCKET, NO_OPENING, NO_RUNTIME],
     ),
     // The registries name the adapters beneath them and nothing else.
     room("src/adapters/mod", &["pydio_sync::adapters"], ADAPTER),
@@ -420,6 +426,7 @@ pub(super) const ROOMS: &[Room] = &[
         &[
             "journal_format",
             "sync_core",
+            "pydio_sync::journal",
             "pydio_sync::ports",
             "blake3",
             "fjall",
