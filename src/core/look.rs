@@ -205,3 +205,27 @@ pub fn row(tree: &Tree, id: NodeId, column: Column) -> Option<Row> {
         }
     }
 }
+
+/// Finds the nodes at a path and right in it, on any side; no more than `limit`.
+#[must_use]
+pub fn around(state: &State, path: &RelPath, limit: usize) -> Vec<NodeId> {
+    let tree = &state.tree;
+    let mut found = at(state, path);
+    if path.is_root() {
+        found.clear();
+    }
+    let mut inside = std::collections::BTreeSet::new();
+    for side in Side::BOTH {
+        if let Some(directory) = tree.lookup(side, path) {
+            inside.extend(tree.children(side, directory).take(limit));
+        }
+    }
+    let mut inside: Vec<NodeId> = inside
+        .into_iter()
+        .filter(|id| !found.contains(id))
+        .collect();
+    inside.sort_by_key(|id| tree.shown_path(*id));
+    found.extend(inside);
+    found.truncate(limit);
+    found
+}

@@ -8,7 +8,10 @@
 //! behind. A new question to a journal is a file here.
 
 pub mod explain;
+pub mod fixture;
+pub mod minimize;
 mod portable;
+pub mod replay;
 pub mod text;
 
 pub use portable::{PortableReader, PortableWriter, WriteError};

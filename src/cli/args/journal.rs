@@ -6,6 +6,7 @@
 //! row in `README.md`.
 
 use super::relative;
+use super::views::{ExplainIn, Minimize, Replay, Tree};
 use clap::{Args as Group, Subcommand};
 use journal_format::Tag;
 use journal_format::value::RelPath;
@@ -19,6 +20,33 @@ pub(in crate::cli) enum JournalCommand {
         pydio-sync journal cat --type gone --type operation_failed"
     )]
     Cat(Cat),
+    /// Tell what happened to a path, and why.
+    #[command(
+        allow_missing_positional = true,
+        after_help = "Example:\n  pydio-sync journal explain documents.pydiojournal letters/draft.txt"
+    )]
+    Explain(ExplainIn),
+    /// Find the fewest events that still show something, as a journal of their own.
+    #[command(
+        after_help = "Conditions: conflict:PATH, operation:KIND[:PATH] (upload, download, \
+        make_directory, move, remove, hash, adopt), rule:LETTER, halt, digest-mismatch.\n\nExample:\n  \
+        pydio-sync journal minimize documents --keep conflict:letters/draft.txt --out \
+        small.pydiojournal --fixture small.jsonl"
+    )]
+    Minimize(Minimize),
+    /// Fold a journal again and show what is planned at each decision point; with a path
+    /// or `--step`, each event with the three trees beside one another.
+    #[command(
+        after_help = "Exit codes: 0, or 7 when a digest in the journal is not that of its \
+        events.\n\nExamples:\n  pydio-sync journal replay documents --until 1200\n  pydio-sync \
+        journal replay documents.pydiojournal --path letters --step"
+    )]
+    Replay(Replay),
+    /// Print what a side held after an event.
+    #[command(
+        after_help = "Example:\n  pydio-sync journal tree documents --at 1200 --side remote --path letters"
+    )]
+    Tree(Tree),
 }
 
 /// Which journal.

@@ -113,7 +113,8 @@ pub(in crate::cli) struct Compare {
 pub(in crate::cli) struct Minimize {
     #[command(flatten)]
     pub(in crate::cli) named: Named,
-    /// What must still show: `conflict:PATH`, `operation:PATH`, `rule:LETTER` or `digest`.
+    /// What must still show: `conflict:PATH`, `operation:KIND[:PATH]`, `rule:LETTER`, `halt` or
+    /// `digest-mismatch`.
     #[arg(long, value_name = "CONDITION")]
     pub(in crate::cli) keep: String,
     /// The portable file to write.

@@ -7,7 +7,11 @@
 //! `args::journal`, a file here, an arm of [`run`].
 
 mod cat;
+mod explain;
+mod minimize;
+mod replay;
 pub(super) mod source;
+mod tree;
 
 use super::args::Args;
 use super::args::journal::JournalCommand;
@@ -25,5 +29,9 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     match command {
         JournalCommand::Cat(flags) => cat::run(args, state_dir, flags),
+        JournalCommand::Explain(flags) => explain::run(args, state_dir, flags),
+        JournalCommand::Minimize(flags) => minimize::run(args, state_dir, flags),
+        JournalCommand::Replay(flags) => replay::run(args, state_dir, flags),
+        JournalCommand::Tree(flags) => tree::run(args, state_dir, flags),
     }
 }

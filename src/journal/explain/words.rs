@@ -65,6 +65,29 @@ pub(super) fn sentence(event: &Event, before: &Before<'_>) -> String {
     }
 }
 
+/// Tells an event by itself.
+#[must_use]
+pub fn event_words(event: &Event) -> String {
+    let path = match event {
+        Event::Observation(
+            ObservationEvent::Observed { path, .. }
+            | ObservationEvent::Gone { path, .. }
+            | ObservationEvent::Unknown { path, .. }
+            | ObservationEvent::Hashed { path, .. },
+        ) => path.clone(),
+        Event::Observation(ObservationEvent::Moved { moves, .. }) => moves
+            .first()
+            .map_or_else(RelPath::root, |step| step.from.clone()),
+        _ => RelPath::root(),
+    };
+    let before = Before {
+        path: &path,
+        look: None,
+        operation: None,
+    };
+    sentence(event, &before)
+}
+
 /// A text that begins a sentence.
 fn begin(text: &str) -> String {
     let mut chars = text.chars();

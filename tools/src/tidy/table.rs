@@ -278,6 +278,7 @@ pub(super) const ROOMS: &[Room] = &[
         &[
             "journal_format",
             "sync_core",
+            "blake3",
             "memchr",
             "serde",
             "serde_json",
