@@ -6,7 +6,7 @@
 
 use super::exit::Exit;
 use super::print;
-use super::text::{count, may_colour, plain, time};
+use super::text::{count, may_colour, plain, quoted, time};
 use journal_format::event::{Case, HaltReason};
 use journal_format::value::{Seq, Side, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,7 @@ impl Status {
             lines.push(format!("halted: {}", print::halt_words(&halt)));
             lines.push(print::release_words(&halt, &self.job, state_dir));
         }
-        let job = print::quoted(&self.job);
+        let job = quoted(&self.job);
         match self.state.as_str() {
             "credentials" => lines.push(format!("give them again: pydio-sync login {job}")),
             "paused" => lines.push(format!("let it go on: pydio-sync start {job}")),

@@ -8,6 +8,7 @@
 //! a replay of the journal bring it back.
 
 mod intake;
+mod judge;
 mod report;
 mod scans;
 
@@ -24,6 +25,7 @@ use journal_format::value::{DigestKind, Policy, Seq, Side, Timestamp};
 use std::collections::BTreeSet;
 
 pub use crate::input::RootVerdict;
+pub use judge::{Deed, Held, Judged, Planned};
 pub use report::{Remark, Standing};
 use scans::Wanted;
 pub use scans::WantedScan;

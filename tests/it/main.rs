@@ -11,6 +11,7 @@ mod daemon;
 mod daemon_folders;
 mod folders;
 mod jobs;
+mod journal;
 mod logs;
 mod mirror;
 mod program;

@@ -22,6 +22,7 @@ pub(crate) use operation::operation;
 pub(crate) use order::Ordered;
 pub(crate) use safety::{Brake, Endangered};
 pub(crate) use steps::{Act, Step, Waiting};
+pub use table::{meaning, reason};
 
 use crate::state::State;
 use crate::tree::NodeId;

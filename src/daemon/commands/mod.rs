@@ -275,8 +275,8 @@ impl<'a> Desk<'a> {
                 kinds,
             } => return pages::read(&self.supervisor.find(&job)?, from, limit, kinds).await,
             Request::Snapshot { job, copy } => self.snapshot(&job, copy).await,
-            Request::Explain { job, path, from } => {
-                explain::explain(&self.supervisor.find(&job)?, &path, from).await
+            Request::Explain { job, path } => {
+                explain::explain(&self.supervisor.find(&job)?, &path, now).await
             }
             Request::LogLevel(level) => {
                 let set = self.program.set_log_level(&level);

@@ -266,10 +266,25 @@ pub(super) const ROOMS: &[Room] = &[
             "sync_core",
             "pydio_sync::ports",
             "pydio_sync::daemon",
+            "pydio_sync::journal",
             "futures",
             "serde_json",
         ],
         ENGINE,
+    ),
+    // Looks at journals that others open: readers and writers are given to it.
+    room(
+        "src/journal",
+        &[
+            "journal_format",
+            "sync_core",
+            "blake3",
+            "memchr",
+            "serde",
+            "serde_json",
+            "thiserror",
+        ],
+        &[NO_CLOCK, NO_THREADS, NO_SOCKET, NO_OPENING, NO_RUNTIME],
     ),
     // The registries name the adapters beneath them and nothing else.
     room("src/adapters/mod", &["pydio_sync::adapters"], ADAPTER),
@@ -412,6 +427,7 @@ pub(super) const ROOMS: &[Room] = &[
         &[
             "journal_format",
             "sync_core",
+            "pydio_sync::journal",
             "pydio_sync::ports",
             "blake3",
             "fjall",
