@@ -45,7 +45,7 @@ const MISTAKES: [(&str, &[&str]); 35] = [
     ("-s https://h/p?x=y -d LOCAL -w ws", &["`?`"]),
     ("-s http:// -d LOCAL -w ws", &["cannot be read"]),
     (
-        "-s webdav://h/p -d LOCAL",
+        "-s webdav://h/p -w ws -d LOCAL",
         &["WebDAV", "not part of this release"],
     ),
     (

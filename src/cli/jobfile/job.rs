@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Every key a job may have, beside those that begin with [`HIDE`].
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 29] = [
     "__type__",
     "active",
     "ca_file",
@@ -37,6 +37,7 @@ const KEYS: [&str; 28] = [
     "poolsize",
     "proxy",
     "remote_folder",
+    "requests_max",
     "server",
     "server_configs",
     "solve",
@@ -272,6 +273,13 @@ fn link(fields: &Fields<'_>) -> Result<Link, Fault> {
             .unwrap_or(default.poolsize),
         limit_up: limit("limit_up")?,
         limit_down: limit("limit_down")?,
+        requests_max: fields
+            .whole(
+                "requests_max",
+                0..=1_000_000,
+                "requests a second, 0 for no limit",
+            )?
+            .map_or(0, i64::unsigned_abs),
     })
 }
 
@@ -300,6 +308,7 @@ fn server_keys(fields: &Fields<'_>) -> Vec<&'static str> {
         "proxy",
         "limit_up",
         "limit_down",
+        "requests_max",
     ];
     let says_something = |value: &Value| value.as_str() != Some("") && value.as_i64() != Some(0);
     keys.into_iter()

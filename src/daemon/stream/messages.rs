@@ -112,11 +112,6 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// An event, whole.
-pub(crate) fn journal(origin: Origin<'_>, record: &Record) -> Value {
-    serde_json::to_value(Whole::of(origin, record)).expect("strings and integers can be shown")
-}
-
 /// The fields that every message has.
 #[derive(Serialize)]
 struct Head<'a> {

@@ -13,10 +13,12 @@ use super::change::in_doubt;
 use super::http::unsupported;
 use super::names::{PART, encode};
 use super::put::Target;
-use super::send::{Content, Form, fields, send_stream};
+use super::send::{Form, fields, send_stream};
 use super::stat::{Found, Md5};
+use crate::adapters::http::Content;
 use crate::ports::{PortError, PortResult};
 use journal_format::event::FailureClass;
+use journal_format::value::Digest;
 
 impl Inner {
     /// Sends content in pieces; returns its hash.
@@ -65,9 +67,8 @@ impl Inner {
             }
             done += length;
         };
-        let md5 = content
-            .finish()
-            .ok_or_else(|| in_doubt(&target.at, "no hash"))?;
+        let md5 =
+            super::send::md5(&content.finish()).ok_or_else(|| in_doubt(&target.at, "no hash"))?;
         if let Verdict::Done(document) = &verdict
             && document.added.is_empty()
             && document.updated.is_empty()
@@ -101,9 +102,10 @@ impl Inner {
         if !fits {
             return Ok(0);
         }
+        let md5 = Digest::Md5(md5);
         if let Some(own) = content.beginning(version.size).await? {
             // The server may have an old hash of a part that is right.
-            if own != md5 && self.fetch_md5(part, version.size).await? != own {
+            if own != md5 && Digest::Md5(self.fetch_md5(part, version.size).await?) != own {
                 tracing::info!(path = %target.at, "an upload begins anew, over another part");
                 return Ok(0);
             }

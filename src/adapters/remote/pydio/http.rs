@@ -6,31 +6,19 @@
 //! nothing is sent to another origin. Watched by `tests/it/pydio_faults.rs`.
 //! Deliberately absent: credentials (`auth`), meaning (`answer`), retries but one.
 
-use super::bucket::Bucket;
-use super::client;
 use super::names::{canonical_base, encode};
+use crate::adapters::http::{Bucket, build, rate};
+pub(super) use crate::adapters::http::{Effect, doubt, header, lost, unsupported};
 use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use journal_format::event::FailureClass;
-use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
-    RETRY_AFTER,
-};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
 use reqwest::{Body, Client, RequestBuilder, Response};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// What a call does to the server, which says what a lost answer means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Nothing.
-    Reads,
-    /// A change.
-    Writes,
-}
 
 /// Name and value pairs of a query or a form.
 pub(super) type Pairs = Vec<(&'static str, String)>;
@@ -143,8 +131,8 @@ impl Http {
         Ok(Self {
             origin: url.origin().ascii_serialization(),
             prefix: canonical_base(url.path()),
-            quick: client::build(place, true)?,
-            patient: client::build(place, false)?,
+            quick: build(&place.link, USER_AGENT, true)?,
+            patient: build(&place.link, USER_AGENT, false)?,
             any: Arc::new(Semaphore::new(pool)),
             long: Arc::new(Semaphore::new(pool - 1)),
             reads: Arc::new(Semaphore::new(pool)),
@@ -363,45 +351,6 @@ pub(super) fn check(status: u16, headers: &HeaderMap, effect: Effect) -> PortRes
     })
 }
 
-/// What a failure before the answer means.
-pub(super) fn lost(error: reqwest::Error, effect: Effect) -> PortError {
-    let class = if error.is_connect() || error.is_builder() {
-        FailureClass::Retry
-    } else {
-        doubt(effect)
-    };
-    PortError::new(class, causes(&error.without_url()))
-}
-
-/// What a failure after the request means.
-pub(super) const fn doubt(effect: Effect) -> FailureClass {
-    match effect {
-        Effect::Reads => FailureClass::Retry,
-        Effect::Writes => FailureClass::InDoubt,
-    }
-}
-
-/// Says an error with what caused it, for people.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) && text.len() < TEXT_BYTES_MAX {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// Returns a header in lower case; empty when it is not there. Names of files come raw.
-pub(super) fn header(headers: &HeaderMap, name: &HeaderName) -> String {
-    let value = headers.get(name).map(HeaderValue::as_bytes);
-    let text = String::from_utf8_lossy(value.unwrap_or_default());
-    text.trim().to_ascii_lowercase()
-}
-
 fn encoded(form: &Pairs) -> Bytes {
     let pairs = form
         .iter()
@@ -409,18 +358,11 @@ fn encoded(form: &Pairs) -> Bytes {
     Bytes::from(pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// Reads a rate, of which 0 is none.
-fn rate(bytes: u64) -> Option<u64> {
-    (bytes > 0).then_some(bytes)
-}
-
-pub(super) fn unsupported(text: impl Into<String>) -> PortError {
-    PortError::new(FailureClass::Unsupported, text)
-}
-
+/// The server treats agents with this word as sync clients, not as browsers.
+pub(super) const USER_AGENT: &str =
+    concat!("pydio-sync/", env!("CARGO_PKG_VERSION"), " python-requests");
 const POOL_MAX: usize = 64;
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Uploads up to this size count as short calls.
 const LONG_BYTES: u64 = 4 * 1024 * 1024;
 const WAIT_S_MAX: u64 = 3600;
-const TEXT_BYTES_MAX: usize = 1000;

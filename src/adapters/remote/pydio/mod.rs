@@ -11,10 +11,8 @@
 mod answer;
 mod auth;
 mod batch;
-mod bucket;
 mod change;
 mod chunks;
-mod client;
 mod clock;
 mod download;
 mod feed;

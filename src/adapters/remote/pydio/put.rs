@@ -13,9 +13,10 @@ use super::answer::Verdict;
 use super::change::{in_doubt, parent, refused};
 use super::http::unsupported;
 use super::names::composed;
-use super::send::{Content, Form, fields, send_bytes, send_stream};
+use super::send::{Form, fields, send_bytes, send_stream};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::digest_of;
+use crate::adapters::http::Content;
 use crate::ports::{PortError, PortResult, Put, PutRequest};
 use futures::FutureExt;
 use journal_format::event::{Expected, FailureClass};
@@ -63,7 +64,7 @@ impl Inner {
         if *target.replaces != Expected::Absent {
             self.check(&target).await?;
         }
-        let mut content = Content::new(request.source);
+        let mut content = Content::new(request.source, DigestKind::Md5);
         let is_slow = target.size > SMALL_BYTES && *target.replaces != Expected::Absent;
         if is_slow || target.size > self.body_max().await? {
             content.guard(self.check(&target).boxed_local());
@@ -123,7 +124,7 @@ impl Inner {
                     send_bytes(http, call, extra, &form, &bytes).await
                 })
                 .await?;
-            (answer, content.finish())
+            (answer, super::send::md5(&content.finish()))
         } else {
             let size = target.size;
             let answer = server
@@ -131,7 +132,7 @@ impl Inner {
                     send_stream(http, call, extra, &form, &mut content, size).await
                 })
                 .await?;
-            (answer, content.finish())
+            (answer, super::send::md5(&content.finish()))
         };
         let md5 = md5.ok_or_else(|| in_doubt(&target.at, "no hash"))?;
         let verdict = super::answer::verdict(&answer)?;
