@@ -15,8 +15,7 @@ mod standing;
 use super::{Control, Job, Ports, Report, RunError, Tally, load};
 use crate::executor::{Failed, Meter, Sides, execute};
 use crate::ports::{
-    Changes, Checkpoint, Hint, HintStream, PortResult, Progress, RootState, ScanItem,
-    ScanStream,
+    Changes, Checkpoint, Hint, HintStream, PortResult, Progress, RootState, ScanItem, ScanStream,
 };
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;

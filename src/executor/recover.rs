@@ -98,11 +98,7 @@ async fn put_back(sides: Sides<'_>, id: Seq, path: &RelPath) -> PortResult<()> {
     }
 }
 
-fn fate(
-    leftover: &Leftover,
-    operation: Option<&Operation>,
-    came_out: bool,
-) -> PortResult<Fate> {
+fn fate(leftover: &Leftover, operation: Option<&Operation>, came_out: bool) -> PortResult<Fate> {
     let unnamed = || Fate::Trash(RelPath::root());
     Ok(match operation.map(|operation| &operation.action) {
         Some(Action::Transfer {
@@ -118,9 +114,7 @@ fn fate(
             {
                 Fate::Path(path.clone())
             }
-            (Expected::Version(expect), _)
-                if came_out && !is_expected(&leftover.entry, expect) =>
-            {
+            (Expected::Version(expect), _) if came_out && !is_expected(&leftover.entry, expect) => {
                 Fate::Path(keep::numbered(target, leftover.id, 0)?)
             }
             (Expected::Version(_), _) => Fate::Trash(target.clone()),

@@ -172,7 +172,8 @@ fn no_more_is_sent_than_the_limit_allows_as_the_server_sees_it() {
                 (count + 1, came + entry.bytes_in)
             });
             // Fields and the lines between them are not content.
-            assert!(came <= allowed(RATE, began) + count * FORM_BYTES_MAX);
+            let most = allowed(RATE, began) + count * FORM_BYTES_MAX;
+            assert!(came <= most, "{came} bytes in {count} requests, not {most}");
         };
         assert!(done.0.is_ok() && done.1.is_ok(), "{done:?}");
         assert!(300_000 <= allowed(RATE, began));

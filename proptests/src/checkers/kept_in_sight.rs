@@ -41,7 +41,9 @@ pub fn check(state: &State, options: &Options) -> Verdict {
     let somewhere: BTreeSet<&[u8]> = nodes.filter_map(Node::content).collect();
     let hidden = state.ledger.missing(&seen).into_iter();
     let hidden: Vec<String> = hidden
-        .filter(|(bytes, content)| content.written == 1 && !content.thinned && somewhere.contains(bytes.as_slice()))
+        .filter(|(bytes, content)| {
+            content.written == 1 && !content.thinned && somewhere.contains(bytes.as_slice())
+        })
         .map(|(bytes, content)| {
             format!(
                 "{:?} by {}",

@@ -190,7 +190,7 @@ pub(super) const ROOMS: &[Room] = &[
     // Behind features: what tools and the command line ask of the format.
     room(
         "journal-format/src/json",
-        &["journal_format", "serde_json"],
+        &["journal_format", "serde", "serde_json"],
         &[
             NO_DISK, NO_SOCKET, NO_THREADS, NO_CLOCK, NO_CHANCE, NO_ASYNC,
         ],
@@ -254,6 +254,7 @@ pub(super) const ROOMS: &[Room] = &[
             "pydio_sync::ports",
             "pydio_sync::daemon",
             "futures",
+            "serde",
             "serde_json",
             "tracing",
         ],
@@ -533,10 +534,12 @@ pub(super) const ROOMS: &[Room] = &[
             "md5",
             "percent_encoding",
             "quick_xml",
+            "rustls",
             "serde",
             "serde_json",
             "sha2",
             "tokio",
+            "tokio_rustls",
             "unicode_normalization",
         ],
         &[NO_CLOCK, NO_PLANNER],
