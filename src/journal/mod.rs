@@ -13,6 +13,7 @@ pub mod minimize;
 mod portable;
 pub mod replay;
 pub mod text;
+pub mod what_if;
 
 pub use portable::{PortableReader, PortableWriter, WriteError};
 

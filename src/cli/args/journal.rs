@@ -6,7 +6,7 @@
 //! row in `README.md`.
 
 use super::relative;
-use super::views::{ExplainIn, Minimize, Replay, Tree};
+use super::views::{ExplainIn, Minimize, Replay, Tree, WhatIf};
 use clap::{Args as Group, Subcommand};
 use journal_format::Tag;
 use journal_format::value::RelPath;
@@ -47,6 +47,14 @@ pub(in crate::cli) enum JournalCommand {
         after_help = "Example:\n  pydio-sync journal tree documents --at 1200 --side remote --path letters"
     )]
     Tree(Tree),
+    /// Tell what other choices would have changed: nothing is read but the journal.
+    #[command(
+        after_help = "Compared are the plan of the last state, and the plans of all decision \
+        points on the way. What the job's own filter left out is not in the journal, so a filter \
+        given here leaves out more.\n\nExamples:\n  pydio-sync journal what-if documents \
+        --exclude '*.iso'\n  pydio-sync journal what-if documents --conflict local --direction up"
+    )]
+    WhatIf(WhatIf),
 }
 
 /// Which journal.

@@ -12,6 +12,7 @@ mod minimize;
 mod replay;
 pub(super) mod source;
 mod tree;
+mod what_if;
 
 use super::args::Args;
 use super::args::journal::JournalCommand;
@@ -33,5 +34,6 @@ pub(super) fn run(
         JournalCommand::Minimize(flags) => minimize::run(args, state_dir, flags),
         JournalCommand::Replay(flags) => replay::run(args, state_dir, flags),
         JournalCommand::Tree(flags) => tree::run(args, state_dir, flags),
+        JournalCommand::WhatIf(flags) => what_if::run(args, state_dir, flags),
     }
 }
