@@ -7,8 +7,12 @@
 //! one is meant and how results are shown (`cli::journal`). A crash leaves nothing
 //! behind. A new question to a journal is a file here.
 
+mod check;
+mod figures;
 mod portable;
 
+pub use check::Check;
+pub use figures::{Figures, Kind};
 pub use portable::{PortableReader, PortableWriter, WriteError};
 
 use journal_format::event::Record;

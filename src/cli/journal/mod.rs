@@ -7,7 +7,11 @@
 //! `args::journal`, a file here, an arm of [`run`].
 
 mod cat;
+mod export;
+mod import;
 pub(super) mod source;
+mod stat;
+mod verify;
 
 use super::args::Args;
 use super::args::journal::JournalCommand;
@@ -25,5 +29,9 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     match command {
         JournalCommand::Cat(flags) => cat::run(args, state_dir, flags),
+        JournalCommand::Stat(named) => stat::run(args, state_dir, named),
+        JournalCommand::Verify(named) => verify::run(args, state_dir, named),
+        JournalCommand::Export(flags) => export::run(args, state_dir, flags),
+        JournalCommand::Import(flags) => import::run(args, state_dir, flags),
     }
 }
