@@ -7,7 +7,7 @@
 //! reading; a journal travels as records. A new event is an arm here.
 
 use crate::event::{
-    Action, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep, Kept,
+    Action, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep, Kept,
     ObservationEvent, OperationEvent, Order, PathMove, Record, SessionEvent, UnknownReason,
 };
 use crate::tag::Tag;
@@ -84,6 +84,10 @@ fn session(event: &SessionEvent) -> Value {
         SessionEvent::HaltCleared { halt } => json!({ "halt": halt.0 }),
         SessionEvent::FeedRead { cursor, whole } => json!({ "cursor": cursor, "whole": whole }),
         SessionEvent::RemoteRolledBack { detail } => json!({ "detail": detail }),
+        SessionEvent::RemoteProbed { facts } => {
+            let fact = |fact: &Fact| json!({ "name": fact.name, "value": fact.value });
+            json!({ "facts": facts.iter().map(fact).collect::<Vec<_>>() })
+        }
         SessionEvent::Ordered { order: what, by } => json!({ "order": order(*what), "by": by }),
     }
 }
