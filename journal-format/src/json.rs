@@ -7,7 +7,7 @@
 //! reading; a journal travels as records. A new event is an arm here.
 
 use crate::event::{
-    Action, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep, Kept,
+    Action, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep, Kept,
     ObservationEvent, OperationEvent, Order, PathMove, Record, SessionEvent, UnknownReason,
 };
 use crate::tag::Tag;
@@ -108,6 +108,7 @@ fn session<M: SerializeMap>(map: &mut M, event: &SessionEvent) -> Result<(), M::
             entries!(map, { "cursor": cursor, "whole": whole })
         }
         SessionEvent::RemoteRolledBack { detail } => entries!(map, { "detail": detail }),
+        SessionEvent::RemoteProbed { facts } => entries!(map, { "facts": List(facts) }),
         SessionEvent::Ordered { order: what, by } => {
             entries!(map, { "order": order(*what), "by": by })
         }
@@ -254,6 +255,7 @@ shown! {
         "to": group.to.as_str(),
         "entry": Shown(&group.entry),
     }
+    Fact(fact) { "name": fact.name, "value": fact.value }
     Kept(kept) { "path": kept.path.as_str(), "entry": Shown(&kept.entry) }
     Entry(entry) {
         "fingerprint": Shown(&entry.fingerprint),

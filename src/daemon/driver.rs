@@ -184,6 +184,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn run(&mut self) -> Result<Report, RunError> {
+        self.recall_probe();
         loop {
             self.advance();
             if self.is_stopped_at_once {
@@ -233,6 +234,7 @@ impl<'a> Driver<'a> {
             self.scan_both();
         }
         self.note_feed();
+        self.note_probe();
         if !self.is_held() {
             let started = self.engine.start_operations(self.now());
             self.unstarted.extend(started);
