@@ -31,6 +31,7 @@ mod subcommands;
 mod trouble;
 mod webdav_e2e;
 mod webdav_faults;
+mod webdav_interop;
 mod webdav_presets;
 mod webdav_real;
 mod webdav_site;
