@@ -327,7 +327,10 @@ impl Engine {
             if tree.get(*one).is_none() || tree.get(*other).is_none() {
                 continue;
             }
-            let paths = (tree.path(Side::Local, *one), tree.path(Side::Remote, *other));
+            let paths = (
+                tree.path(Side::Local, *one),
+                tree.path(Side::Remote, *other),
+            );
             let (Some(local), Some(remote)) = paths else {
                 continue;
             };

@@ -9,8 +9,8 @@
 
 mod goal;
 mod merge;
-mod namesakes;
 mod names;
+mod namesakes;
 mod operation;
 mod order;
 mod safety;
