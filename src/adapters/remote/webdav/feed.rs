@@ -175,10 +175,12 @@ impl Server {
             let below = join(path, &child.name);
             let is_same = before.get(&child.name) == Some(&mark(&child.found));
             match &child.found {
-                Found::Folder(folder) if is_same && shown.folders.contains_key(&below) => {
-                    if !shown.has_tag(&below, folder.etag.as_deref()) {
-                        open.push(below);
-                    }
+                Found::Folder(folder)
+                    if is_same
+                        && shown.folders.contains_key(&below)
+                        && !shown.has_tag(&below, folder.etag.as_deref()) =>
+                {
+                    open.push(below);
                 }
                 Found::Folder(_) => hint(&child.name, true),
                 _ if !is_same => hint(&child.name, false),
