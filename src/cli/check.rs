@@ -75,7 +75,7 @@ fn tried(args: &Args, passwords: &mut Passwords, job: &Wanted) -> Result<(), Fai
 
 /// Says what a WebDAV server is.
 fn tell(args: &Args, label: &str, report: &Report) {
-    for fact in &report.facts {
+    for fact in &report.remarks {
         if args.common.json {
             print::data(&json!({
                 "type": "fact", "job": label, "good": fact.is_good, "text": fact.text,

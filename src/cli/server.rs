@@ -50,7 +50,7 @@ pub(super) async fn report(
     if report.is_there {
         return Ok(report);
     }
-    let texts = report.facts.iter().map(|fact| fact.text.as_str());
+    let texts = report.remarks.iter().map(|fact| fact.text.as_str());
     Err(Failure::usage(
         format!("`{}`: {}", place.url, texts.collect::<Vec<_>>().join(", ")),
         "check the address; for Nextcloud it is `webdavs://HOST/remote.php/dav/files/USER`",

@@ -104,3 +104,41 @@ fn two_clients_of_one_tree_become_equal_and_lose_nothing() {
         }
     }
 }
+
+#[test]
+fn a_server_is_tried_once_and_the_journal_says_what_was_found() {
+    let (lab, site) = (Lab::new(), DavSite::timed(Quirks::nginx()));
+    write_long_ago(&lab.local.join("a"), "a");
+    synced(&lab, &site);
+    let trials = |site: &DavSite| {
+        let entries = site.server.log().entries();
+        let is_trial = |path: &str| path.contains("/probe");
+        entries.iter().filter(|entry| is_trial(&entry.path)).count()
+    };
+    assert!(trials(&site) > 0);
+    assert!(
+        !site
+            .hand()
+            .names()
+            .iter()
+            .any(|name| name.contains("probe"))
+    );
+    site.server.log().clear();
+    write_long_ago(&lab.local.join("b"), "b");
+    synced(&lab, &site);
+    assert_eq!(trials(&site), 0);
+    let events = lab.offline(&["events", "--json"]).out;
+    let probed: Vec<&str> = events
+        .lines()
+        .filter(|line| line.contains("remote_probed"))
+        .collect();
+    assert_eq!(probed.len(), 1, "{events}");
+    for (name, value) in [
+        ("conditions", "false"),
+        ("atomic_put", "true"),
+        ("lists_dot_names", "false"),
+    ] {
+        let fact = format!("{{\"name\":\"{name}\",\"value\":\"{value}\"}}");
+        assert!(probed[0].contains(&fact), "{fact} is not in {probed:?}");
+    }
+}

@@ -5,7 +5,7 @@ use crate::webdav_site::DavSite;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Entry, Seq};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
-use pydio_sync::ports::{PortResult, Put, PutRequest, Remote, RootState};
+use pydio_sync::ports::{Hint, PortResult, Put, PutRequest, Remote, RootState};
 use std::time::Duration;
 use test_servers::webdav::{Fault, Options, Quirks, Rule, Scheme};
 
@@ -227,7 +227,8 @@ fn names_that_a_server_hides_are_problems_and_not_deletions() {
 #[test]
 fn every_way_to_log_in_works_and_a_refusal_is_not_repeated() {
     for scheme in [Scheme::Basic, Scheme::Digest(true), Scheme::Digest(false)] {
-        let site = DavSite::with(Options::new(Quirks::none()).schemes(&[scheme.clone()]));
+        let site =
+            DavSite::with(Options::new(Quirks::none()).schemes(std::slice::from_ref(&scheme)));
         assert!(run(site.remote("c").root()).is_ok(), "{scheme:?}");
         let wrong = crate::webdav_site::remote(&site.place, "wrong", "c");
         let before = site.server.log().total();
@@ -278,4 +279,53 @@ fn a_download_goes_on_where_it_broke_and_ends_whole_or_not_at_all() {
         read().expect_err("another one").class,
         FailureClass::Precondition
     );
+}
+
+#[test]
+fn folders_tags_say_where_to_look_and_a_restored_server_is_noticed() {
+    let (site, remote) = tried(Quirks::nextcloud());
+    for number in 0..5 {
+        site.hand().write(&format!("many/{number}/x"), b"x");
+    }
+    let feed = remote.feed().expect("a feed");
+    let first = run(feed.since(None)).expect("a cursor");
+    assert_eq!(first.hints, []);
+    scan(&remote, "").expect("scan");
+    let since = |cursor: &str| run(feed.since(Some(cursor))).expect("changes");
+    assert_eq!(since(&first.cursor), first);
+    site.hand().write("many/3/new", b"new");
+    site.hand().write("d/x", b"changed");
+    site.hand().remove("d/y");
+    site.hand().write("fresh/z", b"z");
+    site.server.log().clear();
+    let second = since(&first.cursor);
+    let hint = |name: &str, subtree| Hint::Path {
+        path: path(name),
+        subtree,
+    };
+    let mut hints = second.hints.clone();
+    hints.sort_by_key(|hint| format!("{hint:?}"));
+    let wanted = [
+        hint("d/x", false),
+        hint("d/y", false),
+        hint("fresh", true),
+        hint("many/3/new", false),
+    ];
+    assert_eq!(hints, wanted);
+    // The root twice, and the four folders above what changed.
+    assert!(
+        site.server.log().total() <= 6,
+        "{:?}",
+        site.server.log().counts()
+    );
+    assert_eq!(since(&second.cursor).hints, []);
+    let again = site.remote("client");
+    let after = run(again.feed().expect("a feed").since(Some(&first.cursor)));
+    assert_eq!(after.expect("changes").hints, [Hint::Rescan]);
+    site.hand().set_fingerprint("restored");
+    let restored = since(&second.cursor);
+    assert!(restored.rolled_back.is_some() && restored.hints == [Hint::Rescan]);
+    let (_site, plain) = tried(Quirks::apache());
+    let none = run(plain.feed().expect("asked").since(None));
+    assert_eq!(none.expect_err("no feed").class, FailureClass::Unsupported);
 }

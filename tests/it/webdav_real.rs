@@ -116,7 +116,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 
 /// A real server, in a new folder of it.
 pub(crate) fn real(kind: &'static str) -> Address {
-    static RUNNING: OnceLock<Mutex<Vec<(&'static str, Child, Address)>>> = OnceLock::new();
+    type Running = (&'static str, Child, Address);
+    static RUNNING: OnceLock<Mutex<Vec<Running>>> = OnceLock::new();
     let mut running = RUNNING
         .get_or_init(Mutex::default)
         .lock()

@@ -8,7 +8,7 @@
 use super::fault::unsupported;
 use crate::adapters::remote::Link;
 use crate::ports::PortResult;
-use reqwest::{Certificate, Client, Proxy, redirect};
+use reqwest::{Certificate, Client, Identity, Proxy, redirect};
 use std::time::Duration;
 
 /// Makes a client that gives up after silence, or one that is watched elsewhere.
@@ -47,6 +47,14 @@ pub(crate) fn build(link: &Link, agent: &str, gives_up: bool) -> PortResult<Clie
             .filter(|found| !found.is_empty())
             .ok_or_else(|| unsupported(format!("`{name}` holds no certificates")))?;
         builder = builder.tls_certs_merge(certificates);
+    }
+    if let Some(file) = &link.client_cert {
+        let name = file.display();
+        let pem = std::fs::read(file)
+            .map_err(|error| unsupported(format!("the certificate in `{name}`: {error}")))?;
+        let identity = Identity::from_pem(&pem)
+            .map_err(|_| unsupported(format!("`{name}` holds no certificate with its key")))?;
+        builder = builder.identity(identity);
     }
     builder
         .build()

@@ -45,6 +45,8 @@ pub struct Link {
     pub trust_ssl: bool,
     /// Certificates to believe besides the system's, as PEM.
     pub ca_file: Option<PathBuf>,
+    /// A certificate and its key that say who we are, as PEM.
+    pub client_cert: Option<PathBuf>,
     /// The proxy's URL, which may hold a password.
     pub proxy: Option<Secret>,
     /// How long to wait for a connection, and for a server that says nothing.
@@ -64,6 +66,7 @@ impl Default for Link {
         Self {
             trust_ssl: false,
             ca_file: None,
+            client_cert: None,
             proxy: None,
             timeout: Duration::from_secs(TIMEOUT_SECONDS),
             poolsize: POOLSIZE,

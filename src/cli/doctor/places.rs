@@ -78,7 +78,7 @@ fn webdav(
     };
     match asked() {
         Ok(report) => {
-            for fact in report.facts {
+            for fact in report.remarks {
                 findings.push(if fact.is_good {
                     Finding::ok(WHAT, &place.url, fact.text)
                 } else {

@@ -10,6 +10,7 @@
 mod auth;
 mod change;
 mod download;
+mod feed;
 mod found;
 mod frame;
 mod href;
@@ -22,16 +23,17 @@ mod scan;
 mod server;
 mod slots;
 
-pub use report::{Fact, Report, probe};
+pub use report::{Remark, Report, probe};
 
 use crate::adapters::http::unsupported;
 use crate::adapters::remote::ServerPlace;
 use crate::adapters::rooted::Filter;
 use crate::adapters::secret::Secret;
 use crate::ports::{
-    Capabilities, HintStream, PortResult, Put, PutRequest, Remote, RootState, ScanRequest,
-    ScanStream, Source, Task,
+    Capabilities, Changes, Feed, HintStream, PortResult, Put, PutRequest, Remote, RootState,
+    ScanRequest, ScanStream, Source, Task,
 };
+use journal_format::event::Fact;
 use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq};
 use server::Server;
 use std::rc::Rc;
@@ -78,9 +80,23 @@ impl WebdavRemote {
     }
 }
 
+impl Feed for WebdavRemote {
+    fn since<'a>(&'a self, cursor: Option<&'a str>) -> Task<'a, Changes> {
+        Box::pin(self.inner.server.changes(cursor))
+    }
+}
+
 impl Remote for WebdavRemote {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn recall(&self, facts: &[Fact]) {
+        self.inner.server.recall(facts);
+    }
+
+    fn found_out(&self) -> Option<Vec<Fact>> {
+        self.inner.server.found_out()
     }
 
     fn root(&self) -> Task<'_, RootState> {
@@ -97,6 +113,10 @@ impl Remote for WebdavRemote {
 
     fn watch(&self) -> PortResult<HintStream<'_>> {
         Err(unsupported("the server is asked, it does not call"))
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        Some(self)
     }
 
     fn stat<'a>(&'a self, path: &'a RelPath) -> Task<'a, Option<Entry>> {

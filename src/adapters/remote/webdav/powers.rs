@@ -13,7 +13,9 @@ use super::slots::PROBE;
 use crate::ports::PortResult;
 use bytes::Bytes;
 use futures::stream;
+use journal_format::event::Fact;
 use reqwest::Body;
+use reqwest::header::{HeaderMap, HeaderValue, SERVER};
 
 /// What a server can do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +57,28 @@ impl Powers {
             ("put_answers_tag", self.answers_tag),
             ("takes_time", self.takes_time),
         ]
+    }
+}
+
+impl Powers {
+    /// Reads facts that were kept; nothing when one is missing.
+    fn recalled(facts: &[Fact]) -> Option<Self> {
+        let value = |name: &str| {
+            let fact = facts.iter().find(|fact| fact.name == name)?;
+            fact.value.parse::<bool>().ok()
+        };
+        Some(Self {
+            has_conditions: value("conditions")?,
+            refuses_overwrite: value("overwrite_refused")?,
+            is_atomic: value("atomic_put")?,
+            tells_taken: value("mkcol_tells_taken")?,
+            has_sharp_tags: value("sharp_tags")?,
+            keeps_version: value("move_keeps_version")?,
+            makes_parents: value("move_makes_parents")?,
+            lists_dots: value("lists_dot_names")?,
+            answers_tag: value("put_answers_tag")?,
+            takes_time: value("takes_time")?,
+        })
     }
 }
 
@@ -100,7 +124,55 @@ impl Server {
         cleared?;
         tracing::info!(facts = ?powers.facts(), "the server was tried");
         *self.known.borrow_mut() = Some(powers.clone());
+        self.is_news.set(true);
         Ok(powers)
+    }
+
+    /// Takes over what was found out before.
+    pub(super) fn recall(&self, facts: &[Fact]) {
+        let Some(powers) = Powers::recalled(facts) else {
+            return;
+        };
+        let product = facts.iter().find(|fact| fact.name == PRODUCT);
+        *self.product.borrow_mut() = product.map(|fact| fact.value.clone());
+        *self.known.borrow_mut() = Some(powers);
+    }
+
+    /// Returns what was found out since this was last asked.
+    pub(super) fn found_out(&self) -> Option<Vec<Fact>> {
+        if !self.is_news.take() {
+            return None;
+        }
+        let known = self.known.borrow();
+        let fact = |name: &str, value: String| Fact {
+            name: name.to_owned(),
+            value,
+        };
+        let mut facts: Vec<Fact> = known
+            .as_ref()?
+            .facts()
+            .iter()
+            .map(|(name, value)| fact(name, value.to_string()))
+            .collect();
+        facts.push(fact(
+            PRODUCT,
+            self.product.borrow().clone().unwrap_or_default(),
+        ));
+        facts.push(fact("file_ids", self.is_oc.get().to_string()));
+        Some(facts)
+    }
+
+    /// Notes what the server calls itself. Another one is tried anew.
+    pub(super) fn is_called(&self, headers: &HeaderMap) {
+        let name = headers.get(SERVER).map(HeaderValue::as_bytes);
+        let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
+        let name: String = name.chars().take(PRODUCT_CHARS_MAX).collect();
+        let mut product = self.product.borrow_mut();
+        if product.as_ref().is_some_and(|known| *known != name) {
+            tracing::info!("another server answers now: `{name}`");
+            *self.known.borrow_mut() = None;
+        }
+        *product = Some(name);
     }
 
     /// Removes a folder of ours with all it holds, if it is there.
@@ -283,6 +355,9 @@ fn at(name: &str) -> String {
     format!("{PROBE}/{name}")
 }
 
+/// What the server calls itself, among the facts.
+const PRODUCT: &str = "server";
+const PRODUCT_CHARS_MAX: usize = 200;
 /// So many pairs of writes must have two tags each.
 const PAIRS: usize = 3;
 const ATTEMPTS: usize = 5;

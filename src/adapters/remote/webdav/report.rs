@@ -1,6 +1,6 @@
 //! What a person wants to know of a server before a job is made.
 //!
-//! In: a place. Out: facts good and bad. Invariant: asks only. Deliberately absent:
+//! In: a place. Out: remarks good and bad. Invariant: asks only. Deliberately absent:
 //! advice on what to do with them (the command line), and what only trying tells
 //! (`powers`).
 
@@ -19,7 +19,7 @@ use reqwest::header::DATE;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// In the order in which one asks.
-    pub facts: Vec<Fact>,
+    pub remarks: Vec<Remark>,
     /// The server's time, where it tells it.
     pub time: Option<Timestamp>,
     /// Whether the folder is there.
@@ -28,7 +28,7 @@ pub struct Report {
 
 /// One thing that was found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
+pub struct Remark {
     /// Whether syncing works with it.
     pub is_good: bool,
     /// What it is, in words.
@@ -44,7 +44,7 @@ pub async fn probe(place: &ServerPlace, password: Option<Secret>) -> PortResult<
         .map_err(|error| PortError::new(FailureClass::Fatal, error.to_string()))?;
     let server = Server::new(place, password, "report", filter)?;
     let mut report = Report {
-        facts: Vec::new(),
+        remarks: Vec::new(),
         time: None,
         is_there: true,
     };
@@ -107,6 +107,6 @@ pub async fn probe(place: &ServerPlace, password: Option<Secret>) -> PortResult<
 
 impl Report {
     fn say(&mut self, is_good: bool, text: String) {
-        self.facts.push(Fact { is_good, text });
+        self.remarks.push(Remark { is_good, text });
     }
 }

@@ -6,6 +6,7 @@
 //! port's callers (`put`, `change`). CRASH: nothing of it outlives the process.
 
 use super::auth::Auth;
+use super::feed::Shown;
 use super::found::{Folder, Found, Reading, child_of};
 use super::href::{Base, Target, same_name};
 use super::http::{Answer, Ask, Http, strange};
@@ -39,12 +40,18 @@ pub(super) struct Server {
     /// What was found out by trying, once.
     pub(super) powers: Mutex<()>,
     pub(super) known: RefCell<Option<Powers>>,
+    /// Whether that was found out since it was last told.
+    pub(super) is_news: Cell<bool>,
+    /// What the server calls itself.
+    pub(super) product: RefCell<Option<String>>,
     /// Whether the root was looked at, and not only its marker.
     pub(super) knows_root: Cell<bool>,
     /// Whether our own folders on the server are there.
     pub(super) has_rooms: Cell<bool>,
     /// Claimed hashes that turned out to be wrong, by path and tag.
     pub(super) distrusted: RefCell<BTreeSet<String>>,
+    /// What the last listings showed, where folders' tags tell of changes below.
+    pub(super) shown: RefCell<Shown>,
     /// Folders that were found empty twice, and not filled since.
     empty: RefCell<BTreeSet<String>>,
 }
@@ -92,9 +99,12 @@ impl Server {
             is_oc: Cell::new(false),
             powers: Mutex::default(),
             known: RefCell::default(),
+            is_news: Cell::new(false),
+            product: RefCell::default(),
             knows_root: Cell::new(false),
             has_rooms: Cell::new(false),
             distrusted: RefCell::default(),
+            shown: RefCell::default(),
             empty: RefCell::default(),
         })
     }
@@ -163,7 +173,10 @@ impl Server {
     /// # Errors
     /// `Precondition` when it is no folder; whatever keeps the listing from being whole.
     pub(super) async fn list(&self, path: &str) -> PortResult<Vec<Child>> {
-        let (children, _) = self.list_once(path).await?;
+        let (children, folder) = self.list_once(path).await?;
+        if self.is_oc.get() {
+            self.shown.borrow_mut().note(path, &folder, &children);
+        }
         if !children.is_empty() {
             self.empty.borrow_mut().remove(path);
             return Ok(children);

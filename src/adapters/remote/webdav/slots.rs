@@ -79,6 +79,7 @@ impl Server {
             .http
             .fetch(&Ask::read("GET", self.base.url(MARKER, false)))
             .await?;
+        self.is_called(&answer.headers);
         match answer.status {
             200 if is_marker(answer.body.trim_ascii()) => {
                 let text = String::from_utf8_lossy(answer.body.trim_ascii());
