@@ -6,4 +6,5 @@ pub mod adapters;
 pub mod cli;
 pub mod daemon;
 pub mod executor;
+pub mod journal;
 pub mod ports;

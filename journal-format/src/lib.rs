@@ -41,6 +41,8 @@ mod error;
 pub mod event;
 #[cfg(any(test, feature = "json"))]
 pub mod json;
+mod peek;
+pub mod portable;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -55,4 +57,5 @@ pub use envelope::{
     decode_record, encode_record, encode_record_into,
 };
 pub use error::{DecodeError, EncodeError, PayloadError, ValueError};
+pub use peek::{Peek, peek};
 pub use tag::Tag;

@@ -5,6 +5,10 @@
 //! needs no second look at its form. Deliberately absent: what the flags lead to.
 //! A new subcommand is a variant of [`Command`].
 
+pub(super) mod journal;
+pub(super) mod views;
+
+use self::journal::JournalCommand;
 use super::job_args::{Account, Jobs, Login, OneFile, secret};
 use super::values::{LogFormat, Pick, Port, Way, Winner};
 use crate::adapters::secret::Secret;
@@ -198,6 +202,9 @@ pub(super) enum Command {
         after_help = "Example:\n  pydio-sync explain Documents-0123456789ab letters/draft.txt"
     )]
     Explain(Explain),
+    /// Look at a journal, of a job or as a file.
+    #[command(subcommand)]
+    Journal(JournalCommand),
     /// List or restore what was deleted or replaced.
     #[command(subcommand)]
     Trash(Trash),

@@ -10,7 +10,7 @@
 mod decide;
 mod tell;
 
-pub(super) use tell::PAGE_EVENTS;
+pub(super) use tell::{PAGE_EVENTS, event_text};
 
 use super::args::{Args, Command, OneJob, Status as StatusFlags};
 use super::channel::{Daemon, Refused};

@@ -13,16 +13,18 @@ use super::job_args::Jobs;
 use super::known::Known;
 use super::text::plain;
 use super::view::{HaltView, Item, Status};
-use super::{check, doctor, jobs, login, pair, print, run, service, trash};
+use super::{check, doctor, jobs, journal, login, pair, print, run, service, trash};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::store::{Health, Journal, Options};
 use crate::daemon::RunError;
+use crate::daemon::commands::explain::gathered;
 use crate::daemon::offline::{decide, last_known};
-use crate::ports::Store;
+use crate::journal::explain::{Context, Explanation, tell};
+use crate::ports::{Clock, Store};
 use clap::CommandFactory;
 use journal_format::event::{Case, Record};
 use journal_format::json::to_json;
-use journal_format::value::Seq;
+use journal_format::value::{RelPath, Seq};
 use serde_json::Value;
 use std::path::Path;
 use sync_core::engine::Remark;
@@ -57,6 +59,9 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
         _ => {}
     }
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
+    if let Command::Journal(command) = command {
+        return journal::run(args, &state_dir, command);
+    }
     run::runtime()?.block_on(async {
         let mut desk = Desk::new(args, state_dir).await;
         match command {
@@ -101,7 +106,7 @@ impl Opened {
             label: self.known.label.clone(),
             state: if halt.is_some() { "halted" } else { "stopped" }.to_owned(),
             reason: Some("it does not run".to_owned()),
-            pending: standing.pending,
+            pending: standing.workable,
             conflicts: standing.conflicts,
             problems: standing.problems,
             divergences: standing.divergences,
@@ -145,6 +150,18 @@ impl Opened {
         }
         let page = store.read(from, PAGE_RECORDS).await;
         Ok(page.map_err(RunError::Read)?)
+    }
+
+    /// Tells what happened to a path.
+    pub(super) async fn explain(&self, path: &RelPath) -> Result<Explanation, Failure> {
+        let reader = self.journal.reader();
+        let records = gathered(&*reader, path).await.map_err(RunError::Read)?;
+        let context = Context {
+            job: self.known.id.clone(),
+            now: SystemClock.now(),
+            is_running: false,
+        };
+        Ok(tell(path, &records, &context))
     }
 
     /// Closes the journal.

@@ -6,6 +6,7 @@
 
 use super::channel::{Daemon, Refused};
 use super::view::{Item, Status};
+use crate::journal::explain::Explanation;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -47,12 +48,6 @@ struct Items {
 #[derive(Deserialize)]
 struct Decided {
     seq: u64,
-}
-
-#[derive(Deserialize)]
-struct Story {
-    next: Option<u64>,
-    records: Vec<Value>,
 }
 
 /// A page of the journal.
@@ -199,19 +194,9 @@ impl Daemon {
         self.ask("journal.read", params).await
     }
 
-    /// Returns the events about a path.
-    pub(super) async fn story(&mut self, job: &str, path: &str) -> Result<Vec<Value>, Refused> {
-        let mut found = Vec::new();
-        let mut from = 1;
-        loop {
-            let params = json!({"job": job, "path": path, "from": from});
-            let page: Story = self.ask("explain", params).await?;
-            found.extend(page.records.into_iter().map(event));
-            match page.next {
-                Some(next) if next > from => from = next,
-                _ => return Ok(found),
-            }
-        }
+    /// Returns what happened to a path.
+    pub(super) async fn explain(&mut self, job: &str, path: &str) -> Result<Explanation, Refused> {
+        self.ask("explain", json!({"job": job, "path": path})).await
     }
 }
 

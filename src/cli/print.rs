@@ -6,10 +6,11 @@
 use super::args::Args;
 use super::exit::{Exit, Failure};
 use super::pair::Pair;
-use super::text::{count, duration, plain, size};
+use super::text::{count, duration, plain, quoted, size, time};
 use crate::daemon::{Report, Tally};
+use crate::journal::explain::Explanation;
 use journal_format::event::{Action, Case, Displaced, HaltReason, Operation};
-use journal_format::value::Side;
+use journal_format::value::{Side, Timestamp};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::time::Duration;
@@ -155,25 +156,7 @@ pub(super) fn halt_json(halt: &Halt) -> Value {
 
 /// The reason for a halt, in words.
 pub(super) fn halt_words(halt: &Halt) -> String {
-    let (side, other) = (halt.side, halt.side.other());
-    let entries = count(halt.count, "entry", "entries");
-    match halt.reason {
-        HaltReason::RootMissing => format!("the {side} folder is missing"),
-        HaltReason::RootReplaced => {
-            format!("another folder stands where the {side} one was, or its marker is gone")
-        }
-        HaltReason::RootEmptied => {
-            format!("the {other} folder is empty; {entries} would be deleted on the {side} side")
-        }
-        HaltReason::TooManyDeletions => format!("{entries} would be deleted on the {side} side"),
-        HaltReason::EverythingChanged => {
-            format!("all {entries} would be overwritten on the {side} side")
-        }
-        HaltReason::RolledBack => "the server went back in time".to_owned(),
-        HaltReason::HistoryLost => format!(
-            "the journal has lost events, and {entries} would be deleted on the {side} side"
-        ),
-    }
+    crate::journal::explain::halt_words(halt)
 }
 
 /// What to do about a halt, with the exact command.
@@ -186,16 +169,6 @@ pub(super) fn release_words(halt: &Halt, job: &str, state_dir: &std::path::Path)
         "if this is meant, release it with: pydio-sync approve {} --state-dir {state_dir}",
         quoted(job)
     )
-}
-
-/// Quotes a word for a shell, if it needs that.
-pub(super) fn quoted(word: &str) -> String {
-    let is_simple = |c: char| c.is_ascii_alphanumeric() || "-_./%+:@".contains(c);
-    if !word.is_empty() && word.chars().all(is_simple) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 fn summary(args: &Args, pair: &Pair, prefix: &str, report: &Report, state: &str, elapsed_ms: u64) {
@@ -338,6 +311,40 @@ fn described(action: &Action) -> (&'static str, Option<&str>, &str) {
             ..
         } => ("delete on the remote side", None, path.as_str()),
         Action::Hash { path, .. } => ("compare the content of", None, path.as_str()),
+    }
+}
+
+/// Prints what happened to a path: the answer first, then each event.
+pub(super) fn explanation(args: &Args, job: &str, told: &Explanation) {
+    if args.common.json {
+        let mut value = json!(told);
+        value["type"] = "explanation".into();
+        value["job"] = job.into();
+        data(&value);
+        return;
+    }
+    line(&plain(&told.answer));
+    for advice in &told.advice {
+        line(&format!("  {}", plain(advice)));
+    }
+    let state_dir = args.common.state_dir.as_ref();
+    let state_dir = state_dir.map_or_else(String::new, |place| {
+        format!(" --state-dir {}", quoted(&place.to_string_lossy()))
+    });
+    for version in &told.trash {
+        line(&format!(
+            "  from the trash, as of {}: {}{state_dir}",
+            time(Timestamp(version.time)),
+            plain(&version.command)
+        ));
+    }
+    if told.left_out > 0 {
+        let older = count(told.left_out, "older event", "older events");
+        line(&format!("({older} left out)"));
+    }
+    for event in &told.events {
+        let at = time(Timestamp(event.time));
+        line(&format!("{:>8}  {at}  {}", event.seq, plain(&event.text)));
     }
 }
 

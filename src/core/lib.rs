@@ -12,9 +12,12 @@ pub mod engine;
 pub mod fold;
 pub mod input;
 pub mod limits;
+pub mod look;
 mod plan;
 pub mod projection;
 mod schedule;
 pub mod state;
 pub mod tree;
 pub mod view;
+
+pub use plan::{meaning, reason};

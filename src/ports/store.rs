@@ -5,6 +5,7 @@
 
 use super::{PortResult, Task};
 use futures::future::BoxFuture;
+use journal_format::encode_record;
 use journal_format::event::Record;
 use journal_format::value::Seq;
 
@@ -49,7 +50,32 @@ pub trait JournalReader: Send + Sync {
     /// `Retry` when the journal was closed meanwhile, `Fatal` for damage, with its
     /// place.
     fn read(&self, from: Seq, limit: usize) -> BoxFuture<'static, PortResult<Vec<Record>>>;
+
+    /// Reads all durable records that are wanted, in order; the rest is not decoded
+    /// where the store can help it. Dropping the call leaves nothing behind.
+    ///
+    /// # Errors
+    /// As [`JournalReader::read`].
+    fn sift(&self, mut wanted: Wanted) -> BoxFuture<'_, PortResult<Vec<Record>>> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            let (mut next, head) = (Seq(1), self.head());
+            while next <= head {
+                let page = self.read(next, PAGE_RECORDS).await?;
+                let Some(last) = page.last() else { break };
+                next = last.seq.next();
+                let is_wanted = |record: &Record| encode_record(record).is_ok_and(|it| wanted(&it));
+                found.extend(page.into_iter().filter(is_wanted));
+            }
+            Ok(found)
+        })
+    }
 }
+
+/// Tells from its bytes whether a record is wanted.
+pub type Wanted = Box<dyn FnMut(&[u8]) -> bool + Send>;
+
+const PAGE_RECORDS: usize = 4096;
 
 /// A cache of folded state.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 
 mod basic;
 
+pub mod front;
 pub mod plain;
 pub mod pydio;
 pub mod webdav;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Reads a journal file (records one after another) and prints one JSON object a line.
+"""Reads a journal file (records one after another, or a portable file) and prints one
+JSON object a line.
 
 Written from journal-format/FORMAT.md alone, with the standard library only, so
 that the specification is known to be one. Reads the files that are named, or
@@ -18,6 +19,12 @@ MAGIC = b"PSJR"
 ENVELOPE_VERSION = 1
 HEADER = struct.Struct("<4sBBHQqI")
 CHECKSUM = struct.Struct("<I")
+FILE_MAGIC = b"PSYNCJNL"
+FILE_VERSION = 1
+FILE_HEADER = struct.Struct("<8sHI")
+FILE_HEADER_BYTES_MAX = 16384
+TRAILER_MAGIC = b"PSJT"
+TRAILER = struct.Struct("<4sQQI")
 PAYLOAD_BYTES_MAX = 1 << 20
 PATH_BYTES_MAX = 4095
 NAME_BYTES_MAX = 255
@@ -416,8 +423,70 @@ def read_record(data, at):
     return record, end + CHECKSUM.size
 
 
+def read_header(data):
+    """Reads a portable file's header; returns the first record's number and its offset."""
+    if len(data) >= 10 and int.from_bytes(data[8:10], "little") != FILE_VERSION:
+        raise Damage(f"a portable file of another version than {FILE_VERSION}")
+    if len(data) < FILE_HEADER.size:
+        raise Damage("the input ends inside the header")
+    _, _, length = FILE_HEADER.unpack_from(data)
+    if length > FILE_HEADER_BYTES_MAX:
+        raise Damage(f"a header of {length} bytes, expected at most {FILE_HEADER_BYTES_MAX}")
+    end = FILE_HEADER.size + length
+    if len(data) < end + CHECKSUM.size:
+        raise Damage("the input ends inside the header")
+    (found,) = CHECKSUM.unpack_from(data, end)
+    if found != zlib.crc32(data[:end]):
+        raise Damage("the header's checksum is wrong")
+    fields = Payload(data[FILE_HEADER.size : end])
+    fields.take(16)
+    for _ in ("job", "label", "release"):
+        fields.text()
+    fields.flag()
+    first = fields.u64()
+    fields.option(lambda: fields.take(32))
+    fields.finish()
+    if first == 0:
+        raise Damage("the first record is 0, expected 1 or more")
+    return first, end + CHECKSUM.size
+
+
+def check_trailer(data, at, first, following):
+    """Checks a portable file's end."""
+    if len(data) - at < TRAILER.size:
+        raise Damage("the input ends inside the trailer")
+    _, count, last, found = TRAILER.unpack_from(data, at)
+    if found != zlib.crc32(data[: at + TRAILER.size - CHECKSUM.size]):
+        raise Damage("the file's checksum is wrong")
+    if (count, last) != (following - first, following - 1):
+        raise Damage(f"the trailer tells of {count} records up to {last}")
+    if len(data) - at > TRAILER.size:
+        raise Damage("bytes follow the trailer")
+
+
+def print_portable(name, data):
+    """Prints the records of a portable file; tells whether all of it was read."""
+    at = 0
+    try:
+        first, at = read_header(data)
+        following = first
+        while data[at : at + 4] != TRAILER_MAGIC:
+            record, end = read_record(data, at)
+            if record["seq"] != following:
+                raise Damage(f"record {record['seq']}, expected {following}")
+            print(json.dumps(record, ensure_ascii=False))
+            following, at = following + 1, end
+        check_trailer(data, at, first, following)
+    except Damage as damage:
+        print(f"{name}: offset {at}: {damage}", file=sys.stderr)
+        return False
+    return True
+
+
 def print_records(name, data):
     """Prints every record of one file; tells whether all of them were read."""
+    if data.startswith(FILE_MAGIC):
+        return print_portable(name, data)
     if not data:
         print(f"{name}: offset 0: no record", file=sys.stderr)
         return False

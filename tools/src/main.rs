@@ -7,6 +7,7 @@
 
 mod bench;
 mod fuzz;
+mod journal;
 mod mutate;
 mod pydio_server;
 mod sim;
@@ -40,6 +41,8 @@ enum Command {
     Mutate(mutate::Args),
     /// Measures the publishing socket.
     Stream(stream::Args),
+    /// Makes up a journal of any length.
+    Journal(journal::Args),
     /// Measures the engine's state for many files.
     State(state::Args),
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::PydioServer(args) => pydio_server::run(&args),
         Command::Mutate(args) => mutate::run(&args),
         Command::Stream(args) => stream::run(&args),
+        Command::Journal(args) => journal::run(&args),
         Command::State(args) => state::run(&args),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Args {
     files: u64,
 }
 
-const FILES_A_DIRECTORY: u64 = 45;
+pub(crate) const FILES_A_DIRECTORY: u64 = 45;
 
 /// Folds, saves and loads a state, and prints what that takes.
 #[expect(clippy::print_stdout, reason = "a command")]
@@ -74,7 +74,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn records(chunk: u64, seq: &mut Seq) -> Vec<Record> {
+/// The events of one directory.
+pub(crate) fn records(chunk: u64, seq: &mut Seq) -> Vec<Record> {
     let mut records = Vec::new();
     let mut push = |event: Event| {
         *seq = seq.next();

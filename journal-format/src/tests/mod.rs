@@ -2,6 +2,7 @@
 
 mod conformance;
 mod envelope;
+mod portable;
 mod round_trip;
 mod strategies;
 mod values;

@@ -9,7 +9,10 @@
 //! `samples`, a new way to be damaged goes into `damaged`.
 
 mod damaged;
+mod portable;
 mod samples;
+
+pub use portable::{Portable, portable, read as read_portable};
 
 use crate::tag::Tag;
 use crate::{encode_record, json};
@@ -73,6 +76,17 @@ pub fn bless(folder: &Path) -> std::io::Result<()> {
         };
         std::fs::write(folder.join(format!("{}.bin", vector.name)), &vector.bytes)?;
         std::fs::write(folder.join(format!("{}.{extension}", vector.name)), text)?;
+    }
+    for file in portable() {
+        let (extension, text) = match &file.expected {
+            Ok(lines) => ("jsonl", lines.clone()),
+            Err(message) => ("error", format!("{message}\n")),
+        };
+        std::fs::write(
+            folder.join(format!("{}.pydiojournal", file.name)),
+            &file.bytes,
+        )?;
+        std::fs::write(folder.join(format!("{}.{extension}", file.name)), text)?;
     }
     Ok(())
 }

@@ -313,11 +313,21 @@ impl State {
     /// Returns the contents that a side's users can see.
     #[must_use]
     pub fn visible_contents(&self, side: Side) -> BTreeSet<Vec<u8>> {
+        self.visible_copies(side).into_keys().collect()
+    }
+
+    /// Returns the same, with how often each is there.
+    #[must_use]
+    pub fn visible_copies(&self, side: Side) -> BTreeMap<Vec<u8>, usize> {
         let disk = self.disk(side);
-        let seen = disk.live.walk().into_iter();
-        seen.filter(|(path, _)| is_visible(path))
-            .filter_map(|(_, id)| disk.live.nodes.get(&id)?.content().map(<[u8]>::to_owned))
-            .collect()
+        let mut copies = BTreeMap::new();
+        for (path, id) in disk.live.walk() {
+            let content = disk.live.nodes.get(&id).and_then(disk::Node::content);
+            if let Some(content) = content.filter(|_| is_visible(&path)) {
+                *copies.entry(content.to_owned()).or_default() += 1;
+            }
+        }
+        copies
     }
 
     fn make_own_folders(&mut self) {

@@ -1,18 +1,25 @@
 //! Content on its way to a server.
 //!
 //! In: a source. Out: its pieces, and the hash of them. Invariant: the last piece is
-//! given only after the source was seen to end as announced and unchanged, so a version
-//! that changed meanwhile never arrives whole. Deliberately absent: how it is sent
-//! (`feed`). Leaves nothing behind.
+//! given only after the source was seen to end as announced and unchanged and after the
+//! last look, so a version that changed meanwhile never arrives whole. Deliberately
+//! absent: how it is sent (`feed`). Leaves nothing behind.
 
 use crate::adapters::digest::Hasher;
 use crate::ports::{PortError, PortResult, Source};
 use bytes::Bytes;
+use futures::future::LocalBoxFuture;
+use journal_format::event::FailureClass;
 use journal_format::value::{Digest, DigestKind};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 
 /// A file's content, read once and hashed on the way.
-pub(crate) struct Content {
+pub(crate) struct Content<'a> {
     source: Box<dyn Source>,
+    /// What must go well right before the last piece is handed over.
+    gate: Option<LocalBoxFuture<'a, PortResult<()>>>,
     current: Bytes,
     hasher: Hasher,
     kind: DigestKind,
@@ -20,12 +27,13 @@ pub(crate) struct Content {
     size: u64,
 }
 
-impl Content {
+impl<'a> Content<'a> {
     /// Takes a source, to be hashed with a function.
     pub(crate) fn new(source: Box<dyn Source>, kind: DigestKind) -> Self {
         let size = source.entry().fingerprint.size;
         Self {
             source,
+            gate: None,
             current: Bytes::new(),
             hasher: Hasher::new(kind),
             kind,
@@ -34,10 +42,16 @@ impl Content {
         }
     }
 
+    /// Puts a last look before the last piece.
+    pub(crate) fn guard(&mut self, gate: LocalBoxFuture<'a, PortResult<()>>) {
+        self.gate = Some(gate);
+    }
+
     /// Reads at most `max` bytes on; nothing at the end.
     ///
     /// # Errors
-    /// As the source fails; `Precondition` when it is longer or shorter than it said.
+    /// As the source fails; `Precondition` when it is longer or shorter than it said;
+    /// as the last look says.
     pub(crate) async fn next(&mut self, max: usize) -> PortResult<Option<Bytes>> {
         if self.done == self.size && self.size > 0 {
             return Ok(None);
@@ -57,6 +71,11 @@ impl Content {
         if is_longer {
             return Err(changed("went on"));
         }
+        if done == self.size
+            && let Some(gate) = self.gate.take()
+        {
+            gate.await?;
+        }
         self.hasher.update(&piece);
         self.done = done;
         Ok(Some(piece))
@@ -69,6 +88,21 @@ impl Content {
             bytes.extend_from_slice(&piece);
         }
         Ok(bytes)
+    }
+
+    /// Returns the hash of the first bytes without reading on; nothing where there
+    /// is no file to read them from.
+    pub(crate) async fn beginning(&self, bytes: u64) -> PortResult<Option<Digest>> {
+        let Some(file) = self.source.file() else {
+            return Ok(None);
+        };
+        let kind = self.kind;
+        let work = tokio::task::spawn_blocking(move || hash_beginning(&file, bytes, kind));
+        match work.await {
+            Ok(Ok(digest)) => Ok(Some(digest)),
+            Ok(Err(error)) => Err(changed(&format!("cannot be read: {error}"))),
+            Err(_) => Err(PortError::new(FailureClass::Fatal, "a hash was given up")),
+        }
     }
 
     /// Reads the first bytes without sending them, and returns their hash.
@@ -92,6 +126,22 @@ impl Content {
     pub(crate) fn finish(self) -> Digest {
         self.hasher.finish()
     }
+}
+
+fn hash_beginning(file: &File, bytes: u64, kind: DigestKind) -> io::Result<Digest> {
+    let mut hasher = Hasher::new(kind);
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut done = 0;
+    while done < bytes {
+        let most = usize::try_from(bytes - done).unwrap_or(PIECE_BYTES);
+        let read = file.read_at(&mut piece[..most.min(PIECE_BYTES)], done)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        hasher.update(&piece[..read]);
+        done += read as u64;
+    }
+    Ok(hasher.finish())
 }
 
 pub(super) fn changed(how: &str) -> PortError {

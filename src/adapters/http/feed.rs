@@ -20,10 +20,10 @@ use tokio::time::Instant;
 pub(crate) struct Feeder(mpsc::Sender<Result<Bytes, std::io::Error>>);
 
 /// What goes into a body.
-pub(crate) struct Load<'a> {
+pub(crate) struct Load<'a, 'c> {
     /// Before the content.
     pub(crate) head: Bytes,
-    pub(crate) content: &'a mut Content,
+    pub(crate) content: &'a mut Content<'c>,
     /// How many bytes of the content.
     pub(crate) length: u64,
     /// After it.
@@ -57,7 +57,7 @@ impl Feeder {
     pub(crate) async fn send(
         self,
         request: RequestBuilder,
-        load: Load<'_>,
+        load: Load<'_, '_>,
         rate: &Bucket,
         timeout: Duration,
     ) -> PortResult<Response> {
@@ -101,7 +101,7 @@ impl Feeder {
 
 async fn pump(
     rate: &Bucket,
-    load: Load<'_>,
+    load: Load<'_, '_>,
     pieces: mpsc::Sender<Result<Bytes, std::io::Error>>,
     moved: &Cell<Instant>,
 ) -> End {

@@ -166,6 +166,11 @@ impl Engine {
         })
     }
 
+    /// Returns all keys and values from `from` on, in order, as they are.
+    pub(super) fn iter(&self, from: Seq) -> Values {
+        Values(Some(self.records.range(from.0.to_be_bytes()..)))
+    }
+
     /// Moves what is only in fjall's journal into tables, so that the next open
     /// has nothing to replay. Only saves time: errors leave all as it was.
     pub(super) fn settle(self) {
@@ -212,6 +217,27 @@ impl Engine {
             std::thread::sleep(Duration::from_millis(1));
         }
         true
+    }
+}
+
+/// Keys and values in order; ends after the first error.
+pub(super) struct Values(Option<fjall::Iter>);
+
+impl Iterator for Values {
+    type Item = Result<(Seq, Slice), String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let found = guarded(|| {
+            let Some(item) = self.0.as_mut().and_then(Iterator::next) else {
+                return Ok(None);
+            };
+            let (key, value) = item.into_inner().map_err(|error| error.to_string())?;
+            Ok(Some((parse(&key)?, value)))
+        });
+        if found.is_err() {
+            self.0 = None;
+        }
+        found.transpose()
     }
 }
 

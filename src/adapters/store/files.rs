@@ -79,6 +79,11 @@ pub(super) fn keep_newest(aside: &Path, kind: &str, keep: usize) -> Result<(), O
 
 /// Copies the data of a file, not its holes; durable on return.
 pub(super) fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
+    copy_data(from, to)?.sync_all()
+}
+
+/// Copies the data of a file, not its holes; not durable yet.
+pub(super) fn copy_data(from: &Path, to: &Path) -> io::Result<File> {
     let source = File::open(from)?;
     let target = File::options()
         .create_new(true)
@@ -87,7 +92,7 @@ pub(super) fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
         .open(to)?;
     let length = source.metadata()?.len();
     if rustix::fs::ioctl_ficlone(&target, &source).is_ok() {
-        return target.sync_all();
+        return Ok(target);
     }
     target.set_len(length)?;
     let mut buffer = vec![0; COPY_BYTES];
@@ -105,7 +110,7 @@ pub(super) fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
         }
         position = end;
     }
-    target.sync_all()
+    Ok(target)
 }
 
 /// Returns the next stretch of a file that is no hole.

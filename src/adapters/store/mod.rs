@@ -15,9 +15,13 @@
 //!                    mark         last acknowledged head, not synced
 //!                    checkpoint   a cache
 //!                    aside/       copies before a recovery, journals given up
+//!                    archive/     older records, as portable files
+//!                    copies/      what readers beside a running job look at
 //! ```
 
+mod archive;
 mod checkpoint;
+mod copy;
 mod engine;
 mod files;
 mod journal;
@@ -25,12 +29,15 @@ mod lock;
 mod open;
 mod read;
 mod reader;
+mod reading;
 mod witness;
 mod worker;
 mod writer;
 
+pub use archive::Archive;
 pub use journal::{Journal, Verified};
 pub use lock::FolderLock;
+pub use reading::{Entries, Reading};
 pub use witness::JournalId;
 
 use journal_format::value::Seq;
@@ -172,6 +179,8 @@ struct Layout {
     mark: PathBuf,
     checkpoint: PathBuf,
     aside: PathBuf,
+    archive: PathBuf,
+    copies: PathBuf,
 }
 
 impl Layout {
@@ -185,6 +194,8 @@ impl Layout {
             mark: root.join("mark"),
             checkpoint: root.join("checkpoint"),
             aside: root.join("aside"),
+            archive: root.join("archive"),
+            copies: root.join("copies"),
         }
     }
 }

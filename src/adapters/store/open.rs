@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What lies beside the journal.
-struct Evidence {
+pub(super) struct Evidence {
     witness: Option<Witness>,
     /// What is wrong with the witness.
     damaged: Option<&'static str>,
@@ -29,15 +29,17 @@ struct Evidence {
     /// The highest head that was acknowledged for sure.
     expected: Seq,
     /// Whether the last process closed the journal.
-    clean: bool,
+    pub(super) clean: bool,
+    /// Whether all of it is a copy already.
+    pub(super) is_copy: bool,
 }
 
 /// A journal that was opened and compared.
-struct Recovered {
-    engine: Engine,
-    witness: Witness,
-    health: Health,
-    head: Seq,
+pub(super) struct Recovered {
+    pub(super) engine: Engine,
+    pub(super) witness: Witness,
+    pub(super) health: Health,
+    pub(super) head: Seq,
     last: Chain,
     chain: Chain,
     loss_untold: bool,
@@ -95,7 +97,7 @@ impl OpenError {
 }
 
 impl Evidence {
-    fn gather(layout: &Layout) -> Result<Self, OpenError> {
+    pub(super) fn gather(layout: &Layout) -> Result<Self, OpenError> {
         let (witness, damaged) = match Witness::load(&layout.witness)
             .map_err(|error| OpenError::io(&error, &layout.witness))?
         {
@@ -126,7 +128,27 @@ impl Evidence {
             expected: witnessed.max(marked).max(cached),
             witness,
             damaged,
+            is_copy: false,
         })
+    }
+}
+
+/// Opens what is there and begins nothing where there is nothing.
+pub(super) fn look_into(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> {
+    if let Some(why) = evidence.damaged {
+        return Err(OpenError::damaged(why, &layout.witness));
+    }
+    match engine::look(&layout.journal)? {
+        Look::Empty if evidence.expected > Seq::ZERO => Err(OpenError::HistoryLost {
+            expected: evidence.expected,
+            found: Seq::ZERO,
+        }),
+        Look::Empty => Err(OpenError::io(
+            &std::io::Error::new(std::io::ErrorKind::NotFound, "there is no journal"),
+            &layout.journal,
+        )),
+        Look::Partial(why) => Err(OpenError::damaged(why, &layout.journal)),
+        Look::Whole => reopen(layout, evidence),
     }
 }
 
@@ -194,7 +216,11 @@ fn create(layout: &Layout, lost: Seq) -> Result<Recovered, OpenError> {
 /// Opens a journal that looks whole and compares it with the evidence.
 fn reopen(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> {
     let id = known_id(layout, evidence)?;
-    let copied_aside = copy_aside(layout, evidence.clean)?;
+    let copied_aside = if evidence.is_copy {
+        layout.aside.clone()
+    } else {
+        copy_aside(layout, evidence.clean)?
+    };
     let damaged = |why: String| OpenError::damaged(why, &layout.journal);
     let engine = Engine::open(&layout.journal)?;
     let head = match engine.ends().map_err(damaged)? {

@@ -31,6 +31,22 @@ pub(super) fn page(
     Ok(records)
 }
 
+/// Decodes the records that are wanted, up to `head`.
+pub(super) fn sift(
+    engine: &Engine,
+    head: Seq,
+    mut wanted: impl FnMut(&[u8]) -> bool,
+) -> Result<Vec<Record>, String> {
+    let mut records = Vec::new();
+    engine.each(Seq(1), head, |seq, bytes| {
+        if wanted(bytes) {
+            records.push(decoded(seq, bytes)?);
+        }
+        Ok(())
+    })?;
+    Ok(records)
+}
+
 /// Checks all records of a range and returns the last one's hash and the running
 /// hash, which start from what they were before the range.
 pub(super) fn walk(

@@ -9,7 +9,7 @@ use super::read;
 use super::witness::JournalId;
 use super::worker::{Calls, Worker};
 use super::writer::Tip;
-use crate::ports::{JournalReader, PortError, PortResult};
+use crate::ports::{JournalReader, PortError, PortResult, Wanted};
 use futures::future::BoxFuture;
 use journal_format::event::{FailureClass, Record};
 use journal_format::value::Seq;
@@ -46,6 +46,22 @@ impl Reader {
         drop(self.lock().take());
     }
 
+    /// Runs a call on the reading thread.
+    fn ask<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Engine) -> Result<T, String> + Send + 'static,
+    ) -> impl Future<Output = PortResult<T>> + Send + 'static {
+        let answer = self.lock().as_ref().map(|open| {
+            let engine = open.engine.clone();
+            open.calls.run(move || call(&engine))
+        });
+        async move {
+            let closed = || PortError::new(FailureClass::Retry, "the journal was closed");
+            let page = answer.ok_or_else(closed)?.await.map_err(|_| closed())?;
+            page.map_err(|why| PortError::new(FailureClass::Fatal, format!("journal: {why}")))
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -62,15 +78,11 @@ impl JournalReader for Reader {
 
     fn read(&self, from: Seq, limit: usize) -> BoxFuture<'static, PortResult<Vec<Record>>> {
         let head = self.head();
-        let answer = self.lock().as_ref().map(|open| {
-            let engine = open.engine.clone();
-            open.calls
-                .run(move || read::page(&engine, head, from, limit))
-        });
-        Box::pin(async move {
-            let closed = || PortError::new(FailureClass::Retry, "the journal was closed");
-            let page = answer.ok_or_else(closed)?.await.map_err(|_| closed())?;
-            page.map_err(|why| PortError::new(FailureClass::Fatal, format!("journal: {why}")))
-        })
+        Box::pin(self.ask(move |engine| read::page(engine, head, from, limit)))
+    }
+
+    fn sift(&self, wanted: Wanted) -> BoxFuture<'_, PortResult<Vec<Record>>> {
+        let head = self.head();
+        Box::pin(self.ask(move |engine| read::sift(engine, head, wanted)))
     }
 }

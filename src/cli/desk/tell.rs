@@ -9,8 +9,7 @@ use crate::cli::args::{Events, Explain};
 use crate::cli::channel::Refused;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::print;
-use crate::cli::story::{self, Story};
-use crate::cli::text::{count, plain, time};
+use crate::cli::text::{plain, time};
 use journal_format::json::to_json;
 use journal_format::value::{Seq, Timestamp};
 use serde_json::Value;
@@ -50,20 +49,7 @@ impl Desk<'_> {
 
     /// One event as it is printed: for people what it is first, then its fields.
     pub(in crate::cli) fn event_text(&self, event: &Value) -> String {
-        if self.args.common.json {
-            return event.to_string();
-        }
-        let mut fields = event.as_object().cloned().unwrap_or_default();
-        let kind = fields.remove("type").unwrap_or(Value::Null);
-        let seq = fields.remove("seq").and_then(|seq| seq.as_u64());
-        let at = fields.remove("time").and_then(|time| time.as_i64());
-        plain(&format!(
-            "{} {} {} {}",
-            seq.unwrap_or_default(),
-            time(Timestamp(at.unwrap_or_default())),
-            kind.as_str().unwrap_or("event"),
-            Value::Object(fields)
-        ))
+        event_text(self.args.common.json, event)
     }
 
     fn event(&self, event: &Value) {
@@ -74,41 +60,39 @@ impl Desk<'_> {
         let found = self.find(explain.job.as_deref()).await?;
         let path = &explain.path;
         let online = match self.daemon_of(&found) {
-            Some(daemon) => open_there(daemon.story(&found.id, path.as_str()).await)?,
+            Some(daemon) => open_there(daemon.explain(&found.id, path.as_str()).await)?,
             None => None,
         };
-        let events = match online {
-            Some(events) => events,
+        let told = match online {
+            Some(told) => told,
             None => {
                 let opened = found.open()?;
-                let mut story = Story::new(path);
-                let mut events = Vec::new();
-                let mut next = Seq(1);
-                loop {
-                    let page = opened.page(next).await?;
-                    let Some(last) = page.last() else { break };
-                    next = last.seq.next();
-                    let ours = page.iter().filter(|record| story.is_about(record));
-                    events.extend(ours.map(to_json));
-                }
+                let told = opened.explain(path).await?;
                 opened.close()?;
-                events
+                told
             }
         };
-        for event in &events {
-            if self.args.common.json {
-                print::data(event);
-            } else {
-                print::line(&story::line(event));
-            }
-        }
-        if events.is_empty() {
-            print::words("the journal says nothing of that path");
-        } else if !self.args.common.json {
-            print::words(&count(events.len() as u64, "event", "events"));
-        }
+        print::explanation(self.args, &found.id, &told);
         Ok(Exit::InSync)
     }
+}
+
+/// One event as it is printed: for people what it is first, then its fields.
+pub(in crate::cli) fn event_text(as_json: bool, event: &Value) -> String {
+    if as_json {
+        return event.to_string();
+    }
+    let mut fields = event.as_object().cloned().unwrap_or_default();
+    let kind = fields.remove("type").unwrap_or(Value::Null);
+    let seq = fields.remove("seq").and_then(|seq| seq.as_u64());
+    let at = fields.remove("time").and_then(|time| time.as_i64());
+    plain(&format!(
+        "{} {} {} {}",
+        seq.unwrap_or_default(),
+        time(Timestamp(at.unwrap_or_default())),
+        kind.as_str().unwrap_or("event"),
+        Value::Object(fields)
+    ))
 }
 
 /// Events that are asked for at a time.

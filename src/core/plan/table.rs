@@ -238,6 +238,115 @@ impl Verdict {
     }
 }
 
+/// Says when a rule applies, for people.
+#[must_use]
+pub const fn meaning(case: Case) -> &'static str {
+    words(case).0
+}
+
+/// Says why a rule decides as it does, for people.
+#[must_use]
+pub const fn reason(case: Case) -> &'static str {
+    words(case).1
+}
+
+/// When a rule applies, and why it decides as it does.
+#[expect(clippy::too_many_lines, reason = "a table")]
+const fn words(case: Case) -> (&'static str, &'static str) {
+    match case {
+        Case::N0 => ("nothing to do", "both sides are as they last agreed"),
+        Case::U1 => (
+            "changed or new locally, unchanged remotely",
+            "only the local side changed, so the remote side follows if it still holds what both \
+             last agreed on",
+        ),
+        Case::U2 => (
+            "gone locally, unchanged remotely",
+            "it was deleted locally and nobody had changed it on the remote side, so it is deleted \
+             there too",
+        ),
+        Case::D1 => (
+            "changed or new remotely, unchanged locally",
+            "only the remote side changed, so the local side follows if it still holds what both \
+             last agreed on",
+        ),
+        Case::D2 => (
+            "gone remotely, unchanged locally",
+            "it was deleted on the remote side and nobody had changed it locally, so it is put \
+             into the trash here",
+        ),
+        Case::A1 => (
+            "changed alike on both sides",
+            "both sides hold the same, so nothing has to be sent",
+        ),
+        Case::A2 => ("gone on both sides", "there is nothing left to do"),
+        Case::E1 => (
+            "edited locally, gone remotely: the edit wins",
+            "content is worth more than a deletion of an older version, so what was edited or \
+             moved locally is created again on the remote side",
+        ),
+        Case::E2 => (
+            "edited remotely, gone locally: the edit wins",
+            "content is worth more than a deletion of an older version, so what was edited or \
+             moved on the remote side is created again locally",
+        ),
+        Case::C1 => (
+            "changed differently on both sides",
+            "neither version may be lost: unless the job says otherwise, the remote one keeps the \
+             name and the local one becomes the conflict copy",
+        ),
+        Case::C2 => (
+            "moved to different places on both sides",
+            "it can be at one place only: unless the job says otherwise, the remote place wins",
+        ),
+        Case::C3 => (
+            "two objects claim one name",
+            "both are kept: the remote one has the name, the local one gets the conflict name",
+        ),
+        Case::M1 => (
+            "moved locally only",
+            "it is renamed on the remote side as well; no content is sent",
+        ),
+        Case::M2 => (
+            "moved remotely only",
+            "it is renamed locally as well; no content is sent",
+        ),
+        Case::M3 => (
+            "moves of both sides would form a ring: the local one is undone",
+            "each folder would lie inside the other, so the remote move holds",
+        ),
+        Case::M4 => (
+            "a step through a temporary name",
+            "names are exchanged, so one of them goes through a temporary name",
+        ),
+        Case::R1 => (
+            "a folder lives on because something in it does",
+            "the folder was deleted on one side, but something in it was added or edited on the \
+             other, and that needs its folder",
+        ),
+        Case::Q1 => (
+            "whether the content changed is not known before it is read",
+            "the size is the same and the time is not, so the content decides",
+        ),
+        Case::V1 => (
+            "one way: the target left the source",
+            "the job syncs one way and keeps what was added or edited at the target",
+        ),
+        Case::V2 => (
+            "one way: the target is put back to what the source holds",
+            "the job syncs one way, and the target has to hold what the source holds",
+        ),
+        Case::P1 => (
+            "unknown on a side",
+            "what cannot be seen is neither changed nor taken for deleted",
+        ),
+        Case::H1 => (
+            "halted",
+            "the plan looked like an accident, so a person has to approve it",
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

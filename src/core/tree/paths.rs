@@ -195,7 +195,7 @@ impl Tree {
     /// Returns the path of a node's baseline, each name as the baseline or, for
     /// directories without one, as a side has it. Baselines are of different times, so
     /// two directories may each have been in the other: then there is none.
-    fn baseline_path(&self, id: NodeId) -> Option<RelPath> {
+    pub(crate) fn baseline_path(&self, id: NodeId) -> Option<RelPath> {
         let mut names = Vec::new();
         let mut seen = BTreeSet::new();
         let mut next = id;

@@ -76,7 +76,6 @@ pub(super) enum Request {
     Explain {
         job: String,
         path: RelPath,
-        from: Seq,
     },
     LogLevel(String),
 }
@@ -203,7 +202,6 @@ fn request(method: &str, mut params: Params) -> Result<Request, Fault> {
         "explain" => Request::Explain {
             job: it.needed("job")?,
             path: it.path()?,
-            from: Seq(it.number("from")?.unwrap_or(1).max(1)),
         },
         "log.level" => Request::LogLevel(it.level()?),
         _ => return Err(Fault::new(METHOD, format!("no method `{}`", short(method)))),

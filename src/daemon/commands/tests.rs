@@ -365,13 +365,12 @@ fn pages_of_a_journal_lead_to_its_end_and_need_it_open() {
     assert_eq!(seqs, (1..=5).map(Some).collect::<Vec<_>>());
     let request = r#"{"jsonrpc": "2.0", "id": 1, "method": "explain", "params": {"job": "a", "path": "even"}}"#;
     let story = json(&block_on(desk.reply(request.as_bytes())));
-    let records = story["result"]["records"].as_array().expect("records");
-    let found: Vec<_> = records
-        .iter()
-        .map(|record| record["seq"].as_u64())
-        .collect();
+    let result = &story["result"];
+    let events = result["events"].as_array().expect("events");
+    let found: Vec<_> = events.iter().map(|event| event["seq"].as_u64()).collect();
     assert_eq!(found, [Some(2), Some(4)], "{story}");
-    assert_eq!(story["result"]["next"], Value::Null);
+    assert_eq!(result["state"], "gone");
+    assert_eq!(result["head"], 5);
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Change<'_> {
         }
         match state.tree.find(path) {
             Some(node) if node.is_folder() => return Answer::status(quirks.mkcol_existing),
-            Some(_) => return Answer::status(405),
+            Some(_) => return Answer::status(quirks.mkcol_on_file),
             None => {}
         }
         if !state.tree.has_parent(path) {
@@ -94,8 +94,12 @@ impl Change<'_> {
             Ok(to) => to,
             Err(status) => return Answer::status(status),
         };
+        let taken = state.tree.find(&to.segments).map(|other| other.id);
+        let unwanted = taken.is_some() && self.call.header("overwrite") == Some("F");
         let Some(node) = state.tree.find(from).filter(|_| !from.is_empty()) else {
-            return Answer::status(404);
+            // One that does not look at the source first finds the target taken.
+            let first = unwanted && quirks.move_nothing != 404;
+            return Answer::status(if first { 412 } else { quirks.move_nothing });
         };
         let folder = node.is_folder();
         if let Some(status) = quirks.move_folder_without_slash
@@ -111,7 +115,9 @@ impl Change<'_> {
         if to.starts_with(from) {
             return Answer::status(if to == *from { 403 } else { 409 });
         }
-        if !state.tree.has_parent(&to) {
+        let has_parent =
+            state.tree.has_parent(&to) || (quirks.move_makes_parents && self.parents(state, &to));
+        if !has_parent {
             return Answer::status(quirks.move_no_parent);
         }
         if let Some(answer) = moves.then(|| self.forbidden(state, from)).flatten() {
@@ -120,11 +126,10 @@ impl Change<'_> {
         if state.locks.keeps_out(self.call, &to) {
             return Answer::status(423);
         }
-        let id = node_id(state, from);
-        let taken = state.tree.find(&to).map(|other| other.id);
-        if taken.is_some() && self.call.header("overwrite") == Some("F") {
+        if unwanted {
             return Answer::status(412);
         }
+        let id = node_id(state, from);
         // Only another spelling of its own name is no other node.
         let done = if taken.is_some() && taken != id {
             state.tree.remove(&to, self.now)
@@ -144,6 +149,14 @@ impl Change<'_> {
             Ok(()) => self.with_id(state, &to, 201),
             Err(_) => Answer::status(500),
         }
+    }
+
+    /// Makes the folders above a path; false if something is in the way.
+    fn parents(&self, state: &mut State, path: &[String]) -> bool {
+        (1..path.len()).all(|depth| match state.tree.find(&path[..depth]) {
+            Some(node) => node.is_folder(),
+            None => state.tree.make_folder(&path[..depth], self.now).is_ok(),
+        })
     }
 
     fn with_id(&self, state: &State, to: &[String], status: u16) -> Answer {

@@ -38,10 +38,9 @@ pub(super) fn segment(percent: Percent, name: &str) -> String {
 fn push(href: &mut String, percent: Percent, name: &str) {
     for byte in name.bytes() {
         let plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        let loose = percent != Percent::Strict && b"!$'()*+,:@=".contains(&byte);
-        if plain || loose {
+        if plain || percent.plain.as_bytes().contains(&byte) {
             href.push(char::from(byte));
-        } else if percent == Percent::Lower {
+        } else if percent.lower {
             href.push_str(&format!("%{byte:02x}"));
         } else {
             href.push_str(&format!("%{byte:02X}"));

@@ -24,8 +24,11 @@ impl Quirks {
             delete_folder_without_slash: None,
             move_folder_without_slash: None,
             mkcol_existing: 405,
+            mkcol_on_file: 405,
             put_no_parent: 409,
             move_no_parent: 409,
+            move_makes_parents: false,
+            move_nothing: 404,
             put_on_folder: 405,
             put_over: 204,
             move_file: 201,
@@ -57,7 +60,7 @@ impl Quirks {
             length_required: false,
             report: 405,
             hrefs: Hrefs {
-                percent: Percent::Strict,
+                percent: Percent::STRICT,
                 folder_slash: true,
                 own_as_asked: false,
                 absolute: false,
@@ -77,6 +80,8 @@ impl Quirks {
         Self {
             name: "Apache/2.4.71 (Debian)",
             dav: "1, 2, <http://apache.org/dav/propset/fs/1>",
+            mkcol_on_file: 400,
+            move_no_parent: 500,
             put_on_folder: 409,
             get_folder: 404,
             get_folder_slash: 404,
@@ -88,7 +93,10 @@ impl Quirks {
             infinity: false,
             report: 501,
             hrefs: Hrefs {
-                percent: Percent::Lower,
+                percent: Percent {
+                    plain: "!$&'()*+,;:@=",
+                    lower: true,
+                },
                 ..Self::none().hrefs
             },
             prefix: "lp1",
@@ -106,6 +114,7 @@ impl Quirks {
             delete_folder_without_slash: Some(409),
             move_folder_without_slash: Some(400),
             put_no_parent: 500,
+            move_makes_parents: true,
             put_on_folder: 409,
             move_file: 204,
             get_folder: 301,
@@ -119,7 +128,10 @@ impl Quirks {
             infinity: false,
             hides_dot_files: true,
             hrefs: Hrefs {
-                percent: Percent::Loose,
+                percent: Percent {
+                    plain: "!$&'()*+,;:@=",
+                    lower: false,
+                },
                 own_as_asked: true,
                 ..Self::none().hrefs
             },
@@ -136,6 +148,8 @@ impl Quirks {
             mkcol_existing: 201,
             put_over: 201,
             put_on_folder: 404,
+            move_no_parent: 403,
+            move_nothing: 403,
             get_folder_slash: 200,
             file_etags: FileEtags::TimeAndSize,
             folder_etags: FolderEtags::Empty,
@@ -143,6 +157,13 @@ impl Quirks {
             content_range: ContentRange::Ignored,
             oc_mtime: OcMtime::Silent,
             composes_names: true,
+            hrefs: Hrefs {
+                percent: Percent {
+                    plain: "$&+,;:@=",
+                    lower: false,
+                },
+                ..Self::none().hrefs
+            },
             ..Self::none()
         }
     }
@@ -158,6 +179,13 @@ impl Quirks {
             file_etags: FileEtags::IdentitySeconds,
             quotes: Quotes::None,
             quota: Some(1 << 40),
+            hrefs: Hrefs {
+                percent: Percent {
+                    plain: "!*'(),$|",
+                    lower: false,
+                },
+                ..Self::none().hrefs
+            },
             prefix: "ns0",
             ..Self::none()
         }

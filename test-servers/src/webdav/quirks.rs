@@ -21,10 +21,16 @@ pub struct Quirks {
     pub move_folder_without_slash: Option<u16>,
     /// MKCOL where something is.
     pub mkcol_existing: u16,
+    /// MKCOL where a file is.
+    pub mkcol_on_file: u16,
     /// PUT without a parent folder.
     pub put_no_parent: u16,
     /// MOVE to a place without a parent folder.
     pub move_no_parent: u16,
+    /// Whether MOVE makes the folders that are missing.
+    pub move_makes_parents: bool,
+    /// MOVE of what is not there.
+    pub move_nothing: u16,
     /// PUT onto a folder.
     pub put_on_folder: u16,
     /// PUT over a file.
@@ -189,11 +195,17 @@ pub struct Hrefs {
 
 /// What is written as `%XX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Percent {
-    /// All but letters, digits and `-._~`.
-    Strict,
-    /// What a path may not have; lower-case digits.
-    Lower,
-    /// What a path may not have.
-    Loose,
+pub struct Percent {
+    /// What is not, beside letters, digits and `-._~`.
+    pub plain: &'static str,
+    /// Whether the digits are small letters.
+    pub lower: bool,
+}
+
+impl Percent {
+    /// As little as a URL needs left alone.
+    pub const STRICT: Self = Self {
+        plain: "",
+        lower: false,
+    };
 }

@@ -79,7 +79,7 @@ impl Server {
     pub(super) fn root_path(&self) -> String {
         let base = &self.options.base;
         if self.options.quirks.nextcloud {
-            let user = hrefs::segment(Percent::Strict, &self.options.users[0].0);
+            let user = hrefs::segment(Percent::STRICT, &self.options.users[0].0);
             format!("{base}/remote.php/dav/files/{user}")
         } else {
             base.clone()

@@ -223,7 +223,7 @@ const REQUESTS: [(&str, &str); 12] = [
         r#"{"job":"JOB","snapshot":"x","from":7}"#,
     ),
     ("explain", r#"{"job":"JOB","path":"../../etc/passwd"}"#),
-    ("explain", r#"{"job":"JOB","path":"file1","from":5}"#),
+    ("explain", r#"{"job":"JOB","path":"file1"}"#),
 ];
 const WORDS: [&str; 6] = [
     "STATUS",

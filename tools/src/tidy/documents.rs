@@ -16,6 +16,7 @@ const REGISTRY: &str = "journal-format/src/tag.rs";
 const CHANGES: &str = "CHANGELOG.md";
 const FRONT: &str = "README.md";
 const FLAGS: &str = "src/cli/args.rs";
+const MORE_FLAGS: &str = "src/cli/args/";
 /// Endings by which a lone name in backticks is taken for a file.
 const ENDINGS: [&str; 8] = [
     ".rs", ".md", ".toml", ".py", ".json", ".bin", ".sh", ".lock",
@@ -212,7 +213,7 @@ pub(super) fn readme_names_real_flags(tree: &Tree) -> Vec<Finding> {
     };
     let known: BTreeSet<&str> = tree
         .rust()
-        .filter(|(file, _)| file.path == FLAGS)
+        .filter(|(file, _)| file.path == FLAGS || file.path.starts_with(MORE_FLAGS))
         .flat_map(|(_, code)| words(code.text()))
         .map(|(_, word)| word)
         .collect();

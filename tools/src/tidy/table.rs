@@ -190,7 +190,7 @@ pub(super) const ROOMS: &[Room] = &[
     // Behind features: what tools and the command line ask of the format.
     room(
         "journal-format/src/json",
-        &["journal_format", "serde_json"],
+        &["journal_format", "serde", "serde_json"],
         &[
             NO_DISK, NO_SOCKET, NO_THREADS, NO_CLOCK, NO_CHANCE, NO_ASYNC,
         ],
@@ -254,6 +254,7 @@ pub(super) const ROOMS: &[Room] = &[
             "pydio_sync::ports",
             "pydio_sync::daemon",
             "futures",
+            "serde",
             "serde_json",
             "tracing",
         ],
@@ -266,10 +267,25 @@ pub(super) const ROOMS: &[Room] = &[
             "sync_core",
             "pydio_sync::ports",
             "pydio_sync::daemon",
+            "pydio_sync::journal",
             "futures",
             "serde_json",
         ],
         ENGINE,
+    ),
+    // Looks at journals that others open: readers and writers are given to it.
+    room(
+        "src/journal",
+        &[
+            "journal_format",
+            "sync_core",
+            "blake3",
+            "memchr",
+            "serde",
+            "serde_json",
+            "thiserror",
+        ],
+        &[NO_CLOCK, NO_THREADS, NO_SOCKET, NO_OPENING, NO_RUNTIME],
     ),
     // The registries name the adapters beneath them and nothing else.
     room("src/adapters/mod", &["pydio_sync::adapters"], ADAPTER),
@@ -456,6 +472,7 @@ pub(super) const ROOMS: &[Room] = &[
         &[
             "journal_format",
             "sync_core",
+            "pydio_sync::journal",
             "pydio_sync::ports",
             "blake3",
             "fjall",
@@ -517,10 +534,12 @@ pub(super) const ROOMS: &[Room] = &[
             "md5",
             "percent_encoding",
             "quick_xml",
+            "rustls",
             "serde",
             "serde_json",
             "sha2",
             "tokio",
+            "tokio_rustls",
             "unicode_normalization",
         ],
         &[NO_CLOCK, NO_PLANNER],

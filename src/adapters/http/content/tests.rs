@@ -29,7 +29,7 @@ impl Source for Fake {
         })
     }
 
-    fn file(&self) -> Option<Arc<std::fs::File>> {
+    fn file(&self) -> Option<Arc<File>> {
         None
     }
 
@@ -38,7 +38,7 @@ impl Source for Fake {
     }
 }
 
-fn content(size: u64, text: &[u8], piece: usize, is_changed: bool) -> Content {
+fn content(size: u64, text: &[u8], piece: usize, is_changed: bool) -> Content<'static> {
     let mut pieces: Vec<Vec<u8>> = text.chunks(piece).map(<[u8]>::to_vec).collect();
     pieces.reverse();
     let source = Box::new(Fake {

@@ -58,6 +58,15 @@ impl Call {
     }
 }
 
+/// Which content of an answer is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    /// The first byte.
+    pub(super) from: u64,
+    /// How many are expected.
+    pub(super) bytes: u64,
+}
+
 /// An answer that was read to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
@@ -98,6 +107,8 @@ pub(super) struct Http {
     patient: Client,
     any: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    /// Downloads, so that a short call waits behind few of them.
+    reads: Arc<Semaphore>,
     pub(super) up: Bucket,
     pub(super) down: Bucket,
     pub(super) timeout: Duration,
@@ -124,6 +135,7 @@ impl Http {
             patient: build(&place.link, USER_AGENT, false)?,
             any: Arc::new(Semaphore::new(pool)),
             long: Arc::new(Semaphore::new(pool - 1)),
+            reads: Arc::new(Semaphore::new(pool)),
             up: Bucket::new(rate(place.link.limit_up)),
             down: Bucket::new(rate(place.link.limit_down)),
             timeout: place.link.timeout,
@@ -164,14 +176,14 @@ impl Http {
         }
     }
 
-    /// Sends a call whose answer is to be read in pieces, from a byte on.
+    /// Sends a call whose answer is to be read in pieces.
     pub(super) async fn open(
         &self,
         call: &Call,
         extra: &Extra<'_>,
-        from: u64,
+        span: Span,
     ) -> PortResult<Reply> {
-        self.start(call, extra, Some(from))
+        self.start(call, extra, Some(span))
             .await
             .map_err(|failed| failed.error)
     }
@@ -180,9 +192,15 @@ impl Http {
         &self,
         call: &Call,
         extra: &Extra<'_>,
-        content_from: Option<u64>,
+        span: Option<Span>,
     ) -> Result<Reply, Failed> {
-        let permits = self.permits(content_from.is_some()).await;
+        let is_long = span.is_some_and(|span| span.bytes > LONG_BYTES);
+        let turn = match span {
+            Some(_) if !is_long => Arc::clone(&self.reads).acquire_owned().await.ok(),
+            _ => None,
+        };
+        let mut permits = self.permits(is_long).await;
+        permits.extend(turn);
         let url = self.url(call, extra);
         let mut request = match &call.form {
             None => self.quick.get(url),
@@ -194,7 +212,7 @@ impl Http {
                     .body(encoded(form))
             }
         };
-        if let Some(from) = content_from.filter(|from| *from > 0) {
+        if let Some(from) = span.map(|span| span.from).filter(|from| *from > 0) {
             request = request.header(RANGE, format!("bytes={from}-"));
         }
         self.requests.set(self.requests.get() + 1);
@@ -207,16 +225,16 @@ impl Http {
         }
     }
 
-    /// Makes the request of an upload, to be sent by who watches it.
+    /// Makes the request of an upload, to be sent by who watches it. A long one may
+    /// make short calls before its end.
     pub(super) async fn upload(
         &self,
         call: &Call,
         extra: &Extra<'_>,
-        kind: &str,
-        length: u64,
+        (kind, length): (&str, u64),
         body: Body,
+        is_long: bool,
     ) -> (RequestBuilder, Permits) {
-        let is_long = length > LONG_BYTES;
         let permits = self.permits(is_long).await;
         let request = self.patient.post(self.url(call, extra));
         let request = request
@@ -229,7 +247,7 @@ impl Http {
 
     /// Waits for a free place; long transfers always leave one to short calls.
     async fn permits(&self, is_long: bool) -> Permits {
-        let mut permits = Vec::with_capacity(2);
+        let mut permits = Vec::with_capacity(3);
         if is_long {
             permits.extend(Arc::clone(&self.long).acquire_owned().await.ok());
         }

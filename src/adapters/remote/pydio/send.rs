@@ -75,7 +75,7 @@ pub(super) async fn send_bytes(
     let body = [&form.head, content, &form.tail].concat();
     let length = form.length(content.len() as u64);
     let (request, permits) = http
-        .upload(call, extra, &form.kind, length, Body::from(body))
+        .upload(call, extra, (&form.kind, length), Body::from(body), false)
         .await;
     let wait = answer_wait(http.timeout) + Duration::from_secs(length / SLOW_BYTES_PER_S);
     match tokio::time::timeout(wait, request.send()).await {
@@ -94,12 +94,14 @@ pub(super) async fn send_stream(
     call: &Call,
     extra: &Extra<'_>,
     form: &Form,
-    content: &mut Content,
+    content: &mut Content<'_>,
     length: u64,
 ) -> PortResult<Answer> {
     let (body, feeder) = body();
     let total = form.length(length);
-    let (request, permits) = http.upload(call, extra, &form.kind, total, body).await;
+    let (request, permits) = http
+        .upload(call, extra, (&form.kind, total), body, true)
+        .await;
     let load = Load {
         head: form.head.clone(),
         content,

@@ -199,7 +199,7 @@ impl Http {
     pub(super) async fn upload(
         &self,
         ask: &Ask,
-        content: &mut Content,
+        content: &mut Content<'_>,
         length: u64,
     ) -> PortResult<Answer> {
         let permits = self.permits(length > LONG_BYTES).await;

@@ -115,7 +115,7 @@ impl Inner {
     async fn put_direct(
         &self,
         target: &Target<'_>,
-        content: Content,
+        content: Content<'_>,
         condition: Option<(&'static str, String)>,
     ) -> PortResult<Sent> {
         let mut ask = self.upload(target, target.path.as_str());
@@ -137,7 +137,7 @@ impl Inner {
     }
 
     /// Writes to a slot and moves that to the name.
-    async fn put_staged(&self, target: &Target<'_>, content: Content) -> PortResult<Sent> {
+    async fn put_staged(&self, target: &Target<'_>, content: Content<'_>) -> PortResult<Sent> {
         let server = &self.server;
         let slot = server.slot(STAGING, target.id);
         let ask = self.upload(target, &slot);
@@ -203,7 +203,12 @@ impl Inner {
 
     /// Sends content, in the way that fits to its size. Returns the request, which can be
     /// sent again if it has a body of its own.
-    async fn send(&self, mut ask: Ask, mut content: Content, size: u64) -> PortResult<(Ask, Sent)> {
+    async fn send(
+        &self,
+        mut ask: Ask,
+        mut content: Content<'_>,
+        size: u64,
+    ) -> PortResult<(Ask, Sent)> {
         if size > SMALL_BYTES {
             let answer = self.server.http.upload(&ask, &mut content, size).await?;
             let digest = content.finish();

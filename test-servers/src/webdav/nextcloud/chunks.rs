@@ -121,7 +121,7 @@ impl Part<'_> {
     fn list_all(&self, state: &State) -> Answer {
         let own = self.row(self.call.path().to_owned(), 0, true);
         let rows = state.uploads.0.keys().map(|id| {
-            let id = hrefs::segment(Percent::Strict, id);
+            let id = hrefs::segment(Percent::STRICT, id);
             let href = format!("{}/{id}/", self.call.path().trim_end_matches('/'));
             self.row(href, 0, true)
         });

@@ -1,0 +1,92 @@
+//! The flags of `journal`: one struct a command.
+//!
+//! In: arguments. Out: typed values. Invariant: a journal is named in one way, by
+//! [`Named`]. Deliberately absent: what the commands do (`cli::journal`, a file each).
+//! A new command is a variant of [`JournalCommand`], an arm of `cli::journal::run` and a
+//! row in `README.md`.
+
+use super::relative;
+use super::views::{ExplainIn, Minimize, Replay, Tree};
+use clap::{Args as Group, Subcommand};
+use journal_format::Tag;
+use journal_format::value::RelPath;
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum JournalCommand {
+    /// Print a journal's events, one a line.
+    #[command(
+        after_help = "Examples:\n  pydio-sync journal cat documents --from 1000 --to 1100\n  \
+        pydio-sync journal cat documents.pydiojournal --path letters/draft.txt --json\n  \
+        pydio-sync journal cat --type gone --type operation_failed"
+    )]
+    Cat(Cat),
+    /// Tell what happened to a path, and why.
+    #[command(
+        allow_missing_positional = true,
+        after_help = "Example:\n  pydio-sync journal explain documents.pydiojournal letters/draft.txt"
+    )]
+    Explain(ExplainIn),
+    /// Find the fewest events that still show something, as a journal of their own.
+    #[command(
+        after_help = "Conditions: conflict:PATH, operation:KIND[:PATH] (upload, download, \
+        make_directory, move, remove, hash, adopt), rule:LETTER, halt, digest-mismatch.\n\nExample:\n  \
+        pydio-sync journal minimize documents --keep conflict:letters/draft.txt --out \
+        small.pydiojournal --fixture small.jsonl"
+    )]
+    Minimize(Minimize),
+    /// Fold a journal again and show what is planned at each decision point; with a path
+    /// or `--step`, each event with the three trees beside one another.
+    #[command(
+        after_help = "Exit codes: 0, or 7 when a digest in the journal is not that of its \
+        events.\n\nExamples:\n  pydio-sync journal replay documents --until 1200\n  pydio-sync \
+        journal replay documents.pydiojournal --path letters --step"
+    )]
+    Replay(Replay),
+    /// Print what a side held after an event.
+    #[command(
+        after_help = "Example:\n  pydio-sync journal tree documents --at 1200 --side remote --path letters"
+    )]
+    Tree(Tree),
+}
+
+/// Which journal.
+#[derive(Debug, Clone, Group)]
+pub(in crate::cli) struct Named {
+    /// A job, by its id or label, or a portable journal file; may be left out when only
+    /// one job is known.
+    #[arg(value_name = "JOB|FILE")]
+    pub(in crate::cli) journal: Option<String>,
+}
+
+/// A part of a journal.
+#[derive(Debug, Clone, Group)]
+pub(in crate::cli) struct Range {
+    /// The first event.
+    #[arg(long, value_name = "SEQ", default_value = "1")]
+    pub(in crate::cli) from: u64,
+    /// The last event [default: the newest].
+    #[arg(long, value_name = "SEQ")]
+    pub(in crate::cli) to: Option<u64>,
+}
+
+#[derive(Debug, Group)]
+pub(in crate::cli) struct Cat {
+    #[command(flatten)]
+    pub(in crate::cli) named: Named,
+    #[command(flatten)]
+    pub(in crate::cli) range: Range,
+    /// Only what happened to a path, folders above it included.
+    #[arg(long, value_name = "PATH", value_parser = relative)]
+    pub(in crate::cli) path: Option<RelPath>,
+    /// Only events of this type; may be given several times.
+    #[arg(long, value_name = "TYPE", value_parser = event_type)]
+    pub(in crate::cli) r#type: Vec<Tag>,
+}
+
+fn event_type(text: &str) -> Result<Tag, String> {
+    let tag = Tag::ALL.iter().find(|tag| tag.name() == text);
+    tag.copied().ok_or_else(|| {
+        let names: Vec<_> = Tag::ALL.iter().map(|tag| tag.name()).collect();
+        format!("types are {}", names.join(", "))
+    })
+}

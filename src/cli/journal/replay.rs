@@ -1,0 +1,266 @@
+//! `journal replay`: a journal folded step by step.
+//!
+//! In: a journal; where to end; a path to look at; keys. Out: the plan at each decision
+//! point, or, with a path or `--step`, each event with the trees around the path.
+//! Invariants: the output of `--json` is what `journal compare` reads; nothing is
+//! written anywhere. Deliberately absent: which points are decision points
+//! (`journal::replay`).
+
+use super::source::{self, Source};
+use crate::cli::args::Args;
+use crate::cli::args::views::Replay as Flags;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::text::time;
+use crate::journal::explain::{About, event_words};
+use crate::journal::replay::{PlanLine, Replay, Stamp, around, hex};
+use journal_format::event::Record;
+use journal_format::value::{RelPath, Seq};
+use serde_json::{Value, json};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use sync_core::limits::{FOLD_VERSION, RULES_VERSION};
+
+/// Replays a journal.
+///
+/// # Errors
+/// No such journal, or it is damaged.
+pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, Failure> {
+    let source = source::open(flags.named.journal.as_deref(), state_dir)?;
+    let until = flags.until.map_or(Seq(u64::MAX), Seq);
+    let out = BufWriter::new(std::io::stdout().lock());
+    let mut player = Player {
+        out,
+        as_json: args.common.json,
+        is_gone: false,
+    };
+    let differs = if flags.step || flags.path.is_some() {
+        let mut steps = Steps {
+            path: flags.path.as_ref(),
+            is_interactive: flags.step,
+            next_stop: Seq(0),
+        };
+        steps.play(&source, until, &mut player)?
+    } else {
+        stream(&source, until, |value| player.show(value))?
+    };
+    player.out.flush().ok();
+    Ok(if differs {
+        Exit::JournalDamaged
+    } else {
+        Exit::InSync
+    })
+}
+
+/// Folds a journal up to an event and shows each plan. Tells whether a stamp of the same
+/// fold differs.
+pub(super) fn stream(
+    source: &Source,
+    until: Seq,
+    mut show: impl FnMut(&Shown) -> bool,
+) -> Result<bool, Failure> {
+    let facts = source.facts();
+    show(&Shown::Begin(json!({
+        "type": "replay", "journal": facts.journal, "release": env!("CARGO_PKG_VERSION"),
+        "rules_version": RULES_VERSION, "fold_version": FOLD_VERSION,
+    })));
+    let mut replay = Replay::new();
+    let mut differs = false;
+    let mut last = None;
+    for read in source.records(Seq(1))? {
+        let record = read.map_err(|error| source.fault(error))?;
+        if record.seq > until {
+            break;
+        }
+        if replay.decides_before(&record) {
+            let line = replay.line(record.time);
+            if !show(&Shown::Plan(line, record.time)) {
+                return Ok(differs);
+            }
+        }
+        if let Some(stamp) = replay.stamp(&record) {
+            differs |= stamp == Stamp::Differs;
+            show(&Shown::Stamp(record.seq, stamp));
+        }
+        replay.fold(&record);
+        last = Some(record.time);
+    }
+    if let Some(at) = last {
+        let line = replay.line(at);
+        show(&Shown::Plan(line, at));
+    }
+    let digest = sync_core::checkpoint::digest(replay.engine().state());
+    show(&Shown::End(replay.seq(), hex(&digest)));
+    Ok(differs)
+}
+
+/// What a replay shows.
+pub(super) enum Shown {
+    Begin(Value),
+    Plan(PlanLine, journal_format::value::Timestamp),
+    Stamp(Seq, Stamp),
+    End(Seq, String),
+}
+
+impl Shown {
+    pub(super) fn json(&self) -> Value {
+        match self {
+            Self::Begin(value) => value.clone(),
+            Self::Plan(line, _) => {
+                let mut value = json!(line);
+                value["type"] = "plan".into();
+                value
+            }
+            Self::Stamp(seq, stamp) => json!({"type": "stamp", "seq": seq.0, "stamp": stamp}),
+            Self::End(seq, digest) => json!({"type": "end", "seq": seq.0, "digest": digest}),
+        }
+    }
+
+    fn words(&self) -> Option<String> {
+        match self {
+            Self::Begin(_) | Self::Stamp(_, Stamp::Agrees | Stamp::Unchecked) => None,
+            Self::Plan(line, at) => {
+                let digest = line.digest.as_ref();
+                let digest = digest.map_or_else(String::new, |it| format!("  [{}]", &it[..8]));
+                Some(format!(
+                    "{:>8}  {}{digest}  {}",
+                    line.seq,
+                    time(*at),
+                    line.words()
+                ))
+            }
+            Self::Stamp(seq, Stamp::Differs) => Some(format!(
+                "{seq:>8}  the digest that was stamped here is not the one of this fold"
+            )),
+            Self::End(seq, digest) => Some(format!("{seq:>8}  digest {digest}")),
+        }
+    }
+}
+
+struct Player<W: Write> {
+    out: W,
+    as_json: bool,
+    /// Whether nobody reads any more.
+    is_gone: bool,
+}
+
+impl<W: Write> Player<W> {
+    fn show(&mut self, shown: &Shown) -> bool {
+        let text = if self.as_json {
+            Some(shown.json().to_string())
+        } else {
+            shown.words()
+        };
+        text.is_none_or(|text| self.line(&text))
+    }
+
+    fn line(&mut self, text: &str) -> bool {
+        self.is_gone |= writeln!(self.out, "{text}").is_err();
+        !self.is_gone
+    }
+}
+
+/// Each event by itself.
+struct Steps<'a> {
+    path: Option<&'a RelPath>,
+    is_interactive: bool,
+    /// The next event to stop at.
+    next_stop: Seq,
+}
+
+impl Steps<'_> {
+    fn play<W: Write>(
+        &mut self,
+        source: &Source,
+        until: Seq,
+        player: &mut Player<W>,
+    ) -> Result<bool, Failure> {
+        let mut replay = Replay::new();
+        let mut about = self.path.map(About::new);
+        let mut differs = false;
+        for read in source.records(Seq(1))? {
+            let record = read.map_err(|error| source.fault(error))?;
+            if record.seq > until {
+                break;
+            }
+            let is_about = about.as_mut().is_none_or(|about| about.takes(&record));
+            let is_shown =
+                record.seq >= self.next_stop && (is_about || self.next_stop == record.seq);
+            if is_shown && let Some(stamp) = replay.stamp(&record) {
+                differs |= stamp == Stamp::Differs;
+            }
+            replay.fold(&record);
+            if is_shown && (!self.show(&mut replay, &record, player) || !self.wait(player)) {
+                return Ok(differs);
+            }
+        }
+        let digest = sync_core::checkpoint::digest(replay.engine().state());
+        player.show(&Shown::End(replay.seq(), hex(&digest)));
+        Ok(differs)
+    }
+
+    fn show<W: Write>(&self, replay: &mut Replay, record: &Record, player: &mut Player<W>) -> bool {
+        let plan = replay.line(record.time);
+        let root = RelPath::root();
+        let rows = around(replay.engine(), self.path.unwrap_or(&root));
+        if player.as_json {
+            let rows = rows.iter().map(|[path, local, remote, synced]| {
+                json!({"path": path, "local": local, "remote": remote, "synced": synced})
+            });
+            let value = json!({
+                "type": "step", "seq": record.seq.0, "time": record.time.0,
+                "event": event_words(&record.event), "trees": rows.collect::<Vec<_>>(),
+                "plan": plan,
+            });
+            return player.line(&value.to_string());
+        }
+        let mut text = format!(
+            "event {}, {}: {}\n",
+            record.seq,
+            time(record.time),
+            event_words(&record.event)
+        );
+        text.push_str(&table(&rows));
+        text.push_str(&format!("  plan: {}\n", plan.words()));
+        let digest = plan.digest.as_deref().unwrap_or("not computed");
+        text.push_str(&format!("  digest: {digest}"));
+        player.line(&text)
+    }
+
+    /// Asks how to go on. Tells whether to.
+    fn wait<W: Write>(&mut self, player: &mut Player<W>) -> bool {
+        if !self.is_interactive {
+            return true;
+        }
+        player.out.flush().ok();
+        crate::cli::print::words("Enter: the next one, a number: on to that event, q: end");
+        let mut answer = String::new();
+        match std::io::stdin().read_line(&mut answer) {
+            Ok(0) | Err(_) => false,
+            Ok(_) => match answer.trim() {
+                "q" => false,
+                number => {
+                    self.next_stop = number.parse().map_or(Seq(0), Seq);
+                    true
+                }
+            },
+        }
+    }
+}
+
+/// The three trees side by side.
+fn table(rows: &[[String; 4]]) -> String {
+    let head = ["path", "local", "remote", "synced"].map(str::to_owned);
+    let all: Vec<&[String; 4]> = std::iter::once(&head).chain(rows).collect();
+    let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max();
+    let widths = [0, 1, 2, 3].map(|column| width(column).unwrap_or(0));
+    let mut text = String::new();
+    for row in all {
+        let cells = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(&format!("  {}\n", line.trim_end()));
+    }
+    text
+}

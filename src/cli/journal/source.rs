@@ -1,0 +1,248 @@
+//! Any journal, whatever holds it: a job that runs, one that does not, a file.
+//!
+//! In: a job's name or a file's path. Out: who it is, and its records in order.
+//! Invariants: nothing is appended and nobody is disturbed; records come one by one,
+//! archives first, in memory that does not grow; they end with the head or an error.
+//! Watched by `tests/it/journal_source`. Deliberately absent: what records mean. A crash
+//! leaves at most a copy of a running job's store, which the next reader removes.
+
+use crate::adapters::store::{Health, Reading};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::known::{self, Known};
+use crate::cli::offline::shown;
+use crate::journal::{PortableReader, ReadError, Stored};
+use journal_format::event::Record;
+use journal_format::portable::{Fault, PortableError, TRAILER_BYTES, peek_trailer};
+use journal_format::value::Seq;
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// An open journal.
+pub(in crate::cli) struct Source {
+    facts: Facts,
+    holder: Holder,
+}
+
+/// Who a journal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) struct Facts {
+    /// The journal's id, in hex.
+    pub(in crate::cli) journal: String,
+    /// The job's id.
+    pub(in crate::cli) job: String,
+    /// The job's label.
+    pub(in crate::cli) label: String,
+    /// The first record that is there.
+    pub(in crate::cli) first: Seq,
+    /// The last one; the one before the first for an empty journal.
+    pub(in crate::cli) head: Seq,
+    /// Whether names were replaced.
+    pub(in crate::cli) redacted: bool,
+    /// What holds it.
+    pub(in crate::cli) origin: Origin,
+    /// Where it is.
+    pub(in crate::cli) place: PathBuf,
+}
+
+/// What holds a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Origin {
+    /// The store of a job that no process has.
+    Store,
+    /// A copy of a store, made because a process has the job or did not close it.
+    Copy,
+    /// A portable file.
+    File,
+}
+
+enum Holder {
+    Store(Box<Reading>),
+    File(PathBuf),
+}
+
+/// Records with their bytes, in order.
+pub(in crate::cli) type Entries<'a> = Box<dyn Iterator<Item = Result<Stored, ReadError>> + 'a>;
+/// Records in order.
+pub(in crate::cli) type Records<'a> = Box<dyn Iterator<Item = Result<Record, ReadError>> + 'a>;
+
+/// Opens a journal: of the job with this id or label, or the file at this path. Without
+/// a name it is that of the only job.
+///
+/// # Errors
+/// Nothing fits (exit code 2), or it is damaged (exit code 7).
+pub(in crate::cli) fn open(name: Option<&str>, state_dir: &Path) -> Result<Source, Failure> {
+    match named(name, state_dir)? {
+        Meant::Job(known) => of_job(&known),
+        Meant::File(path) => of_file(&path),
+    }
+}
+
+/// What a name stands for.
+pub(in crate::cli) enum Meant {
+    Job(Known),
+    File(PathBuf),
+}
+
+/// Finds what a name stands for; a job's whole name goes before a file's.
+///
+/// # Errors
+/// Nothing fits, or several jobs do.
+pub(in crate::cli) fn named(name: Option<&str>, state_dir: &Path) -> Result<Meant, Failure> {
+    let mut known = known::all(state_dir)?;
+    if let Some(name) = name {
+        let is_job = known.iter().any(|job| job.id == name || job.label == name);
+        let path = Path::new(name);
+        if !is_job && (path.exists() || name.contains('/') || name.ends_with(SUFFIX)) {
+            return Ok(Meant::File(path.to_owned()));
+        }
+    }
+    let names: Vec<_> = known.iter().map(|job| (&*job.id, &*job.label)).collect();
+    let place = known::pick(state_dir, &names, name)?;
+    Ok(Meant::Job(known.swap_remove(place)))
+}
+
+fn of_job(known: &Known) -> Result<Source, Failure> {
+    let reading = Reading::open(&known.place)?;
+    if let Health::Shortened { expected, found } = reading.health() {
+        tracing::warn!(%expected, %found, "events are missing at the journal's end");
+    }
+    let facts = Facts {
+        journal: hex(&reading.id()),
+        job: known.id.clone(),
+        label: known.label.clone(),
+        first: reading.first(),
+        head: reading.head(),
+        redacted: false,
+        origin: if reading.is_copy() {
+            Origin::Copy
+        } else {
+            Origin::Store
+        },
+        place: known.place.clone(),
+    };
+    let holder = Holder::Store(Box::new(reading));
+    Ok(Source { facts, holder })
+}
+
+fn of_file(path: &Path) -> Result<Source, Failure> {
+    let fault = |error| fault(path, error);
+    let file = opened(path)?;
+    let reader = PortableReader::open(&file).map_err(fault)?;
+    let header = reader.header().clone();
+    let end = end_of(&file, header.first).map_err(fault)?;
+    let facts = Facts {
+        journal: hex(&header.journal),
+        job: header.job,
+        label: header.label,
+        first: header.first,
+        head: end,
+        redacted: header.redacted,
+        origin: Origin::File,
+        place: path.to_owned(),
+    };
+    let holder = Holder::File(path.to_owned());
+    Ok(Source { facts, holder })
+}
+
+fn opened(path: &Path) -> Result<File, Failure> {
+    let open = File::open(path).and_then(|file| {
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(std::io::Error::other("it is no file"))
+        }
+    });
+    open.map_err(|error| {
+        Failure::usage(
+            format!("`{}` cannot be read: {error}", shown(path)),
+            "name a job, or a file that `pydio-sync journal export` wrote",
+        )
+    })
+}
+
+/// Looks at the trailer of a file that is not read yet.
+fn end_of(mut file: &File, first: Seq) -> Result<Seq, ReadError> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut bytes = [0; TRAILER_BYTES];
+    let start = length.checked_sub(TRAILER_BYTES as u64);
+    let trailer = match start {
+        Some(start) => {
+            file.read_exact_at(&mut bytes, start)?;
+            peek_trailer(&bytes)
+        }
+        None => None,
+    };
+    let trailer = trailer.filter(|end| end.last.next() >= first);
+    trailer
+        .map(|end| end.last)
+        .ok_or(ReadError::Portable(PortableError {
+            offset: length,
+            fault: Fault::Ended { next: first },
+        }))
+}
+
+impl Source {
+    /// Returns who the journal is.
+    pub(in crate::cli) const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Returns all records from a number on, beginning with the first one there is.
+    ///
+    /// # Errors
+    /// A file cannot be opened again.
+    pub(in crate::cli) fn records(&self, from: Seq) -> Result<Records<'_>, Failure> {
+        let entries = self.entries(from)?;
+        Ok(Box::new(entries.map(|read| Ok(read?.record))))
+    }
+
+    /// As [`Self::records`], with the bytes.
+    ///
+    /// # Errors
+    /// A file cannot be opened again.
+    pub(in crate::cli) fn entries(&self, from: Seq) -> Result<Entries<'_>, Failure> {
+        match &self.holder {
+            Holder::Store(reading) => Ok(Box::new(reading.entries(from))),
+            Holder::File(path) => {
+                let reader = PortableReader::open(opened(path)?);
+                let reader = reader.map_err(|error| fault(path, error))?;
+                Ok(Box::new(reader.skip_while(move |read| {
+                    read.as_ref().is_ok_and(|stored| stored.record.seq < from)
+                })))
+            }
+        }
+    }
+
+    /// Says what went wrong while reading, with the place and the exit code.
+    pub(in crate::cli) fn fault(&self, error: ReadError) -> Failure {
+        fault(&self.facts.place, error)
+    }
+}
+
+/// Says what is wrong with a journal.
+pub(in crate::cli) fn fault(place: &Path, error: ReadError) -> Failure {
+    let exit = match &error {
+        ReadError::Portable(error) if error.is_foreign() => Exit::Usage,
+        ReadError::Portable(_) | ReadError::Store { .. } => Exit::JournalDamaged,
+        ReadError::Io(_) => Exit::Internal,
+    };
+    let hint = match &error {
+        error if error.is_from_newer_release() => "a newer release wrote it: upgrade this one",
+        ReadError::Portable(error) if error.is_foreign() => {
+            "name a job, or a file that `pydio-sync journal export` wrote"
+        }
+        ReadError::Portable(_) | ReadError::Store { .. } => "nothing was changed",
+        ReadError::Io(_) => "check the disk",
+    };
+    Failure::new(exit, format!("{}: {error}", shown(place))).hint(hint)
+}
+
+/// Bytes as people read them.
+pub(in crate::cli) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How portable files end.
+pub(in crate::cli) const SUFFIX: &str = ".pydiojournal";

@@ -1,0 +1,73 @@
+//! `journal tree`: what a side held after an event.
+//!
+//! In: a journal, an event's number. Out: a line a node. Invariant: the fold of the
+//! events up to that number and no others. Deliberately absent: content.
+
+use super::source;
+use crate::cli::args::Args;
+use crate::cli::args::views::{Facet, Tree};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::text::{plain, size};
+use crate::journal::replay::hex;
+use journal_format::value::{Kind, Seq, Side};
+use serde_json::json;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use sync_core::engine::Engine;
+use sync_core::look::{Column, rows};
+
+/// Prints a tree.
+///
+/// # Errors
+/// No such journal, or it is damaged.
+pub(super) fn run(args: &Args, state_dir: &Path, flags: &Tree) -> Result<Exit, Failure> {
+    let source = source::open(flags.named.journal.as_deref(), state_dir)?;
+    let until = flags.at.map_or(Seq(u64::MAX), Seq);
+    let mut engine = Engine::new();
+    for read in source.records(Seq(1))? {
+        let record = read.map_err(|error| source.fault(error))?;
+        if record.seq > until {
+            break;
+        }
+        engine.replay(&record);
+    }
+    let column = match flags.side {
+        Facet::Local => Column::Side(Side::Local),
+        Facet::Remote => Column::Side(Side::Remote),
+        Facet::Synced => Column::Synced,
+    };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let shown = rows(engine.state(), column).into_iter().filter(|row| {
+        flags
+            .path
+            .as_ref()
+            .is_none_or(|path| row.path.is_within(path))
+    });
+    for row in shown {
+        let digest = row.digest.as_ref().map(|digest| hex(digest.bytes()));
+        let line = if args.common.json {
+            json!({
+                "type": "node", "path": row.path.as_str(), "kind": row.kind, "size": row.size,
+                "unknown": row.unknown, "digest": digest,
+            })
+            .to_string()
+        } else {
+            let mark = if row.unknown { "  (not known now)" } else { "" };
+            let what = match row.kind {
+                Kind::File => size(row.size),
+                Kind::Directory => "folder".to_owned(),
+                Kind::Symlink => "link".to_owned(),
+            };
+            let digest = digest.as_deref().map_or("-", |digest| &digest[..8]);
+            format!(
+                "{what:>12}  {digest:>8}  {}{mark}",
+                plain(row.path.as_str())
+            )
+        };
+        if writeln!(out, "{line}").is_err() {
+            break;
+        }
+    }
+    out.flush().ok();
+    Ok(Exit::InSync)
+}

@@ -1,0 +1,130 @@
+//! Which paths an event speaks of.
+//!
+//! In: events. Out: yes or no for a path, and what renames lead to. Invariant: an event
+//! about a folder that went or came whole is about what lies in it. Deliberately
+//! absent: which object stood at a path (that is folded). A new event is an arm of
+//! each function.
+
+use journal_format::event::{
+    Action, ConflictEvent, Displaced, Event, ObservationEvent, OperationEvent, Record,
+};
+use journal_format::value::{RelPath, Seq};
+use std::collections::BTreeSet;
+
+/// Picks the events that are about a path, folders above it included.
+pub struct About<'a> {
+    path: &'a RelPath,
+    /// Events about it, of which some begin something.
+    ours: BTreeSet<Seq>,
+}
+
+impl<'a> About<'a> {
+    /// Begins to pick.
+    #[must_use]
+    pub const fn new(path: &'a RelPath) -> Self {
+        Self {
+            path,
+            ours: BTreeSet::new(),
+        }
+    }
+
+    /// Takes the next record. Tells whether it is about the path; the end of an
+    /// operation or conflict is about what its beginning was about.
+    pub fn takes(&mut self, record: &Record) -> bool {
+        if let Some(beginning) = beginning(&record.event)
+            && self.ours.contains(&beginning)
+        {
+            return true;
+        }
+        let is_about = names(&record.event, self.path);
+        if is_about {
+            self.ours.insert(record.seq);
+        }
+        is_about
+    }
+}
+
+/// The event that began what this one ends.
+#[must_use]
+pub const fn beginning(event: &Event) -> Option<Seq> {
+    match event {
+        Event::Operation(
+            OperationEvent::Succeeded { operation, .. } | OperationEvent::Failed { operation, .. },
+        ) => Some(*operation),
+        Event::Conflict(
+            ConflictEvent::Resolved { conflict, .. } | ConflictEvent::Settled { conflict },
+        ) => Some(*conflict),
+        _ => None,
+    }
+}
+
+/// Tells whether an event names a path, or something above it that went whole.
+#[must_use]
+pub fn names(event: &Event, path: &RelPath) -> bool {
+    match event {
+        Event::Session(_) => false,
+        Event::Observation(event) => match event {
+            ObservationEvent::Observed { path: at, .. }
+            | ObservationEvent::Hashed { path: at, .. } => at == path,
+            ObservationEvent::Gone { path: at, .. }
+            | ObservationEvent::Unknown { path: at, .. } => path.is_within(at),
+            ObservationEvent::Moved { moves, .. } => moves
+                .iter()
+                .any(|it| path.is_within(&it.from) || path.is_within(&it.to)),
+        },
+        Event::Operation(event) => match event {
+            OperationEvent::Started { operation } => works_on(&operation.action, path),
+            OperationEvent::Adopted { local, remote, .. } => local == path || remote == path,
+            OperationEvent::Succeeded { outcome, .. } => {
+                outcome.kept.iter().any(|kept| kept.path == *path)
+            }
+            OperationEvent::Failed { .. } => false,
+        },
+        Event::Conflict(event) => match event {
+            ConflictEvent::Raised { local, remote, .. } => local == path || remote == path,
+            ConflictEvent::Resolved { .. } | ConflictEvent::Settled { .. } => false,
+        },
+    }
+}
+
+fn works_on(action: &Action, path: &RelPath) -> bool {
+    match action {
+        Action::Transfer {
+            source,
+            target,
+            displaced,
+            ..
+        } => {
+            let copy = match displaced {
+                Displaced::ConflictCopy(copy) => copy == path,
+                Displaced::Discard | Displaced::Rescue => false,
+            };
+            source == path || target == path || copy
+        }
+        Action::Move { from, to, .. } => path.is_within(from) || path.is_within(to),
+        Action::MakeDirectory { path: at, .. }
+        | Action::Remove { path: at, .. }
+        | Action::Hash { path: at, .. } => at == path,
+    }
+}
+
+/// Returns pairs of paths that one object had, one after the other or on two sides.
+pub(super) fn named_moves(event: &Event) -> Vec<(RelPath, RelPath)> {
+    match event {
+        Event::Observation(ObservationEvent::Moved { moves, .. }) => moves
+            .iter()
+            .map(|step| (step.from.clone(), step.to.clone()))
+            .collect(),
+        Event::Operation(OperationEvent::Started { operation }) => match &operation.action {
+            Action::Move { from, to, .. } => vec![(from.clone(), to.clone())],
+            Action::Transfer { source, target, .. } if source != target => {
+                vec![(source.clone(), target.clone())]
+            }
+            _ => Vec::new(),
+        },
+        Event::Operation(OperationEvent::Adopted { local, remote, .. }) if local != remote => {
+            vec![(local.clone(), remote.clone())]
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,118 @@
+//! The few records of a journal that one question is about.
+//!
+//! In: a path; the journal's records, once or several times over. Out: the records
+//! that name the path, another name of the same object, or a folder above. Invariant:
+//! another pass is asked for only when it can find more, and four are the most.
+//! Deliberately absent: reading. The state that they fold to says of these paths what
+//! the whole journal's would.
+
+use super::about::{named_moves, names};
+use super::sieve::Sieve;
+use journal_format::event::{Event, ObservationEvent, OperationEvent, Record};
+use journal_format::value::{RelPath, Seq};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Gathers what is about a path.
+pub struct Gathering {
+    path: RelPath,
+    /// The path, and what else its objects were called.
+    names: BTreeSet<RelPath>,
+    found: BTreeMap<Seq, Record>,
+    passes: usize,
+}
+
+impl Gathering {
+    /// Begins a question.
+    #[must_use]
+    pub fn new(path: &RelPath) -> Self {
+        Self {
+            path: path.clone(),
+            names: BTreeSet::from([path.clone()]),
+            found: BTreeMap::new(),
+            passes: 0,
+        }
+    }
+
+    /// Returns the path that is asked about.
+    #[must_use]
+    pub const fn path(&self) -> &RelPath {
+        &self.path
+    }
+
+    /// Returns what tells, for the coming pass, which records to take.
+    #[must_use]
+    pub fn sieve(&self) -> Sieve {
+        Sieve::new(self.names.iter(), self.passes == 0)
+    }
+
+    /// Takes a record that the sieve let through.
+    pub fn take(&mut self, record: Record) {
+        self.found.insert(record.seq, record);
+    }
+
+    /// Ends a pass. Tells whether another one is needed.
+    pub fn needs_another_pass(&mut self) -> bool {
+        self.passes += 1;
+        let known = self.names.len();
+        self.find_names();
+        self.names.len() > known && self.passes < PASSES_MAX
+    }
+
+    /// Names that lead to one another by a rename are names of one object, or of
+    /// several: who is who is seen when they are folded.
+    fn find_names(&mut self) {
+        let pairs: Vec<(RelPath, RelPath)> = self
+            .found
+            .values()
+            .flat_map(|record| named_moves(&record.event))
+            .collect();
+        loop {
+            let mut news = BTreeSet::new();
+            for (from, to) in &pairs {
+                for name in &self.names {
+                    news.extend(moved(name, from, to));
+                    news.extend(moved(name, to, from));
+                }
+            }
+            news.retain(|name| !self.names.contains(name));
+            let room = NAMES_MAX.saturating_sub(self.names.len());
+            if news.is_empty() || room == 0 {
+                return;
+            }
+            self.names.extend(news.into_iter().take(room));
+        }
+    }
+
+    /// Returns the beginnings of what ended and was not taken; they are wanted, too.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Seq> {
+        let ended = self.found.values().filter_map(|record| match record.event {
+            Event::Operation(OperationEvent::Succeeded { operation, .. }) => Some(operation),
+            _ => None,
+        });
+        ended.filter(|it| !self.found.contains_key(it)).collect()
+    }
+
+    /// Returns what was gathered, in order.
+    #[must_use]
+    pub fn finish(self) -> Vec<Record> {
+        let names_one = |event: &Event| self.names.iter().any(|name| names(event, name));
+        let is_kept = |record: &Record| match &record.event {
+            event @ Event::Observation(ObservationEvent::Moved { .. }) => names_one(event),
+            _ => true,
+        };
+        self.found.into_values().filter(is_kept).collect()
+    }
+}
+
+/// Returns what a path became when something at or above it was renamed.
+pub(super) fn moved(path: &RelPath, from: &RelPath, to: &RelPath) -> Option<RelPath> {
+    if !path.is_within(from) {
+        return None;
+    }
+    let rest = path.as_str().get(from.as_str().len()..)?;
+    RelPath::new(format!("{to}{rest}")).ok()
+}
+
+const PASSES_MAX: usize = 4;
+const NAMES_MAX: usize = 64;

@@ -1,0 +1,253 @@
+//! From the records about a path to its story.
+//!
+//! In: gathered records, in order. Out: the explanation. They are folded twice: once to
+//! find which object stood at the path last, once to tell what happened to it under
+//! whatever name. Invariant: an event is told if it names the path or changes the
+//! object. Deliberately absent: sentences (`words`), how things stand (`now`).
+
+use super::about::{beginning, names};
+use super::now::{self, Ending};
+use super::words::{Before, sentence, shown, side_of};
+use super::{Context, Explanation, Told, Trashed};
+use crate::journal::text::quoted;
+use journal_format::Tag;
+use journal_format::event::{
+    Action, Displaced, Event, ObservationEvent, Operation, OperationEvent, Record, SessionEvent,
+};
+use journal_format::value::{RelPath, Seq, Side};
+use std::collections::BTreeMap;
+use sync_core::engine::Engine;
+use sync_core::look::{self, Look};
+use sync_core::tree::{NodeId, Presence};
+
+/// Tells what happened to a path.
+#[must_use]
+pub fn tell(path: &RelPath, records: &[Record], context: &Context) -> Explanation {
+    let chosen = last_at(path, records);
+    let mut teller = Teller {
+        engine: Engine::new(),
+        path,
+        object: chosen,
+        id: None,
+        look: None,
+        begun: BTreeMap::new(),
+        ending: Ending::default(),
+        told: Vec::new(),
+        trash: Vec::new(),
+        job: &context.job,
+    };
+    records.iter().for_each(|record| teller.take(record));
+    let Teller {
+        engine,
+        id,
+        ending,
+        mut told,
+        trash,
+        ..
+    } = teller;
+    let left_out = told.len().saturating_sub(EVENTS_MAX);
+    let standing = now::standing(path, &engine, id, &ending, context);
+    Explanation {
+        path: path.as_str().to_owned(),
+        state: standing.fate,
+        answer: standing.answer,
+        place: standing.place.map(|place| place.as_str().to_owned()),
+        advice: standing.advice,
+        trash,
+        events: told.split_off(left_out),
+        left_out: u64::try_from(left_out).unwrap_or(u64::MAX),
+    }
+}
+
+/// Finds the object that stood at the path last.
+fn last_at(path: &RelPath, records: &[Record]) -> Option<u64> {
+    let mut engine = Engine::new();
+    let mut last = None;
+    for record in records {
+        engine.replay(record);
+        let state = engine.state();
+        let here = look::at(state, path);
+        let is_there = |id: &&NodeId| {
+            look::look(state, **id).is_some_and(|look| {
+                let mut sides = look.sides.iter();
+                sides.any(|side| side.path.as_ref() == Some(path))
+            })
+        };
+        let best = here.iter().find(is_there).or_else(|| here.first());
+        if let Some(number) = best.and_then(|id| look::number(state, *id)) {
+            last = Some(number);
+        }
+    }
+    last
+}
+
+struct Teller<'a> {
+    engine: Engine,
+    path: &'a RelPath,
+    /// The number of the object that the story is about.
+    object: Option<u64>,
+    id: Option<NodeId>,
+    look: Option<Look>,
+    /// What began and was told.
+    begun: BTreeMap<Seq, Option<Operation>>,
+    ending: Ending,
+    told: Vec<Told>,
+    trash: Vec<Trashed>,
+    job: &'a str,
+}
+
+impl Teller<'_> {
+    fn take(&mut self, record: &Record) {
+        let before = self.look.take();
+        self.engine.replay(record);
+        let state = self.engine.state();
+        self.id = self
+            .id
+            .filter(|id| look::number(state, *id) == self.object)
+            .or_else(|| self.object.and_then(|number| look::numbered(state, number)));
+        self.look = self.id.and_then(|id| look::look(state, id));
+        if !self.is_told(record, before.as_ref()) {
+            return;
+        }
+        let beginning = beginning(&record.event);
+        let operation = match &record.event {
+            Event::Operation(OperationEvent::Started { operation }) => {
+                self.begun.insert(record.seq, Some(operation.clone()));
+                None
+            }
+            _ => beginning.and_then(|seq| self.begun.get(&seq)?.clone()),
+        };
+        self.begun.entry(record.seq).or_default();
+        self.ending.take(record, operation.as_ref());
+        self.keep_trash(record, operation.as_ref());
+        let at = self.place_before(record, before.as_ref());
+        let known = Before {
+            path: &at,
+            look: before.as_ref(),
+            operation: operation.as_ref(),
+        };
+        self.told.push(Told {
+            seq: record.seq.0,
+            time: record.time.0,
+            kind: Tag::of(&record.event).name().to_owned(),
+            case: case_of(&record.event).map(|case| case.letter().to_owned()),
+            text: sentence(&record.event, &known),
+        });
+    }
+
+    fn is_told(&self, record: &Record, before: Option<&Look>) -> bool {
+        if let Some(beginning) = beginning(&record.event) {
+            return self.begun.contains_key(&beginning) || names(&record.event, self.path);
+        }
+        if let Event::Session(event) = &record.event {
+            // Those that hold a change back are of interest while there is one.
+            let is_waiting = self.look.as_ref().is_some_and(|look| !look.in_sync);
+            return match event {
+                SessionEvent::HaltRaised { .. } | SessionEvent::Ordered { .. } => is_waiting,
+                SessionEvent::HaltApproved { halt, .. } | SessionEvent::HaltCleared { halt } => {
+                    self.begun.contains_key(halt)
+                }
+                SessionEvent::HistoryLost { .. } | SessionEvent::RemoteRolledBack { .. } => {
+                    self.look.is_some()
+                }
+                _ => false,
+            };
+        }
+        let is_changed = before != self.look.as_ref();
+        is_changed && !is_about_inside(record, self.look.as_ref().or(before))
+            || names(&record.event, self.path)
+    }
+
+    /// Where the object was on the side that an event speaks of, right before it.
+    fn place_before(&self, record: &Record, before: Option<&Look>) -> RelPath {
+        let side = match &record.event {
+            Event::Observation(
+                ObservationEvent::Observed { side, .. }
+                | ObservationEvent::Moved { side, .. }
+                | ObservationEvent::Gone { side, .. }
+                | ObservationEvent::Unknown { side, .. }
+                | ObservationEvent::Hashed { side, .. },
+            ) => *side,
+            _ => Side::Local,
+        };
+        let place = before.and_then(|look| side_of(look, side).path.clone());
+        place.unwrap_or_else(|| self.path.clone())
+    }
+
+    fn keep_trash(&mut self, record: &Record, operation: Option<&Operation>) {
+        let Event::Operation(OperationEvent::Succeeded { outcome, .. }) = &record.event else {
+            return;
+        };
+        let (Some(entry), Some(operation)) = (&outcome.trashed, operation) else {
+            return;
+        };
+        let name = entry.as_str();
+        let id = name.split_once('-').map_or(name, |(id, _)| id);
+        let path = match &operation.action {
+            Action::Transfer {
+                displaced: Displaced::ConflictCopy(_),
+                ..
+            } => return,
+            action => action.path(),
+        };
+        self.trash.push(Trashed {
+            entry: name.to_owned(),
+            path: path.as_str().to_owned(),
+            seq: record.seq.0,
+            time: record.time.0,
+            command: format!("pydio-sync trash restore {} {id}", quoted(self.job)),
+        });
+    }
+}
+
+/// Tells whether a record changes an object only in what lies inside it or above it
+/// without a word for it: then it is no event of its story.
+fn is_about_inside(record: &Record, look: Option<&Look>) -> bool {
+    let Some(look) = look else { return false };
+    let mut places: Vec<&RelPath> = look
+        .sides
+        .iter()
+        .filter_map(|it| it.path.as_ref())
+        .collect();
+    places.extend(&look.baseline);
+    match &record.event {
+        Event::Operation(OperationEvent::Started { operation }) => {
+            let action = &operation.action;
+            let is_moved = |place: &&RelPath| match action {
+                Action::Move { from, to, .. } => place.is_within(from) || place.is_within(to),
+                Action::Transfer { source, .. } => *place == action.path() || *place == source,
+                _ => *place == action.path(),
+            };
+            !places.iter().any(is_moved)
+        }
+        _ => false,
+    }
+}
+
+fn case_of(event: &Event) -> Option<journal_format::event::Case> {
+    use journal_format::event::ConflictEvent;
+    match event {
+        Event::Operation(OperationEvent::Started { operation }) => Some(operation.case),
+        Event::Operation(OperationEvent::Adopted { case, .. })
+        | Event::Conflict(ConflictEvent::Raised { case, .. }) => Some(*case),
+        _ => None,
+    }
+}
+
+/// The path of an object that is somewhere, and whether that is where it was asked for.
+pub(super) fn place_of(look: &Look) -> Option<RelPath> {
+    let present = |side: &&look::SideLook| side.presence == Presence::Present;
+    let here = look.sides.iter().find(present).or_else(|| {
+        let mut sides = look.sides.iter();
+        sides.find(|side| side.path.is_some())
+    });
+    here.and_then(|side| side.path.clone())
+}
+
+/// A path between quotes.
+pub(super) fn quote(path: &RelPath) -> String {
+    format!("`{}`", shown(path))
+}
+
+/// Events that one explanation tells.
+const EVENTS_MAX: usize = 500;

@@ -1,0 +1,319 @@
+//! Stories of single paths, from events written by hand.
+
+use super::{Context, Explanation, Fate, Gathering, tell};
+use journal_format::encode_record;
+use journal_format::event::{
+    Action, Case, Displaced, Event, Expected, FailureClass, ObservationEvent, Operation,
+    OperationEvent, Outcome, PathMove, Record, SessionEvent, UnknownReason,
+};
+use journal_format::value::{
+    Digest, DigestKind, Entry, Fingerprint, Identity, Kind, Policy, RelPath, Seq, Side, Timestamp,
+};
+
+const JUNE: i64 = 1_750_000_000_000;
+
+fn path(text: &str) -> RelPath {
+    RelPath::new(text).expect("a path")
+}
+
+fn entry(kind: Kind, object: u64, size: u64) -> Entry {
+    let is_file = kind == Kind::File;
+    Entry {
+        fingerprint: Fingerprint {
+            kind,
+            size,
+            mtime_ns: if is_file { JUNE * 1_000_000 } else { 0 },
+            identity: Some(Identity {
+                device: 1,
+                object,
+                born_ns: 1,
+            }),
+            version: None,
+        },
+        digest: is_file.then(|| Digest::Blake3([u8::try_from(size % 251).expect("small"); 32])),
+    }
+}
+
+fn seen(side: Side, at: &str, kind: Kind, object: u64, size: u64) -> Event {
+    let (path, entry) = (path(at), entry(kind, object, size));
+    Event::Observation(ObservationEvent::Observed { side, path, entry })
+}
+
+fn gone(side: Side, at: &str) -> Event {
+    let path = path(at);
+    let epoch = 2;
+    Event::Observation(ObservationEvent::Gone { side, path, epoch })
+}
+
+fn renamed(side: Side, from: &str, to: &str, what: Entry) -> Event {
+    let moves = vec![PathMove {
+        from: path(from),
+        to: path(to),
+        entry: what,
+    }];
+    Event::Observation(ObservationEvent::Moved { side, moves })
+}
+
+fn agreed(at: &str) -> Event {
+    Event::Operation(OperationEvent::Adopted {
+        local: path(at),
+        remote: path(at),
+        case: Case::A1,
+    })
+}
+
+fn start(case: Case, action: Action) -> Event {
+    let operation = Operation { case, action };
+    Event::Operation(OperationEvent::Started { operation })
+}
+
+fn end(operation: u64, outcome: Outcome) -> Event {
+    let operation = Seq(operation);
+    Event::Operation(OperationEvent::Succeeded { operation, outcome })
+}
+
+fn remove(side: Side, at: &str, what: Entry) -> Action {
+    Action::Remove {
+        side,
+        path: path(at),
+        expect: what.fingerprint,
+        rescue: false,
+    }
+}
+
+/// Two sides that agree on `d/` and `d/a`, then what a story adds.
+fn journal(more: Vec<Event>) -> Vec<Record> {
+    let mut events = vec![
+        Event::Session(SessionEvent::RootConfigured {
+            job: "docs".to_owned(),
+            label: "Documents".to_owned(),
+            rules_version: 1,
+            digest: DigestKind::Blake3,
+            fold_case: false,
+            policy: Policy::default(),
+        }),
+        Event::Session(SessionEvent::SessionStarted {
+            release: "1.0.0".to_owned(),
+            fold_version: 1,
+            seed: 1,
+        }),
+    ];
+    for (at, kind, object, size) in [
+        ("d", Kind::Directory, 1, 0),
+        ("d/a", Kind::File, 2, 5),
+        ("other", Kind::File, 3, 6),
+    ] {
+        for side in Side::BOTH {
+            let far = if side == Side::Local { 0 } else { 100 };
+            events.push(seen(side, at, kind, object + far, size));
+        }
+        events.push(agreed(at));
+    }
+    events.extend(more);
+    (1..)
+        .zip(events)
+        .map(|(seq, event)| Record {
+            seq: Seq(seq),
+            time: Timestamp(JUNE + i64::try_from(seq).expect("small") * 1000),
+            event,
+        })
+        .collect()
+}
+
+fn explain(at: &str, records: &[Record]) -> Explanation {
+    let at = path(at);
+    let mut gathering = Gathering::new(&at);
+    loop {
+        let mut sieve = gathering.sieve();
+        for record in records {
+            if sieve.wants(&encode_record(record).expect("encodes")) {
+                gathering.take(record.clone());
+            }
+        }
+        if !gathering.needs_another_pass() {
+            break;
+        }
+    }
+    for seq in gathering.missing() {
+        let found = records.iter().find(|record| record.seq == seq);
+        gathering.take(found.expect("a start").clone());
+    }
+    let context = Context {
+        job: "docs".to_owned(),
+        now: Timestamp(JUNE + 3_600_000),
+        is_running: true,
+    };
+    tell(&at, &gathering.finish(), &context)
+}
+
+fn texts(told: &Explanation) -> Vec<&str> {
+    told.events.iter().map(|it| it.text.as_str()).collect()
+}
+
+#[test]
+fn a_deletion_by_a_colleague_leads_to_the_trash() {
+    let file = entry(Kind::File, 2, 5);
+    let trashed = Outcome {
+        trashed: Some(path("000000000000000d-a")),
+        ..Outcome::default()
+    };
+    let records = journal(vec![
+        gone(Side::Remote, "d/a"),
+        start(Case::D2, remove(Side::Local, "d/a", file)),
+        end(13, trashed),
+    ]);
+    let told = explain("d/a", &records);
+    assert_eq!(told.state, Fate::Gone);
+    assert_eq!(
+        told.answer,
+        "`d/a` was deleted on the remote side (seen 2025-06-15 15:06:52 UTC), and so it was put \
+         into the trash on the local side"
+    );
+    assert_eq!(
+        told.trash[0].command,
+        "pydio-sync trash restore docs 000000000000000d"
+    );
+    assert_eq!(
+        texts(&told),
+        [
+            "local side: `d/a` was there, a file of 5 bytes",
+            "remote side: `d/a` was there, a file of 5 bytes",
+            "recorded as in sync. Rule A1: both sides hold the same, so nothing has to be sent",
+            "remote side: `d/a` was no longer there",
+            "move `d/a` on the local side to the trash, if it is still the version of 5 bytes, \
+             last written 2025-06-15 15:06:40 UTC. Rule D2: it was deleted on the remote side and \
+             nobody had changed it locally, so it is put into the trash here",
+            "removed; what made way is in the trash as `000000000000000d-a`",
+        ]
+    );
+}
+
+#[test]
+fn a_path_is_followed_through_renames_of_itself_and_of_its_folder() {
+    let (file, folder) = (entry(Kind::File, 2, 5), entry(Kind::Directory, 1, 0));
+    let there = |what: &Entry| Outcome {
+        target: Some(what.clone()),
+        ..Outcome::default()
+    };
+    let far = |from: &str, to: &str, what: &Entry| Action::Move {
+        side: Side::Remote,
+        from: path(from),
+        to: path(to),
+        expect: what.fingerprint.clone(),
+    };
+    let records = journal(vec![
+        renamed(Side::Local, "d/a", "d/b", file.clone()),
+        start(Case::M1, far("d/a", "d/b", &file)),
+        end(13, there(&entry(Kind::File, 102, 5))),
+        renamed(Side::Local, "d", "e", folder.clone()),
+        start(Case::M1, far("d", "e", &folder)),
+        end(16, there(&entry(Kind::Directory, 101, 0))),
+    ]);
+    for asked in ["d/a", "d/b", "e/b"] {
+        let told = explain(asked, &records);
+        assert_eq!(told.state, Fate::Synced, "{asked}: {told:?}");
+        assert_eq!(told.place.as_deref(), Some("e/b"), "{asked}");
+        let seqs: Vec<u64> = told.events.iter().map(|it| it.seq).collect();
+        assert_eq!(seqs, [6, 7, 8, 12, 13, 14, 15, 16, 17], "{asked}: {told:?}");
+    }
+    let told = explain("d/a", &records);
+    assert_eq!(
+        told.answer,
+        "`d/a` is called `e/b` now and is in sync on both sides"
+    );
+    assert_eq!(
+        texts(&told)[6],
+        "local side: its folder `d` was renamed, so `d/b` became `e/b`"
+    );
+}
+
+/// What a journal ends with, what is asked, and the answer.
+#[test]
+fn the_answer_says_how_a_path_stands() {
+    let unknown = |at: &str, reason| {
+        Event::Observation(ObservationEvent::Unknown {
+            side: Side::Local,
+            path: path(at),
+            reason,
+        })
+    };
+    let upload = Action::Transfer {
+        from: Side::Local,
+        source: path("d/a"),
+        expect: entry(Kind::File, 2, 9),
+        target: path("d/a"),
+        replaces: Expected::Version(entry(Kind::File, 102, 5).fingerprint),
+        displaced: Displaced::Discard,
+    };
+    let failed = |retry_at| {
+        Event::Operation(OperationEvent::Failed {
+            operation: Seq(13),
+            class: FailureClass::Retry,
+            detail: "the server is busy".to_owned(),
+            retry_at,
+        })
+    };
+    let edit = |size| seen(Side::Local, "d/a", Kind::File, 2, size);
+    let cases: Vec<(Vec<Event>, &str, Fate, &str)> = vec![
+        (
+            vec![],
+            "d/a",
+            Fate::Synced,
+            "`d/a` is in sync on both sides",
+        ),
+        (
+            vec![],
+            "d/x",
+            Fate::NeverSeen,
+            "the journal says nothing of `d/x`",
+        ),
+        (
+            vec![unknown("d/a", UnknownReason::Excluded)],
+            "d/a",
+            Fate::Ignored,
+            "`d/a` is not synced: on the local side it is left out by a filter; it is neither \
+             synced nor deleted",
+        ),
+        (
+            vec![unknown("d", UnknownReason::Unreadable)],
+            "d/a",
+            Fate::Problem,
+            "`d/a` is not synced: on the local side its folder `d` cannot be read or listed; check \
+             its permissions",
+        ),
+        (
+            vec![edit(9)],
+            "d/a",
+            Fate::Pending,
+            "`d/a` is not synced yet: uploading is next, rule U1: only the local side changed, so \
+             the remote side follows if it still holds what both last agreed on",
+        ),
+        (
+            vec![edit(9), start(Case::U1, upload.clone())],
+            "d/a",
+            Fate::Working,
+            "`d/a` is being worked on",
+        ),
+        (
+            vec![
+                edit(9),
+                start(Case::U1, upload),
+                failed(Some(Timestamp(JUNE + 7_200_000))),
+            ],
+            "d/a",
+            Fate::Pending,
+            "`d/a` is not synced yet: the server is busy; the next try is at 2025-06-15 17:06:40 \
+             UTC",
+        ),
+        (
+            vec![gone(Side::Local, "d"), gone(Side::Remote, "d")],
+            "d/a",
+            Fate::Gone,
+            "`d/a` was deleted on both sides",
+        ),
+    ];
+    for (events, asked, fate, answer) in cases {
+        let told = explain(asked, &journal(events));
+        assert_eq!((told.state, told.answer.as_str()), (fate, answer));
+    }
+}

@@ -1,0 +1,60 @@
+//! Numbers, sizes, times and names as people read them.
+//!
+//! In: values. Out: text. Invariant: no name from a disk or a journal can command the
+//! terminal. Deliberately absent: JSON, in which values stay as they are.
+
+use journal_format::value::Timestamp;
+use std::fmt::Write;
+
+/// `1 file`, `2 files`, `0 files`.
+#[must_use]
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// `12 bytes`, `1.5 KiB`, `3.2 GiB`.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match units.into_iter().find(|(_, shift)| bytes >> shift > 0) {
+        Some((unit, shift)) => {
+            let tenths = (u128::from(bytes) * 10) >> shift;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => count(bytes, "byte", "bytes"),
+    }
+}
+
+/// `2026-11-22 17:33:07 UTC`.
+#[must_use]
+pub fn time(time: Timestamp) -> String {
+    let (year, month, day) = time.date_utc();
+    let second = time.0.div_euclid(1000).rem_euclid(86_400);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// A text without what could command a terminal.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            write!(plain, "{}", c.escape_unicode()).expect("writing to a string cannot fail");
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+/// Quotes a word for a shell, if it needs that.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let is_simple = |c: char| c.is_ascii_alphanumeric() || "-_./%+:@".contains(c);
+    if !word.is_empty() && word.chars().all(is_simple) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

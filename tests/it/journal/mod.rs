@@ -1,0 +1,3 @@
+//! The journal as a file, and the commands that look at one.
+
+mod source;

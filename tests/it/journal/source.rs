@@ -1,0 +1,126 @@
+//! Any journal gives the same records, whoever has it.
+
+use crate::conformance_store::{open, records, wait};
+use crate::program::{Lab, write};
+use journal_format::event::Record;
+use journal_format::value::Seq;
+use pydio_sync::adapters::store::Reading;
+use pydio_sync::ports::Store;
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+fn read(reading: &Reading, from: u64) -> Vec<Record> {
+    let entries = reading.entries(Seq(from));
+    entries.map(|read| read.expect("a record").record).collect()
+}
+
+/// Every file with its length and time, apart from the lock, which tells who looked.
+fn seen(dir: &Path) -> BTreeMap<PathBuf, (u64, i64)> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).expect("list") {
+        let path = entry.expect("entry").path();
+        let meta = path.metadata().expect("seen");
+        if path.ends_with("lock") || path.ends_with("copies") {
+            continue;
+        }
+        if meta.is_dir() {
+            found.extend(seen(&path));
+        } else {
+            found.insert(path, (meta.len(), meta.mtime_nsec()));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_closed_journal_is_read_where_it_is() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (journal, _) = open(folder.path()).expect("open");
+    let id = journal.id();
+    for from in (1..6000).step_by(500) {
+        wait(journal.append(records(from, 500))).expect("append");
+    }
+    journal.close().expect("close");
+    let witness = std::fs::read(folder.path().join("witness")).expect("witness");
+    let reading = Reading::open(folder.path()).expect("open");
+    assert_eq!((reading.id(), reading.head()), (id, Seq(6000)));
+    assert!(!reading.is_copy());
+    assert_eq!(read(&reading, 1), records(1, 6000));
+    assert_eq!(read(&reading, 5990), records(5990, 11));
+    assert_eq!(read(&reading, 6001), []);
+    drop(reading);
+    let after = std::fs::read(folder.path().join("witness")).expect("witness");
+    assert!(witness == after);
+    open(folder.path()).expect("it can be opened again");
+}
+
+#[test]
+fn a_running_journal_is_read_beside_its_writer() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (journal, _) = open(folder.path()).expect("open");
+    let mut next = 1;
+    // Across flushes of the store, whose memory holds 16 MiB.
+    while next < 90_000 {
+        let calls: Vec<_> = (0..10)
+            .map(|n| journal.append(records(next + n * 1000, 1000)))
+            .collect();
+        let reading = Reading::open(folder.path()).expect("open");
+        assert!(reading.is_copy());
+        let head = reading.head().0;
+        assert!(head + 1 >= next, "{head} of {next} acknowledged");
+        assert_eq!(
+            read(&reading, head.max(51) - 50),
+            records(head.max(51) - 50, head.min(51))
+        );
+        drop(reading);
+        for call in calls {
+            wait(call).expect("append");
+        }
+        next += 10_000;
+    }
+    let reading = Reading::open(folder.path()).expect("open");
+    assert_eq!(read(&reading, 1).len(), 90_000);
+    drop(reading);
+    let left = std::fs::read_dir(folder.path().join("copies")).expect("copies");
+    assert_eq!(left.count(), 0, "copies are removed");
+}
+
+#[test]
+fn a_journal_that_was_not_closed_is_left_as_it_is() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (journal, _) = open(folder.path()).expect("open");
+    wait(journal.append(records(1, 300))).expect("append");
+    let dead = tempfile::tempdir().expect("temporary folder");
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(folder.path().join("."))
+        .arg(dead.path())
+        .status();
+    assert!(copied.expect("cp").success());
+    let before = seen(dead.path());
+    let reading = Reading::open(dead.path()).expect("open");
+    assert_eq!(read(&reading, 1), records(1, 300));
+    drop(reading);
+    assert_eq!(seen(dead.path()), before);
+}
+
+#[test]
+fn cat_picks_events_and_stops_nobody() {
+    let lab = Lab::new();
+    write(&lab.local.join("letters/draft.txt"), "one");
+    write(&lab.local.join("other.txt"), "two");
+    lab.synced();
+    let whole = lab.offline(&["journal", "cat"]);
+    let events = lab.offline(&["events"]);
+    assert_eq!((whole.code, &whole.out), (0, &events.out));
+    let some = lab.offline(&["journal", "cat", "--path", "letters/draft.txt", "--json"]);
+    assert!(some.out.contains("letters/draft.txt"), "{}", some.out);
+    assert!(!some.out.contains("other.txt"), "{}", some.out);
+    let typed = lab.offline(&["journal", "cat", "--type", "root_configured", "--to", "5"]);
+    assert_eq!(typed.out.lines().count(), 1, "{}", typed.out);
+    let unknown = lab.offline(&["journal", "cat", "--type", "nothing"]);
+    assert_eq!(unknown.code, 2);
+    let nobody = lab.offline(&["journal", "cat", "nobody.pydiojournal"]);
+    assert_eq!(nobody.code, 2, "{}", nobody.err);
+}
