@@ -174,15 +174,10 @@ impl Server {
     /// `Precondition` when it is no folder; whatever keeps the listing from being whole.
     pub(super) async fn list(&self, path: &str) -> PortResult<Vec<Child>> {
         let (children, folder) = self.list_once(path).await?;
-        if self.is_oc.get() {
-            self.shown.borrow_mut().note(path, &folder, &children);
-        }
         if !children.is_empty() {
             self.empty.borrow_mut().remove(path);
-            return Ok(children);
-        }
-        // Servers that lost their storage for a moment show empty folders.
-        if !self.empty.borrow().contains(path) {
+        } else if !self.empty.borrow().contains(path) {
+            // Servers that lost their storage for a moment show empty folders.
             let (again, _) = self.list_once(path).await?;
             if !again.is_empty() {
                 return Err(strange("two listings of a folder differ"));
@@ -190,6 +185,9 @@ impl Server {
             if self.empty.borrow().len() < EMPTY_MAX {
                 self.empty.borrow_mut().insert(path.to_owned());
             }
+        }
+        if self.is_oc.get() {
+            self.shown.borrow_mut().note(path, &folder, &children);
         }
         Ok(children)
     }
