@@ -147,9 +147,9 @@ fn session(event: &SessionEvent) -> String {
         SessionEvent::RootIdentified { side, .. } => format!("the {side} folder was recognised"),
         SessionEvent::SessionStarted { .. } => "the program started".to_owned(),
         SessionEvent::SessionStopped => "the program ended".to_owned(),
-        SessionEvent::DigestStamped { .. }
-        | SessionEvent::FeedRead { .. }
-        | SessionEvent::RemoteProbed { .. } => "the program kept its books".to_owned(),
+        SessionEvent::DigestStamped { .. } | SessionEvent::FeedRead { .. } => {
+            "the program kept its books".to_owned()
+        }
     }
 }
 
