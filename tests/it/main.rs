@@ -34,5 +34,6 @@ mod webdav_faults;
 mod webdav_interop;
 mod webdav_presets;
 mod webdav_real;
+mod webdav_recovery;
 mod webdav_site;
 mod zmtp;
