@@ -1,8 +1,9 @@
 //! The way to a Pydio server: certificates, proxies, limits.
 
 use crate::folders::{Memory, path, run};
-use crate::pydio_site::{Site, class, put, read, try_put};
+use crate::pydio_site::{Site, class, put, read, try_put, try_put_as};
 use journal_format::event::{Expected, FailureClass};
+use journal_format::value::Seq;
 use pydio_sync::adapters::remote::Link;
 use pydio_sync::adapters::secret::Secret;
 use pydio_sync::ports::{PortResult, Remote};
@@ -158,7 +159,7 @@ fn no_more_is_sent_than_the_limit_allows_as_the_server_sees_it() {
         let began = Instant::now();
         let puts = futures::future::join(
             try_put(&remote, "one", Memory::file(&one), &Expected::Absent),
-            try_put(&remote, "other", Memory::file(&other), &Expected::Absent),
+            try_put_as(Seq(2), &remote, "other", Memory::file(&other), &Expected::Absent),
         );
         let mut puts = std::pin::pin!(puts);
         let done = loop {

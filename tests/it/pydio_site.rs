@@ -168,8 +168,20 @@ pub(crate) async fn try_put(
     source: Box<dyn Source>,
     replaces: &Expected,
 ) -> PortResult<Put> {
+    try_put_as(Seq(1), remote, name, source, replaces).await
+}
+
+/// As [`try_put`], as an operation of its own: two at once need two ids, which their
+/// temporary names hold.
+pub(crate) async fn try_put_as(
+    id: Seq,
+    remote: &PydioRemote,
+    name: &str,
+    source: Box<dyn Source>,
+    replaces: &Expected,
+) -> PortResult<Put> {
     let request = PutRequest {
-        id: Seq(1),
+        id,
         path: &path(name),
         source,
         replaces,
