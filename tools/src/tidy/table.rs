@@ -304,7 +304,7 @@ pub(super) const ROOMS: &[Room] = &[
         &["journal_format", "pydio_sync::adapters::secret"],
         ADAPTER,
     ),
-    room("src/adapters/secret", &["zeroize"], ADAPTER),
+    room("src/adapters/secret", &["tokio", "zeroize"], ADAPTER),
     room(
         "src/adapters/credentials",
         &[
@@ -335,7 +335,6 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ADAPTER,
     ),
-    room("src/adapters/secret", &["zeroize"], ADAPTER),
     // Shared by whatever works beneath a folder without leaving it.
     room(
         "src/adapters/rooted",
@@ -533,10 +532,12 @@ pub(super) const ROOMS: &[Room] = &[
             "md5",
             "percent_encoding",
             "quick_xml",
+            "rustls",
             "serde",
             "serde_json",
             "sha2",
             "tokio",
+            "tokio_rustls",
             "unicode_normalization",
         ],
         &[NO_CLOCK, NO_PLANNER],
