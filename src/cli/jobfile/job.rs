@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Every key a job may have, beside those that begin with [`HIDE`].
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 30] = [
     "__type__",
     "active",
     "ca_file",
@@ -36,6 +36,7 @@ const KEYS: [&str; 29] = [
     "poll_interval",
     "poolsize",
     "proxy",
+    "recheck",
     "remote_folder",
     "requests_max",
     "server",
@@ -265,6 +266,11 @@ fn link(fields: &Fields<'_>) -> Result<Link, Fault> {
         timeout: fields
             .whole("timeout", 1..=86_400, "seconds")?
             .map_or(default.timeout, |seconds| {
+                Duration::from_secs(seconds.unsigned_abs())
+            }),
+        recheck: fields
+            .whole("recheck", 60..=86_400, "seconds")?
+            .map_or(default.recheck, |seconds| {
                 Duration::from_secs(seconds.unsigned_abs())
             }),
         poolsize: fields
