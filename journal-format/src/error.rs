@@ -114,6 +114,8 @@ pub enum ValueError {
     TextTooLong,
     /// A group of moves without a move.
     NoMoves,
+    /// More than [`crate::value::FACTS_MAX`] facts.
+    TooManyFacts,
 }
 
 /// Why an event cannot be written. Nothing was.
@@ -244,6 +246,7 @@ impl fmt::Display for ValueError {
             Self::Version(error) => error.fmt(f),
             Self::TextTooLong => f.write_str("a text of more than 4096 bytes"),
             Self::NoMoves => f.write_str("a group of moves without a move"),
+            Self::TooManyFacts => f.write_str("more than 64 facts"),
         }
     }
 }

@@ -7,35 +7,55 @@
 //! reading; a journal travels as records. A new event is an arm here.
 
 use crate::event::{
-    Action, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep, Kept,
+    Action, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep, Kept,
     ObservationEvent, OperationEvent, Order, PathMove, Record, SessionEvent, UnknownReason,
 };
 use crate::tag::Tag;
 use crate::value::{
-    Digest, DigestKind, Direction, Entry, Fingerprint, Kind, Mode, Policy, Side, Solve,
+    Brakes, DigestKind, Direction, Entry, Fingerprint, Identity, Kind, Mode, Policy, Side, Solve,
 };
-use serde_json::{Map, Value, json};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+use std::fmt;
+
+/// A record that serialises as one object with `seq`, `time`, `type` and its fields.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<'a>(pub &'a Record);
 
 /// Returns a record as one object with `seq`, `time`, `type` and its fields.
+///
+/// # Panics
+/// Never: all keys are strings and all numbers are integers.
 #[must_use]
 pub fn to_json(record: &Record) -> Value {
-    let mut object = Map::new();
-    object.insert("seq".into(), record.seq.0.into());
-    object.insert("time".into(), record.time.0.into());
-    object.insert("type".into(), Tag::of(&record.event).name().into());
-    let fields = match &record.event {
-        Event::Session(event) => session(event),
-        Event::Observation(event) => observation(event),
-        Event::Operation(event) => operation(event),
-        Event::Conflict(event) => conflict(event),
-    };
-    if let Value::Object(mut fields) = fields {
-        object.append(&mut fields);
-    }
-    Value::Object(object)
+    serde_json::to_value(Json(record)).expect("strings and integers can be shown")
 }
 
-fn session(event: &SessionEvent) -> Value {
+/// Serialises entries of a map one by one, without a tree in between.
+macro_rules! entries {
+    ($map:ident, { $($key:literal: $value:expr),* $(,)? }) => {{
+        $($map.serialize_entry($key, &$value)?;)*
+        Ok(())
+    }};
+}
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("seq", &self.0.seq.0)?;
+        map.serialize_entry("time", &self.0.time.0)?;
+        map.serialize_entry("type", Tag::of(&self.0.event).name())?;
+        match &self.0.event {
+            Event::Session(event) => session(&mut map, event),
+            Event::Observation(event) => observation(&mut map, event),
+            Event::Operation(event) => operation(&mut map, event),
+            Event::Conflict(event) => conflict(&mut map, event),
+        }?;
+        map.end()
+    }
+}
+
+fn session<M: SerializeMap>(map: &mut M, event: &SessionEvent) -> Result<(), M::Error> {
     match event {
         SessionEvent::RootConfigured {
             job,
@@ -44,71 +64,78 @@ fn session(event: &SessionEvent) -> Value {
             digest,
             fold_case,
             policy: chosen,
-        } => json!({
+        } => entries!(map, {
             "job": job,
             "label": label,
             "rules_version": rules_version,
             "digest": digest_kind(*digest),
             "fold_case": fold_case,
-            "policy": policy(chosen),
+            "policy": Shown(chosen),
         }),
-        SessionEvent::PolicyChanged { policy: chosen } => json!({ "policy": policy(chosen) }),
+        SessionEvent::PolicyChanged { policy: chosen } => {
+            entries!(map, { "policy": Shown(chosen) })
+        }
         SessionEvent::RootIdentified { side: at, marker } => {
-            json!({ "side": side(*at), "marker": marker })
+            entries!(map, { "side": side(*at), "marker": marker })
         }
         SessionEvent::SessionStarted {
             release,
             fold_version,
             seed,
-        } => json!({ "release": release, "fold_version": fold_version, "seed": seed }),
-        SessionEvent::SessionStopped => json!({}),
+        } => entries!(map, { "release": release, "fold_version": fold_version, "seed": seed }),
+        SessionEvent::SessionStopped => entries!(map, {}),
         SessionEvent::DigestStamped {
             digest,
             fold_version,
-        } => json!({ "digest": hex(digest), "fold_version": fold_version }),
+        } => entries!(map, { "digest": hex(digest), "fold_version": fold_version }),
         SessionEvent::HistoryLost { expected, found } => {
-            json!({ "expected": expected.0, "found": found.0 })
+            entries!(map, { "expected": expected.0, "found": found.0 })
         }
         SessionEvent::HaltRaised {
             reason,
             side: at,
             count,
             plan,
-        } => json!({
+        } => entries!(map, {
             "reason": halt_reason(*reason),
             "side": side(*at),
             "count": count,
             "plan": hex(plan),
         }),
-        SessionEvent::HaltApproved { halt, by } => json!({ "halt": halt.0, "by": by }),
-        SessionEvent::HaltCleared { halt } => json!({ "halt": halt.0 }),
-        SessionEvent::FeedRead { cursor, whole } => json!({ "cursor": cursor, "whole": whole }),
-        SessionEvent::RemoteRolledBack { detail } => json!({ "detail": detail }),
-        SessionEvent::Ordered { order: what, by } => json!({ "order": order(*what), "by": by }),
+        SessionEvent::HaltApproved { halt, by } => entries!(map, { "halt": halt.0, "by": by }),
+        SessionEvent::HaltCleared { halt } => entries!(map, { "halt": halt.0 }),
+        SessionEvent::FeedRead { cursor, whole } => {
+            entries!(map, { "cursor": cursor, "whole": whole })
+        }
+        SessionEvent::RemoteRolledBack { detail } => entries!(map, { "detail": detail }),
+        SessionEvent::RemoteProbed { facts } => entries!(map, { "facts": List(facts) }),
+        SessionEvent::Ordered { order: what, by } => {
+            entries!(map, { "order": order(*what), "by": by })
+        }
     }
 }
 
-fn observation(event: &ObservationEvent) -> Value {
+fn observation<M: SerializeMap>(map: &mut M, event: &ObservationEvent) -> Result<(), M::Error> {
     match event {
         ObservationEvent::Observed {
             side: at,
             path,
             entry: seen,
-        } => json!({ "side": side(*at), "path": path.as_str(), "entry": entry(seen) }),
-        ObservationEvent::Moved { side: at, moves } => json!({
+        } => entries!(map, { "side": side(*at), "path": path.as_str(), "entry": Shown(seen) }),
+        ObservationEvent::Moved { side: at, moves } => entries!(map, {
             "side": side(*at),
-            "moves": moves.iter().map(path_move).collect::<Vec<_>>(),
+            "moves": List(moves),
         }),
         ObservationEvent::Gone {
             side: at,
             path,
             epoch,
-        } => json!({ "side": side(*at), "path": path.as_str(), "epoch": epoch }),
+        } => entries!(map, { "side": side(*at), "path": path.as_str(), "epoch": epoch }),
         ObservationEvent::Unknown {
             side: at,
             path,
             reason,
-        } => json!({
+        } => entries!(map, {
             "side": side(*at),
             "path": path.as_str(),
             "reason": unknown_reason(*reason),
@@ -118,26 +145,26 @@ fn observation(event: &ObservationEvent) -> Value {
             path,
             fingerprint: version,
             digest,
-        } => json!({
+        } => entries!(map, {
             "side": side(*at),
             "path": path.as_str(),
-            "fingerprint": fingerprint(version),
-            "digest": digest.to_string(),
+            "fingerprint": Shown(version),
+            "digest": Text(digest),
         }),
     }
 }
 
-fn operation(event: &OperationEvent) -> Value {
+fn operation<M: SerializeMap>(map: &mut M, event: &OperationEvent) -> Result<(), M::Error> {
     match event {
-        OperationEvent::Started { operation } => json!({
+        OperationEvent::Started { operation } => entries!(map, {
             "case": operation.case.letter(),
-            "action": action(&operation.action),
+            "action": Shown(&operation.action),
         }),
-        OperationEvent::Succeeded { operation, outcome } => json!({
+        OperationEvent::Succeeded { operation, outcome } => entries!(map, {
             "operation": operation.0,
-            "source": outcome.source.as_ref().map(entry),
-            "target": outcome.target.as_ref().map(entry),
-            "kept": outcome.kept.iter().map(kept).collect::<Vec<_>>(),
+            "source": outcome.source.as_ref().map(Shown),
+            "target": outcome.target.as_ref().map(Shown),
+            "kept": List(&outcome.kept),
             "trashed": outcome.trashed.as_ref().map(|path| path.as_str()),
             "bytes": outcome.bytes,
         }),
@@ -146,7 +173,7 @@ fn operation(event: &OperationEvent) -> Value {
             class,
             detail,
             retry_at,
-        } => json!({
+        } => entries!(map, {
             "operation": operation.0,
             "class": failure_class(*class),
             "detail": detail,
@@ -156,7 +183,7 @@ fn operation(event: &OperationEvent) -> Value {
             local,
             remote,
             case,
-        } => json!({
+        } => entries!(map, {
             "local": local.as_str(),
             "remote": remote.as_str(),
             "case": case.letter(),
@@ -164,13 +191,13 @@ fn operation(event: &OperationEvent) -> Value {
     }
 }
 
-fn conflict(event: &ConflictEvent) -> Value {
+fn conflict<M: SerializeMap>(map: &mut M, event: &ConflictEvent) -> Result<(), M::Error> {
     match event {
         ConflictEvent::Raised {
             local,
             remote,
             case,
-        } => json!({
+        } => entries!(map, {
             "local": local.as_str(),
             "remote": remote.as_str(),
             "case": case.letter(),
@@ -179,12 +206,109 @@ fn conflict(event: &ConflictEvent) -> Value {
             conflict,
             keep: choice,
             by,
-        } => json!({ "conflict": conflict.0, "keep": keep(*choice), "by": by }),
-        ConflictEvent::Settled { conflict } => json!({ "conflict": conflict.0 }),
+        } => entries!(map, { "conflict": conflict.0, "keep": keep(*choice), "by": by }),
+        ConflictEvent::Settled { conflict } => entries!(map, { "conflict": conflict.0 }),
     }
 }
 
-fn action(action: &Action) -> Value {
+/// A part of a record that serialises as it is shown.
+struct Shown<'a, T>(&'a T);
+
+/// Parts that serialise one after the other.
+struct List<'a, T>(&'a [T]);
+
+/// What is shown by its text.
+struct Text<'a, T>(&'a T);
+
+impl<'a, T> Serialize for List<'a, T>
+where
+    Shown<'a, T>: Serialize,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Shown))
+    }
+}
+
+impl<T: fmt::Display> Serialize for Text<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+/// Serialises a part as an object.
+macro_rules! shown {
+    ($($type:ident($name:ident) { $($key:literal: $value:expr),+ $(,)? })+) => {$(
+        impl Serialize for Shown<'_, $type> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let $name = self.0;
+                let mut map = serializer.serialize_map(None)?;
+                $(map.serialize_entry($key, &$value)?;)+
+                map.end()
+            }
+        }
+    )+};
+}
+
+shown! {
+    PathMove(group) {
+        "from": group.from.as_str(),
+        "to": group.to.as_str(),
+        "entry": Shown(&group.entry),
+    }
+    Fact(fact) { "name": fact.name, "value": fact.value }
+    Kept(kept) { "path": kept.path.as_str(), "entry": Shown(&kept.entry) }
+    Entry(entry) {
+        "fingerprint": Shown(&entry.fingerprint),
+        "digest": entry.digest.as_ref().map(Text),
+    }
+    Fingerprint(fingerprint) {
+        "kind": kind(fingerprint.kind),
+        "size": fingerprint.size,
+        "mtime_ns": fingerprint.mtime_ns,
+        "identity": fingerprint.identity.as_ref().map(Shown),
+        "version": fingerprint.version.as_ref().map(|version| version.as_str()),
+    }
+    Identity(identity) {
+        "device": identity.device,
+        "object": identity.object,
+        "born_ns": identity.born_ns,
+    }
+    Policy(policy) {
+        "direction": direction(policy.direction),
+        "mode": mode(policy.mode),
+        "solve": solve(policy.solve),
+        "brakes": Shown(&policy.brakes),
+    }
+    Brakes(brakes) {
+        "deletions_max": brakes.deletions_max,
+        "deletions_percent_max": brakes.deletions_percent_max,
+        "entries_min": brakes.entries_min,
+    }
+}
+
+impl Serialize for Shown<'_, Action> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        action(&mut map, self.0)?;
+        map.end()
+    }
+}
+
+impl Serialize for Shown<'_, Displaced> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Displaced::Discard => serializer.serialize_str("discard"),
+            Displaced::Rescue => serializer.serialize_str("rescue"),
+            Displaced::ConflictCopy(path) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("conflict_copy", path.as_str())?;
+                map.end()
+            }
+        }
+    }
+}
+
+fn action<M: SerializeMap>(map: &mut M, action: &Action) -> Result<(), M::Error> {
     match action {
         Action::Transfer {
             from,
@@ -193,19 +317,19 @@ fn action(action: &Action) -> Value {
             target,
             replaces,
             displaced: loser,
-        } => json!({
+        } => entries!(map, {
             "type": "transfer",
             "from": side(*from),
             "source": source.as_str(),
-            "expect": entry(expect),
+            "expect": Shown(expect),
             "target": target.as_str(),
             "replaces": match replaces {
-                Expected::Absent => Value::Null,
-                Expected::Version(version) => fingerprint(version),
+                Expected::Absent => None,
+                Expected::Version(version) => Some(Shown(version)),
             },
-            "displaced": displaced(loser),
+            "displaced": Shown(loser),
         }),
-        Action::MakeDirectory { side: at, path } => json!({
+        Action::MakeDirectory { side: at, path } => entries!(map, {
             "type": "make_directory",
             "side": side(*at),
             "path": path.as_str(),
@@ -215,90 +339,36 @@ fn action(action: &Action) -> Value {
             from,
             to,
             expect,
-        } => json!({
+        } => entries!(map, {
             "type": "move",
             "side": side(*at),
             "from": from.as_str(),
             "to": to.as_str(),
-            "expect": fingerprint(expect),
+            "expect": Shown(expect),
         }),
         Action::Remove {
             side: at,
             path,
             expect,
             rescue,
-        } => json!({
+        } => entries!(map, {
             "type": "remove",
             "side": side(*at),
             "path": path.as_str(),
-            "expect": fingerprint(expect),
+            "expect": Shown(expect),
             "rescue": rescue,
         }),
         Action::Hash {
             side: at,
             path,
             expect,
-        } => json!({
+        } => entries!(map, {
             "type": "hash",
             "side": side(*at),
             "path": path.as_str(),
-            "expect": fingerprint(expect),
+            "expect": Shown(expect),
         }),
     }
-}
-
-fn displaced(displaced: &Displaced) -> Value {
-    match displaced {
-        Displaced::Discard => "discard".into(),
-        Displaced::Rescue => "rescue".into(),
-        Displaced::ConflictCopy(path) => json!({ "conflict_copy": path.as_str() }),
-    }
-}
-
-fn path_move(group: &PathMove) -> Value {
-    json!({
-        "from": group.from.as_str(),
-        "to": group.to.as_str(),
-        "entry": entry(&group.entry),
-    })
-}
-
-fn kept(kept: &Kept) -> Value {
-    json!({ "path": kept.path.as_str(), "entry": entry(&kept.entry) })
-}
-
-fn entry(entry: &Entry) -> Value {
-    json!({
-        "fingerprint": fingerprint(&entry.fingerprint),
-        "digest": entry.digest.as_ref().map(Digest::to_string),
-    })
-}
-
-fn fingerprint(fingerprint: &Fingerprint) -> Value {
-    json!({
-        "kind": kind(fingerprint.kind),
-        "size": fingerprint.size,
-        "mtime_ns": fingerprint.mtime_ns,
-        "identity": fingerprint.identity.map(|identity| json!({
-            "device": identity.device,
-            "object": identity.object,
-            "born_ns": identity.born_ns,
-        })),
-        "version": fingerprint.version.as_ref().map(|version| version.as_str()),
-    })
-}
-
-fn policy(policy: &Policy) -> Value {
-    json!({
-        "direction": direction(policy.direction),
-        "mode": mode(policy.mode),
-        "solve": solve(policy.solve),
-        "brakes": {
-            "deletions_max": policy.brakes.deletions_max,
-            "deletions_percent_max": policy.brakes.deletions_percent_max,
-            "entries_min": policy.brakes.entries_min,
-        },
-    })
 }
 
 fn hex(bytes: &[u8]) -> String {

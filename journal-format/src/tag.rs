@@ -76,6 +76,8 @@ registry! {
     Ordered = 12 v 1 "ordered";
     /// [`SessionEvent::RemoteRolledBack`]
     RemoteRolledBack = 13 v 1 "remote_rolled_back";
+    /// [`SessionEvent::RemoteProbed`]
+    RemoteProbed = 14 v 1 "remote_probed";
     /// [`ObservationEvent::Observed`]
     Observed = 101 v 1 "observed";
     /// [`ObservationEvent::Moved`]
@@ -121,6 +123,7 @@ impl Tag {
                 SessionEvent::FeedRead { .. } => Self::FeedRead,
                 SessionEvent::RemoteRolledBack { .. } => Self::RemoteRolledBack,
                 SessionEvent::Ordered { .. } => Self::Ordered,
+                SessionEvent::RemoteProbed { .. } => Self::RemoteProbed,
             },
             Event::Observation(event) => match event {
                 ObservationEvent::Observed { .. } => Self::Observed,

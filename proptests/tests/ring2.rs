@@ -5,12 +5,12 @@
 
 use proptests::mutants::Mutant;
 use proptests::program::Program;
-use proptests::run::{check_seed, run};
+use proptests::run::{check_seed, run, run_with_feed};
 
 /// Seeds that failed once, and the rule that was broken then. What a seed means
 /// changes with the world; what it proved is also kept in a test of its own where
 /// that can be told more exactly.
-const KEPT: [(u64, &str); 30] = [
+const KEPT: [(u64, &str); 36] = [
     (52, "a run that began before people left proves nothing"),
     (72, "what cannot be synced does not follow a move"),
     (75, "a wait after refused credentials ends"),
@@ -40,11 +40,16 @@ const KEPT: [(u64, &str); 30] = [
     (1407, "a directory that a pipe keeps blocks its name"),
     (1571, "a run ends"),
     (1628, "a replay does not depend on places in memory"),
+    (
+        2333,
+        "a directory that a pipe keeps is the one that comes to its name",
+    ),
     (2633, "the trash takes two that have one name"),
     (
         3507,
         "a pipe is not the directory that moved away over there",
     ),
+    (6680, "a failure is its own directory's, not its twin's"),
     (
         7137,
         "a link is not the file that stands elsewhere over there",
@@ -65,6 +70,19 @@ const KEPT: [(u64, &str); 30] = [
         9445,
         "a link is not the directory that moved away over there",
     ),
+    (11_795, "what waits keeps its directory, and that its name"),
+    (14_136, "whose copy was taken is not told of several"),
+    (17_581, "a pipe is missed also where its node has left it"),
+    (21_525, "what came out of the tree goes back into it"),
+];
+
+/// The same, with a remote that keeps an account of changes.
+const KEPT_WITH_FEED: [(u64, &str); 5] = [
+    (707, "what a feed hints at is found"),
+    (892, "what a feed hints at is found"),
+    (1185, "what waits keeps its directory, and that its name"),
+    (1206, "what a feed hints at is found"),
+    (1340, "what a feed hints at is found"),
 ];
 
 #[test]
@@ -73,6 +91,10 @@ fn kept_seeds_hold() {
         let broken = run(seed, &Program).broken;
         assert_eq!(broken, None, "seed {seed} stands for: {rule}");
         check_seed(seed, &Program);
+    }
+    for (seed, rule) in KEPT_WITH_FEED {
+        let broken = run_with_feed(seed, &Program).broken;
+        assert_eq!(broken, None, "seed {seed} with a feed stands for: {rule}");
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod credentials;
 mod digest;
+mod http;
 pub mod local_fs;
 pub mod remote;
 pub mod rooted;

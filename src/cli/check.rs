@@ -9,10 +9,12 @@ use super::exit::{Exit, Failure, worst};
 use super::job_args::Check;
 use super::open::Wanted;
 use super::password::{self, Passwords};
+use super::place::is_webdav;
 use super::text::{count, plain};
 use super::{accounts, jobfile, login, pair, print, run, server};
 use crate::adapters::remote::RemotePlace;
 use crate::adapters::remote::pydio::Workspace;
+use crate::adapters::remote::webdav::Report;
 use serde_json::json;
 use std::path::Path;
 
@@ -45,8 +47,15 @@ fn jobs(args: &Args, file: &Path) -> Result<Exit, Failure> {
 
 /// Asks the server of a job for its workspace.
 fn tried(args: &Args, passwords: &mut Passwords, job: &Wanted) -> Result<(), Failure> {
-    let RemotePlace::Pydio(place) = &job.pair.remote else {
-        return Ok(());
+    let place = match &job.pair.remote {
+        RemotePlace::Folder(_) => return Ok(()),
+        RemotePlace::Webdav(place) => {
+            let secret = passwords.of_job(job.config.password.as_ref(), &job.pair.remote)?;
+            let report = run::runtime()?.block_on(server::report(place, secret))?;
+            tell(args, &job.pair.label, &report);
+            return Ok(());
+        }
+        RemotePlace::Pydio(place) => place,
     };
     let account = server::account(place);
     let secret = passwords.find(job.config.password.as_ref(), &account)?;
@@ -64,6 +73,19 @@ fn tried(args: &Args, passwords: &mut Passwords, job: &Wanted) -> Result<(), Fai
     Ok(())
 }
 
+/// Says what a WebDAV server is.
+fn tell(args: &Args, label: &str, report: &Report) {
+    for fact in &report.remarks {
+        if args.common.json {
+            print::data(&json!({
+                "type": "fact", "job": label, "good": fact.is_good, "text": fact.text,
+            }));
+        } else if !args.common.quiet {
+            print::words(&format!("{}: {}", plain(label), plain(&fact.text)));
+        }
+    }
+}
+
 fn workspaces(args: &Args, flags: &Check) -> Result<Exit, Failure> {
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
     let account = accounts::named(args, &flags.account)?;
@@ -73,6 +95,12 @@ fn workspaces(args: &Args, flags: &Check) -> Result<Exit, Failure> {
     let given = login::given(&flags.access);
     let secret = Passwords::new(&state_dir).find(given.as_ref(), &account)?;
     let link = login::link(&flags.access)?;
+    if is_webdav(&account.server) {
+        let place = server::place_of(&account, &link);
+        let report = run::runtime()?.block_on(server::report(&place, Some(secret)))?;
+        tell(args, &account.server, &report);
+        return Ok(Exit::InSync);
+    }
     let asked = server::workspaces(&account, &secret, &link, &state_dir);
     let found = run::runtime()?.block_on(asked)?;
     for workspace in &found {

@@ -7,7 +7,6 @@
 
 use super::exit::{Exit, Failure};
 use super::pair::Pair;
-use crate::adapters::remote::RemotePlace;
 use crate::adapters::store::job_directory;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -36,16 +35,15 @@ pub(super) struct Known {
 impl Known {
     /// What a note of this pair says; what is not UTF-8 becomes readable.
     pub(super) fn of(pair: &Pair) -> Self {
-        let place = match &pair.remote {
-            RemotePlace::Folder(_) => None,
-            RemotePlace::Pydio(place) => Some(place),
-        };
+        let place = pair.remote.server();
         let folder = place.map_or("", |place| place.folder.as_str());
         Self {
             id: pair.job.clone(),
             label: pair.label.clone(),
             server: place.map_or_else(|| pair.remote.to_string(), |place| place.url.clone()),
-            workspace: place.map(|place| place.workspace.clone()),
+            workspace: place
+                .map(|place| place.workspace.clone())
+                .filter(|workspace| !workspace.is_empty()),
             user: place.map(|place| place.user.clone()),
             directory: pair.local.clone(),
             remote_folder: format!("/{folder}"),

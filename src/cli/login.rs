@@ -9,6 +9,7 @@ use super::args::Args;
 use super::config::Given;
 use super::exit::{Exit, Failure};
 use super::job_args::{Access, Account as AccountFlags, Login};
+use super::place::is_webdav;
 use super::{password, print, run, server};
 use crate::adapters::credentials::Credentials;
 use crate::adapters::remote::Link;
@@ -37,8 +38,13 @@ pub(super) fn login(args: &Args, flags: &Login) -> Result<Exit, Failure> {
     };
     if !flags.unchecked {
         let link = link(&flags.access)?;
-        let asked = server::workspaces(&account, &secret, &link, &state_dir);
-        run::runtime()?.block_on(asked)?;
+        if is_webdav(&account.server) {
+            let place = server::place_of(&account, &link);
+            run::runtime()?.block_on(server::report(&place, Some(secret.clone())))?;
+        } else {
+            let asked = server::workspaces(&account, &secret, &link, &state_dir);
+            run::runtime()?.block_on(asked)?;
+        }
     }
     let kept = Credentials::new(&state_dir)
         .save(&account, &secret)

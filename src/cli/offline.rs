@@ -106,7 +106,7 @@ impl Opened {
             label: self.known.label.clone(),
             state: if halt.is_some() { "halted" } else { "stopped" }.to_owned(),
             reason: Some("it does not run".to_owned()),
-            pending: standing.pending,
+            pending: standing.workable,
             conflicts: standing.conflicts,
             problems: standing.problems,
             divergences: standing.divergences,

@@ -120,7 +120,7 @@ pub(super) fn named(error: RunError, pair: &Pair) -> Failure {
                 side: Side::Remote,
                 error,
             },
-            RemotePlace::Pydio(place),
+            RemotePlace::Pydio(place) | RemotePlace::Webdav(place),
         ) => return server::refused(&server::account(place), &error),
         (error, _) => return error.into(),
     };

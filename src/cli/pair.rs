@@ -247,13 +247,14 @@ fn job_id(local: &Path, remote: &RemotePlace) -> String {
             let parts = [local, path].map(|path| path.as_os_str().as_encoded_bytes());
             format!("{name}-{}", hashed(&parts))
         }
-        RemotePlace::Pydio(place) => server_job_id(local, place),
+        RemotePlace::Pydio(place) => server_job_id(local, place, &place.workspace),
+        RemotePlace::Webdav(place) => server_job_id(local, place, "dav"),
     }
 }
 
 /// Host and workspace, as the old client named jobs, and what tells apart two jobs of
 /// one workspace.
-fn server_job_id(local: &Path, place: &ServerPlace) -> String {
+fn server_job_id(local: &Path, place: &ServerPlace, what: &str) -> String {
     let (_, host) = place.url.split_once("://").unwrap_or(("", &place.url));
     let host = host.split('/').next().unwrap_or_default();
     // No dots: the id is one word of a topic.
@@ -269,8 +270,8 @@ fn server_job_id(local: &Path, place: &ServerPlace) -> String {
         place.folder.as_str().as_bytes(),
         place.user.as_bytes(),
     ];
-    let (host, workspace) = (spelled(host), spelled(&place.workspace));
-    format!("{host}-{workspace}-{}", hashed(&parts))
+    let (host, what) = (spelled(host), spelled(what));
+    format!("{host}-{what}-{}", hashed(&parts))
 }
 
 fn simple(text: &str) -> impl Iterator<Item = char> + '_ {

@@ -40,8 +40,26 @@ impl Passwords {
     ) -> Result<Option<Secret>, Failure> {
         match account(place) {
             None => Ok(None),
+            // Nobody's place may be open to all; a password for it is a token.
+            Some(account) if account.user.is_empty() => self.token(given, &account),
             Some(account) => self.find(given, &account).map(Some),
         }
+    }
+
+    /// Finds the token for a place that is nobody's, if there is one. Never asks.
+    fn token(
+        &mut self,
+        given: Option<&Given>,
+        account: &Account,
+    ) -> Result<Option<Secret>, Failure> {
+        if let Some(secret) = explicit(given)? {
+            return Ok(Some(secret));
+        }
+        if let Some(Given::JobFile(secret)) = given {
+            return Ok(Some(secret.clone()));
+        }
+        let found = self.stores.find(account);
+        Ok(found.secret.map(|(secret, _)| secret))
     }
 
     /// Finds the password of an account: `-p`, the environment, the named file, the
@@ -97,7 +115,7 @@ impl Passwords {
 pub(super) fn account(place: &RemotePlace) -> Option<Account> {
     match place {
         RemotePlace::Folder(_) => None,
-        RemotePlace::Pydio(server) => Some(Account {
+        RemotePlace::Pydio(server) | RemotePlace::Webdav(server) => Some(Account {
             server: server.url.clone(),
             user: server.user.clone(),
         }),

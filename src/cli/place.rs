@@ -17,6 +17,14 @@ pub(super) fn is_pydio(server: &str) -> bool {
     matches!(scheme(server).as_deref(), Some("http" | "https"))
 }
 
+/// Tells whether a server's text names a WebDAV server.
+pub(super) fn is_webdav(server: &str) -> bool {
+    matches!(
+        scheme(server).as_deref(),
+        Some("webdav" | "webdavs" | "dav" | "davs")
+    )
+}
+
 /// Reads the remote of a job.
 ///
 /// # Errors
@@ -36,28 +44,34 @@ pub(super) fn remote(config: &JobConfig) -> Result<RemotePlace, Failure> {
             folder(config, PathBuf::from(path))
         }
         Some("http" | "https") => pydio(config),
+        Some("webdav" | "webdavs" | "dav" | "davs") => webdav(config),
         Some(scheme) => Err(unreachable_scheme(scheme)),
     }
 }
 
-/// Checks a Pydio server's URL and brings it into the one form that is stored and
+/// Checks a server's URL and brings it into the one form that is stored and
 /// compared: no credentials, no query, no slash at the end.
 ///
 /// # Errors
 /// It is no such URL.
 pub(super) fn server_url(text: &str) -> Result<String, Failure> {
-    match scheme(text).as_deref() {
-        Some("http" | "https") => {}
+    // The protocol beneath, by which a URL is read, and the scheme that is stored.
+    let (beneath, kept) = match scheme(text).as_deref() {
+        Some("http") => ("http", "http"),
+        Some("https") => ("https", "https"),
+        Some("webdav" | "dav") => ("http", "webdav"),
+        Some("webdavs" | "davs") => ("https", "webdavs"),
         Some(scheme) if scheme != "file" => return Err(unreachable_scheme(scheme)),
         _ => {
             return Err(Failure::usage(
                 format!("`{text}` is no server"),
-                "name one like `https://host/pydio` with `-s`",
+                "name one like `https://host/pydio` or `webdavs://host/path` with `-s`",
             ));
         }
-    }
+    };
+    let (_, rest) = text.split_once("://").unwrap_or_default();
     // The text may hold a password, and is not shown before that is ruled out.
-    let url = Url::parse(text).map_err(|error| {
+    let url = Url::parse(&format!("{beneath}://{rest}")).map_err(|error| {
         Failure::usage(
             format!("the server's URL cannot be read: {error}"),
             "write it like `https://host/pydio`",
@@ -75,7 +89,25 @@ pub(super) fn server_url(text: &str) -> Result<String, Failure> {
             "write it like `https://host/pydio`, without `?` and `#`",
         ));
     }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+    let (_, place) = url.as_str().split_once("://").unwrap_or_default();
+    Ok(format!("{kept}://{}", place.trim_end_matches('/')))
+}
+
+fn webdav(config: &JobConfig) -> Result<RemotePlace, Failure> {
+    let url = server_url(&config.server)?;
+    if let Some(workspace) = &config.workspace {
+        return Err(Failure::usage(
+            format!("a WebDAV server has no workspace `{workspace}`"),
+            "leave `-w` out: the folder is part of the address, or named with `-r`",
+        ));
+    }
+    Ok(RemotePlace::Webdav(Box::new(ServerPlace {
+        url,
+        workspace: String::new(),
+        folder: subfolder(config)?,
+        user: config.user.clone().unwrap_or_default(),
+        link: config.link.clone(),
+    })))
 }
 
 fn pydio(config: &JobConfig) -> Result<RemotePlace, Failure> {
@@ -142,15 +174,10 @@ fn subfolder(config: &JobConfig) -> Result<RelPath, Failure> {
 }
 
 fn unreachable_scheme(scheme: &str) -> Failure {
-    let what = match scheme {
-        "webdav" | "webdavs" | "dav" | "davs" => {
-            "WebDAV servers are not part of this release; Pydio servers and folders are"
-        }
-        _ => "no kind of server is known by that scheme",
-    };
     Failure::usage(
-        format!("`{scheme}://`: {what}"),
-        "name a Pydio server with `-s https://host/path`, or a folder with `-s /path`",
+        format!("`{scheme}://`: no kind of server is known by that scheme"),
+        "name a Pydio server with `-s https://host/path`, a WebDAV server with \
+         `-s webdavs://host/path`, or a folder with `-s /path`",
     )
 }
 

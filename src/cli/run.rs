@@ -13,7 +13,6 @@ use super::pair::{self, pair};
 use super::password::{self, Passwords};
 use super::{jobfile, jobs, moved, once, print, serve};
 use crate::adapters::credentials::Credentials;
-use crate::adapters::remote::RemotePlace;
 use std::path::{Path, PathBuf};
 
 /// Runs what the flags ask for.
@@ -129,9 +128,9 @@ fn warn(args: &Args, jobs: &[Wanted]) {
         );
         print::warning(args, &text);
     }
-    let is_trusting = |job: &&Wanted| match &job.pair.remote {
-        RemotePlace::Pydio(place) => place.link.trust_ssl,
-        RemotePlace::Folder(_) => false,
+    let is_trusting = |job: &&Wanted| {
+        let server = job.pair.remote.server();
+        server.is_some_and(|place| place.link.trust_ssl)
     };
     if let Some(job) = jobs.iter().find(is_trusting) {
         let text = format!(

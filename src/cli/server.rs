@@ -1,6 +1,6 @@
 //! Questions to a server before anything is synced with it.
 //!
-//! In: a place, a password. Out: its workspaces, or why not, with the way out and the
+//! In: a place, a password. Out: its workspaces or what it is, or why not, with the way out and the
 //! exit code. Invariant: credentials that were refused are not tried again. Deliberately
 //! absent: what jobs ask while they run (`adapters/remote`).
 
@@ -9,6 +9,7 @@ use super::open::{self, Wanted};
 use super::text::plain;
 use crate::adapters::credentials::Account;
 use crate::adapters::remote::pydio::{self, Workspace};
+use crate::adapters::remote::webdav;
 use crate::adapters::remote::{Link, RemotePlace, ServerPlace};
 use crate::adapters::secret::Secret;
 use crate::adapters::store::job_directory;
@@ -27,19 +28,44 @@ pub(super) async fn workspaces(
     link: &Link,
     state_dir: &Path,
 ) -> Result<Vec<Workspace>, Failure> {
-    let place = ServerPlace {
-        url: account.server.clone(),
-        workspace: String::new(),
-        folder: RelPath::root(),
-        user: account.user.clone(),
-        link: link.clone(),
-    };
+    let place = place_of(account, link);
     // Not the name of a job: the server takes a name's old keys away for new ones.
     let client = open::client(state_dir, "workspaces");
     let found = pydio::workspaces(&place, password.clone(), &client).await;
     let mut found = found.map_err(|error| refused(account, &error))?;
     found.retain(Workspace::is_syncable);
     Ok(found)
+}
+
+/// Looks at a WebDAV folder as a job would; writes nothing.
+///
+/// # Errors
+/// In words, with the exit code.
+pub(super) async fn report(
+    place: &ServerPlace,
+    password: Option<Secret>,
+) -> Result<webdav::Report, Failure> {
+    let found = webdav::probe(place, password).await;
+    let report = found.map_err(|error| refused(&account(place), &error))?;
+    if report.is_there {
+        return Ok(report);
+    }
+    let texts = report.remarks.iter().map(|fact| fact.text.as_str());
+    Err(Failure::usage(
+        format!("`{}`: {}", place.url, texts.collect::<Vec<_>>().join(", ")),
+        "check the address; for Nextcloud it is `webdavs://HOST/remote.php/dav/files/USER`",
+    ))
+}
+
+/// An account's place without a folder.
+pub(super) fn place_of(account: &Account, link: &Link) -> ServerPlace {
+    ServerPlace {
+        url: account.server.clone(),
+        workspace: String::new(),
+        folder: RelPath::root(),
+        user: account.user.clone(),
+        link: link.clone(),
+    }
 }
 
 /// Checks a job's workspace before its first run, when a name may be a mistake.

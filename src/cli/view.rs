@@ -95,7 +95,6 @@ impl Status {
     /// What it amounts to. Changes that wait are not synced, and what was not looked at
     /// is not known to be.
     pub(super) fn exit(&self) -> Exit {
-        let held = self.conflicts + self.divergences;
         let is_known = !["starting", "syncing"].contains(&self.state.as_str());
         match self.state.as_str() {
             _ if self.halt.is_some() => Exit::Halted,
@@ -105,7 +104,7 @@ impl Status {
             _ if self.problems > 0 => Exit::ItemsFailed,
             "synced" if self.conflicts > 0 => Exit::ConflictsWait,
             "synced" => Exit::InSync,
-            _ if self.pending > held || !is_known => Exit::ItemsFailed,
+            _ if self.pending > 0 || !is_known => Exit::ItemsFailed,
             _ if self.conflicts > 0 => Exit::ConflictsWait,
             _ => Exit::InSync,
         }
@@ -222,7 +221,8 @@ mod tests {
             ("starting", [0, 0, 0, 0], Exit::ItemsFailed),
             ("syncing", [0, 0, 0, 0], Exit::ItemsFailed),
             ("paused", [3, 0, 0, 0], Exit::ItemsFailed),
-            ("stopped", [1, 1, 0, 0], Exit::ConflictsWait),
+            ("stopped", [0, 1, 0, 0], Exit::ConflictsWait),
+            ("stopped", [1, 1, 0, 0], Exit::ItemsFailed),
             ("waiting", [0, 0, 0, 0], Exit::InSync),
             ("offline", [0, 0, 0, 0], Exit::Unreachable),
             ("credentials", [0, 0, 0, 0], Exit::Unreachable),

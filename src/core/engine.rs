@@ -17,7 +17,7 @@ use crate::fold::fold;
 use crate::plan::{self, Moment, Plan, Waiting};
 use crate::schedule::{self, Schedule};
 use crate::state::State;
-use crate::tree::index;
+use crate::tree::{NodeId, index};
 use journal_format::event::{
     Case, ConflictEvent, Event, Operation, OperationEvent, Record, SessionEvent,
 };
@@ -282,12 +282,18 @@ impl Engine {
             self.schedule.clear();
             return;
         }
+        let moment = self.moment(self.ledger.now);
+        let mut plan = plan::plan(&self.ledger.state, moment);
+        while self.unite(&plan.namesakes) {
+            plan = plan::plan(&self.ledger.state, moment);
+        }
         let Plan {
             ordered,
             waiting,
             brake,
             conflicts,
-        } = plan::plan(&self.ledger.state, self.moment(self.ledger.now));
+            ..
+        } = plan;
         self.waiting = waiting;
         self.schedule.load(ordered);
         self.brake(brake);
@@ -312,6 +318,34 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Makes one of two directories that bear one name on different sides. Tells whether
+    /// that changed anything.
+    fn unite(&mut self, namesakes: &[(NodeId, NodeId)]) -> bool {
+        let mut united = false;
+        for (one, other) in namesakes {
+            let tree = &self.ledger.state.tree;
+            if tree.get(*one).is_none() || tree.get(*other).is_none() {
+                continue;
+            }
+            let paths = (
+                tree.path(Side::Local, *one),
+                tree.path(Side::Remote, *other),
+            );
+            let (Some(local), Some(remote)) = paths else {
+                continue;
+            };
+            let adopted = OperationEvent::Adopted {
+                local: local.clone(),
+                remote: remote.clone(),
+                case: Case::A1,
+            };
+            self.ledger.emit(Event::Operation(adopted));
+            let tree = &self.ledger.state.tree;
+            united |= tree.lookup(Side::Local, &local) == tree.lookup(Side::Remote, &remote);
+        }
+        united
     }
 
     fn moment(&self, now: Timestamp) -> Moment {
@@ -347,7 +381,7 @@ impl Engine {
         }
     }
 
-    fn raise(&mut self, conflicts: &[(crate::tree::NodeId, Case)]) {
+    fn raise(&mut self, conflicts: &[(NodeId, Case)]) {
         for (node, case) in conflicts {
             let state = &self.ledger.state;
             if state.conflicts.contains_key(node) || state.tree.get(*node).is_none() {

@@ -4,7 +4,7 @@
 //! travels with each input; the engine has none of its own. A new kind of input is a
 //! variant here and an arm there.
 
-use journal_format::event::{FailureClass, Keep, Order, Outcome, UnknownReason};
+use journal_format::event::{Fact, FailureClass, Keep, Order, Outcome, UnknownReason};
 use journal_format::value::{Entry, Policy, RelPath, Seq, Side};
 
 /// Something that happened.
@@ -50,6 +50,11 @@ pub enum Input {
         cursor: String,
         /// Whether the whole remote was scanned after the last cursor.
         whole: bool,
+    },
+    /// What the remote can do was found out by trying.
+    Probed {
+        /// What was found.
+        facts: Vec<Fact>,
     },
     /// The remote went back in time.
     RolledBack {

@@ -227,6 +227,7 @@ impl Projected<'_> {
                 | SessionEvent::HaltCleared { .. }
                 | SessionEvent::FeedRead { .. }
                 | SessionEvent::RemoteRolledBack { .. }
+                | SessionEvent::RemoteProbed { .. }
                 | SessionEvent::Ordered { .. } => None,
             },
         }

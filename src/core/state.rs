@@ -7,7 +7,7 @@
 //! A crash leaves nothing behind; replay rebuilds the state.
 
 use crate::tree::{NodeId, Tree};
-use journal_format::event::{Case, FailureClass, HaltReason, Keep, Operation};
+use journal_format::event::{Case, Fact, FailureClass, HaltReason, Keep, Operation};
 use journal_format::value::{DigestKind, Policy, RelPath, Seq, Side, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -46,6 +46,8 @@ pub struct State {
     pub(crate) rolled_back: bool,
     /// How far the remote's change feed was looked at.
     pub feed: Option<Feed>,
+    /// What was last found out about the remote.
+    pub probed: Option<Probed>,
     /// Whether the job was told to pause.
     pub paused: bool,
     /// Recent deletions, for the brake over a sliding hour.
@@ -151,6 +153,15 @@ pub struct Feed {
     pub cursor: String,
     /// When the remote was last scanned whole.
     pub whole_at: Timestamp,
+}
+
+/// What was found out about the remote by trying it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Probed {
+    /// Facts, which mean something to the remote's adapter only.
+    pub facts: Vec<Fact>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Deletions that were carried out at one time.

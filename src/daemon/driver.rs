@@ -13,10 +13,9 @@ mod sides;
 mod standing;
 
 use super::{Control, Job, Ports, Report, RunError, Tally, load};
-use crate::executor::{Meter, Sides, execute};
+use crate::executor::{Failed, Meter, Sides, execute};
 use crate::ports::{
-    Changes, Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem,
-    ScanStream,
+    Changes, Checkpoint, Hint, HintStream, PortResult, Progress, RootState, ScanItem, ScanStream,
 };
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
@@ -39,9 +38,9 @@ pub enum Mode {
 /// Something that was awaited and happened.
 enum Happening<'a> {
     Appended(PortResult<()>, Vec<Record>),
-    Ended(Seq, PortResult<Outcome>),
+    Ended(Seq, Result<Outcome, Failed>),
     /// The slot of a failed operation is empty, or could not be emptied.
-    Emptied(Seq, PortError, PortResult<()>),
+    Emptied(Seq, Failed, PortResult<()>),
     RootBefore(Side, WantedScan, PortResult<RootState>),
     Claimed(Side, WantedScan, PortResult<()>),
     Scanned(
@@ -107,7 +106,7 @@ struct Driver<'a> {
     is_expiring_trash: bool,
     next_trash: Timestamp,
     /// Failed operations whose slots could not be emptied yet.
-    full_slots: Vec<(Seq, PortError)>,
+    full_slots: Vec<(Seq, Failed)>,
     slot_tries: u32,
     next_slots: Timestamp,
     /// The earliest timer that is set.
@@ -185,6 +184,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn run(&mut self) -> Result<Report, RunError> {
+        self.recall_probe();
         loop {
             self.advance();
             if self.is_stopped_at_once {
@@ -234,6 +234,7 @@ impl<'a> Driver<'a> {
             self.scan_both();
         }
         self.note_feed();
+        self.note_probe();
         if !self.is_held() {
             let started = self.engine.start_operations(self.now());
             self.unstarted.extend(started);

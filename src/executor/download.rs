@@ -6,7 +6,7 @@
 //! of the remote or with the version that came out; `recover` knows which.
 
 use super::meter::{Meter, Metered};
-use super::{Sides, is_expected, keep};
+use super::{Failed, Sides, is_expected, keep};
 use crate::ports::{PortError, PortResult, Staged};
 use journal_format::event::{Displaced, Expected, Outcome};
 use journal_format::value::{Entry, Fingerprint, RelPath, Seq};
@@ -20,13 +20,17 @@ pub(super) struct Download<'a> {
     pub(super) meter: &'a Meter,
 }
 
-pub(super) async fn run(sides: Sides<'_>, id: Seq, download: &Download<'_>) -> PortResult<Outcome> {
+pub(super) async fn run(
+    sides: Sides<'_>,
+    id: Seq,
+    download: &Download<'_>,
+) -> Result<Outcome, Failed> {
     let staged = match stage(sides, id, download).await {
         Ok(staged) => staged,
         Err(error) => {
             // The slot holds nothing but a copy of what the remote still has.
             sides.local.discard(id).await?;
-            return Err(error);
+            return Err(error.into());
         }
     };
     let mut outcome = Outcome {
@@ -49,11 +53,15 @@ pub(super) async fn run(sides: Sides<'_>, id: Seq, download: &Download<'_>) -> P
         Ok(placed) => placed,
         Err(error) => {
             sides.local.discard(id).await?;
-            return Err(error);
+            return Err(error.into());
         }
     };
     if let Some((out, expect)) = out {
-        put_away(sides, id, download, &out, expect, &mut outcome).await?;
+        let put = put_away(sides, id, download, &out, expect, &mut outcome).await;
+        put.map_err(|error| Failed {
+            error,
+            came_out: true,
+        })?;
     }
     sides.local.sync().await?;
     outcome.target = Some(Entry {

@@ -17,7 +17,7 @@ mod upload;
 pub use meter::Meter;
 pub use recover::{empty_slot, put_away_leftovers, uses_slot};
 
-use crate::ports::{LocalFs, PortResult, Remote};
+use crate::ports::{LocalFs, PortError, Remote};
 use journal_format::event::{Action, Operation, Outcome};
 use journal_format::value::{DigestKind, Entry, Fingerprint, Kind, Seq, Side};
 use tracing::Instrument;
@@ -31,6 +31,24 @@ pub struct Sides<'a> {
     pub remote: &'a dyn Remote,
     /// The pair's hash function.
     pub digest: DigestKind,
+}
+
+/// An operation that failed.
+#[derive(Debug, Clone)]
+pub struct Failed {
+    /// Why.
+    pub error: PortError,
+    /// Whether its slot surely holds what came out of the tree, and no copy of ours.
+    pub came_out: bool,
+}
+
+impl From<PortError> for Failed {
+    fn from(error: PortError) -> Self {
+        Self {
+            error,
+            came_out: false,
+        }
+    }
 }
 
 /// Runs an operation to its end; a transfer counts its bytes on the way.
@@ -47,7 +65,7 @@ pub async fn execute(
     id: Seq,
     operation: &Operation,
     meter: &Meter,
-) -> PortResult<Outcome> {
+) -> Result<Outcome, Failed> {
     let case = operation.case.letter();
     // Quoted, since a name may hold anything.
     let path = tracing::field::debug(operation.action.path().as_str());
@@ -57,7 +75,7 @@ pub async fn execute(
         let result = run(sides, id, operation, meter).await;
         match &result {
             Ok(outcome) => tracing::debug!(bytes = outcome.bytes, "done"),
-            Err(error) => tracing::info!(class = ?error.class, "{error}"),
+            Err(Failed { error, .. }) => tracing::info!(class = ?error.class, "{error}"),
         }
         result
     }
@@ -70,8 +88,8 @@ async fn run(
     id: Seq,
     operation: &Operation,
     meter: &Meter,
-) -> PortResult<Outcome> {
-    match &operation.action {
+) -> Result<Outcome, Failed> {
+    let done = match &operation.action {
         Action::Transfer {
             from: Side::Remote,
             source,
@@ -88,7 +106,7 @@ async fn run(
                 displaced,
                 meter,
             };
-            download::run(sides, id, &download).await
+            return download::run(sides, id, &download).await;
         }
         Action::Transfer {
             from: Side::Local,
@@ -128,7 +146,8 @@ async fn run(
             rescue,
         } => simple::remove_remote(sides, id, path, expect, *rescue).await,
         Action::Hash { side, path, expect } => simple::hash(sides, *side, path, expect).await,
-    }
+    };
+    done.map_err(Failed::from)
 }
 
 /// Tells whether an entry is the version that was expected.

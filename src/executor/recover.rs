@@ -14,11 +14,11 @@ use std::collections::BTreeMap;
 
 /// What becomes of a slot.
 #[derive(Debug, PartialEq, Eq)]
-enum Fate<'a> {
+enum Fate {
     /// A copy of what the other side has.
     Discard,
     Trash(RelPath),
-    Path(&'a RelPath),
+    Path(RelPath),
 }
 
 /// Empties all slots. Durable on return.
@@ -35,22 +35,28 @@ pub async fn put_away_leftovers(
         return Ok(());
     }
     for leftover in &leftovers {
-        put_away(sides, leftover, open.get(&leftover.id)).await?;
+        put_away(sides, leftover, open.get(&leftover.id), false).await?;
     }
     sides.local.sync().await
 }
 
 /// Empties the slot of an operation that failed, if anything is left in it: until
-/// then what it took out of the way is nowhere that people look. Durable on return.
+/// then what it took out of the way is nowhere that people look. Whether that `came_out`
+/// is known as long as the process lives. Durable on return.
 ///
 /// # Errors
 /// As the local side fails; the slot may still hold something.
-pub async fn empty_slot(sides: Sides<'_>, id: Seq, operation: &Operation) -> PortResult<()> {
+pub async fn empty_slot(
+    sides: Sides<'_>,
+    id: Seq,
+    operation: &Operation,
+    came_out: bool,
+) -> PortResult<()> {
     let leftovers = sides.local.leftovers().await?;
     let Some(leftover) = leftovers.iter().find(|leftover| leftover.id == id) else {
         return Ok(());
     };
-    put_away(sides, leftover, Some(operation)).await?;
+    put_away(sides, leftover, Some(operation), came_out).await?;
     sides.local.sync().await
 }
 
@@ -70,12 +76,13 @@ async fn put_away(
     sides: Sides<'_>,
     leftover: &Leftover,
     operation: Option<&Operation>,
+    came_out: bool,
 ) -> PortResult<()> {
     let id = leftover.id;
-    match fate(leftover, operation) {
+    match fate(leftover, operation, came_out)? {
         Fate::Discard => sides.local.discard(id).await,
         Fate::Trash(path) => keep::to_trash(sides, id, &path).await.map(drop),
-        Fate::Path(path) => put_back(sides, id, path).await,
+        Fate::Path(path) => put_back(sides, id, &path).await,
     }
 }
 
@@ -91,9 +98,9 @@ async fn put_back(sides: Sides<'_>, id: Seq, path: &RelPath) -> PortResult<()> {
     }
 }
 
-fn fate<'a>(leftover: &Leftover, operation: Option<&'a Operation>) -> Fate<'a> {
+fn fate(leftover: &Leftover, operation: Option<&Operation>, came_out: bool) -> PortResult<Fate> {
     let unnamed = || Fate::Trash(RelPath::root());
-    match operation.map(|operation| &operation.action) {
+    Ok(match operation.map(|operation| &operation.action) {
         Some(Action::Transfer {
             from: Side::Remote,
             target,
@@ -103,9 +110,12 @@ fn fate<'a>(leftover: &Leftover, operation: Option<&'a Operation>) -> Fate<'a> {
         }) => match (replaces, displaced) {
             (Expected::Absent, _) => Fate::Discard,
             (Expected::Version(expect), Displaced::ConflictCopy(path))
-                if is_expected(&leftover.entry, expect) =>
+                if came_out || is_expected(&leftover.entry, expect) =>
             {
-                Fate::Path(path)
+                Fate::Path(path.clone())
+            }
+            (Expected::Version(expect), _) if came_out && !is_expected(&leftover.entry, expect) => {
+                Fate::Path(keep::numbered(target, leftover.id, 0)?)
             }
             (Expected::Version(_), _) => Fate::Trash(target.clone()),
         },
@@ -118,7 +128,7 @@ fn fate<'a>(leftover: &Leftover, operation: Option<&'a Operation>) -> Fate<'a> {
             if is_expected(&leftover.entry, expect) {
                 Fate::Trash(path.clone())
             } else {
-                Fate::Path(path)
+                Fate::Path(path.clone())
             }
         }
         Some(
@@ -130,5 +140,5 @@ fn fate<'a>(leftover: &Leftover, operation: Option<&'a Operation>) -> Fate<'a> {
         Some(Action::MakeDirectory { .. } | Action::Move { .. } | Action::Hash { .. }) | None => {
             unnamed()
         }
-    }
+    })
 }

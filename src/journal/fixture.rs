@@ -81,6 +81,7 @@ facts! {
     Session SessionEvent HaltCleared { halt: Seq }
     Session SessionEvent FeedRead { cursor: String, whole: bool }
     Session SessionEvent RemoteRolledBack { detail: String }
+    Session SessionEvent RemoteProbed { facts: Vec<journal_format::event::Fact> }
     Session SessionEvent Ordered { order: Order, by: String }
     Observation ObservationEvent Observed { side: Side, path: RelPath, entry: Entry }
     Observation ObservationEvent Moved { side: Side, moves: Vec<PathMove> }

@@ -6,7 +6,7 @@
 //! the conformance suite, not a new trait.
 
 use super::{Hint, HintStream, PortResult, RootState, ScanRequest, ScanStream, Source, Task};
-use journal_format::event::{Expected, Kept};
+use journal_format::event::{Expected, Fact, Kept};
 use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq};
 
 /// A remote tree. A new one is an adapter that passes the conformance suite.
@@ -16,6 +16,18 @@ use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq};
 pub trait Remote {
     /// Returns what this remote can do; constant while the adapter lives.
     fn capabilities(&self) -> &Capabilities;
+
+    /// Takes over what an earlier process found out about this remote by trying. What
+    /// does not fit any more is forgotten, and tried again.
+    fn recall(&self, facts: &[Fact]) {
+        let _unused = facts;
+    }
+
+    /// Returns what was found out by trying since this was last asked; nothing for
+    /// nothing new. At most 64 facts.
+    fn found_out(&self) -> Option<Vec<Fact>> {
+        None
+    }
 
     /// Looks at the root and its marker.
     fn root(&self) -> Task<'_, RootState>;

@@ -2,6 +2,12 @@
 //!
 //! In: a folder, which quirks and faults. Out: a server on a loopback port. Invariant:
 //! what a server answers is what a real one was seen to answer. Deliberately absent:
-//! anything that the program itself uses. A new kind of server is a folder here.
+//! anything that the program itself uses. A new kind of server is a folder
+//! here; `plain` is a client that tests of any server use.
 
+mod basic;
+
+pub mod front;
+pub mod plain;
 pub mod pydio;
+pub mod webdav;

@@ -139,7 +139,10 @@ fn orders_reach_the_daemon_and_the_journal_says_who_gave_them() {
     until_state(&lab, "synced");
     // Both ways tell the same of a path.
     let running_story = lab.offline(&["explain", "b"]);
-    assert!(running_story.out.contains("upload `b`"), "{running_story:?}");
+    assert!(
+        running_story.out.contains("upload `b`"),
+        "{running_story:?}"
+    );
     running.signal("-TERM");
     assert_eq!(running.end().code(), Some(0));
     assert!(!lab.state.join("ports.json").exists());

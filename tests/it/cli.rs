@@ -16,7 +16,7 @@ fn refused(done: &Done, parts: &[&str]) {
 
 /// Flags, and what the message must hold. `LOCAL`, `REMOTE` and so on stand for
 /// places of the lab.
-const MISTAKES: [(&str, &[&str]); 35] = [
+const MISTAKES: [(&str, &[&str]); 34] = [
     ("-s REMOTE", &["no local folder", "-d DIR"]),
     (
         "-d LOCAL",
@@ -45,12 +45,8 @@ const MISTAKES: [(&str, &[&str]); 35] = [
     ("-s https://h/p?x=y -d LOCAL -w ws", &["`?`"]),
     ("-s http:// -d LOCAL -w ws", &["cannot be read"]),
     (
-        "-s webdav://h/p -d LOCAL",
-        &["WebDAV", "not part of this release"],
-    ),
-    (
-        "-s davs://h/p -d LOCAL",
-        &["WebDAV", "not part of this release"],
+        "-s webdav://h/p -w ws -d LOCAL",
+        &["WebDAV", "no workspace `ws`"],
     ),
     ("-s gopher://h -d LOCAL", &["gopher", "no kind of server"]),
     (

@@ -99,7 +99,29 @@ fn a_run_without_changes_costs_a_handful_of_requests() {
     synced(&lab, &site);
     let counts = site.server().log().counts();
     assert!(site.server().log().total() <= 8, "{counts:?}");
+    assert_eq!(counts.get("changes"), Some(&1), "{counts:?}");
     assert_eq!(counts.get("ls"), None, "{counts:?}");
+}
+
+#[test]
+fn a_renamed_folder_is_one_request_beside_the_looks_whatever_it_holds() {
+    let (lab, site) = (Lab::new(), Site::of(Quirks::v6_4()));
+    for number in 0..60 {
+        let name = format!("d/e{}/f{number}", number % 6);
+        write_long_ago(&lab.local.join(name), number.to_string());
+    }
+    synced(&lab, &site);
+    synced(&lab, &site);
+    fs::rename(lab.local.join("d"), lab.local.join("renamed")).expect("rename");
+    site.server().log().clear();
+    let done = synced(&lab, &site);
+    assert_eq!(done.summary["moved"], 1, "{done:?}");
+    let counts = site.server().log().counts();
+    assert_eq!(counts.get("rename"), Some(&1), "{counts:?}");
+    for action in ["upload", "mkdir", "delete", "ls"] {
+        assert_eq!(counts.get(action), None, "{counts:?}");
+    }
+    assert!(site.server().log().total() <= 14, "{counts:?}");
 }
 
 #[test]
@@ -224,10 +246,14 @@ fn a_kill_in_the_middle_of_a_large_upload_or_download_costs_nothing() {
         let now = site.read("big").expect("there");
         assert!(now == b"the old version" || now == content);
     }
-    // A part that does not fit is thrown away first.
-    once(&one, &site);
+    let before = log.count("upload");
     synced(&one, &site);
     assert!(site.read("big") == Some(content.clone()));
+    let pieces = 900_000 / (64 * 1024 - 4096) + 1;
+    assert!(
+        log.count("upload") - before < pieces,
+        "it went on in one run"
+    );
     let slow = Fault::Drip(20_000, std::time::Duration::from_millis(30));
     site.server().inject(Rule::on("download", slow));
     let before = log.count("download");

@@ -193,6 +193,14 @@ fn many_small_files_cost_about_one_request_each() {
         assert_eq!(counts.get("upload"), Some(&200));
         assert!(site.server().log().total() < 240, "{counts:?}");
         assert_eq!(names(&remote).await.len(), 250);
+        site.server().log().clear();
+        let gets = files.iter().map(|name| read(&remote, name));
+        for (name, bytes) in files.iter().zip(futures::future::join_all(gets).await) {
+            assert_eq!(bytes.as_deref(), Some(name.as_bytes()));
+        }
+        let counts = site.server().log().counts();
+        assert_eq!(counts.get("download"), Some(&200));
+        assert!(site.server().log().total() < 240, "{counts:?}");
     });
 }
 

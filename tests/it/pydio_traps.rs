@@ -6,9 +6,10 @@ use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Entry, Kind, Seq};
 use pydio_sync::ports::{Chunk, PutRequest, Remote, Source, Task};
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use test_servers::pydio::{Options, Quirks, User, Workspace};
+use test_servers::pydio::{Fault, Options, Quirks, Rule, User, Workspace};
 
 /// Content that does something once, when it is first read.
 struct Meddling<F: FnMut()>(Box<dyn Source>, Option<F>);
@@ -31,6 +32,39 @@ impl<F: FnMut()> Source for Meddling<F> {
 
     fn file(&self) -> Option<Arc<fs::File>> {
         None
+    }
+
+    fn verify(&mut self) -> Task<'_, ()> {
+        self.0.verify()
+    }
+}
+
+/// Content that lies in a file as well.
+struct OnDisk(Box<dyn Source>, Arc<fs::File>);
+
+impl OnDisk {
+    fn boxed(bytes: &[u8]) -> Box<dyn Source> {
+        let mut file = tempfile::tempfile().expect("file");
+        file.write_all(bytes).expect("write");
+        Box::new(Self(Memory::file(bytes), Arc::new(file)))
+    }
+}
+
+impl Source for OnDisk {
+    fn entry(&self) -> &Entry {
+        self.0.entry()
+    }
+
+    fn mode(&self) -> Option<u32> {
+        None
+    }
+
+    fn read(&mut self) -> Task<'_, Option<Chunk>> {
+        self.0.read()
+    }
+
+    fn file(&self) -> Option<Arc<fs::File>> {
+        Some(Arc::clone(&self.1))
     }
 
     fn verify(&mut self) -> Task<'_, ()> {
@@ -150,6 +184,94 @@ fn an_interrupted_large_upload_never_costs_the_old_version() {
             );
             assert_eq!(names(&remote).await, ["big"]);
         });
+    }
+}
+
+/// Cuts at each request in turn, in each way, the whole upload of a new version.
+#[test]
+fn an_upload_cut_at_any_request_costs_no_version_and_no_second_run() {
+    let new = long(300_000, 7);
+    for fault in [
+        Fault::Refuse,
+        Fault::LoseAnswer,
+        Fault::Status(503),
+        Fault::CutRequest(30_000),
+        // The process is killed before and after the server did its part.
+        Fault::Hang,
+        Fault::HangAfter,
+    ] {
+        for nth in 1.. {
+            let case = format!("{fault:?} at request {nth}");
+            let site = Site::with(small_bodies);
+            site.write("big", b"the old version");
+            let log = site.server().log();
+            let is_cut = || log.entries().iter().any(|entry| entry.faulty);
+            run(async {
+                let remote = site.remote("client");
+                let old = Expected::Version(entry(&remote, "big").await.fingerprint);
+                site.server().inject(Rule::new(fault.clone()).nth(nth));
+                let mut putting =
+                    std::pin::pin!(try_put(&remote, "big", OnDisk::boxed(&new), &old));
+                let is_killed = matches!(fault, Fault::Hang | Fault::HangAfter);
+                while !(is_killed && is_cut()) {
+                    tokio::select! {
+                        _ = &mut putting => break,
+                        () = tokio::task::yield_now() => {}
+                    }
+                }
+            });
+            site.server().clear_faults();
+            let now = fs::read(site.server().folder("sync").join("big")).expect(&case);
+            assert!(now == b"the old version" || now == new, "{case}");
+            let is_last = !is_cut();
+            run(async {
+                let remote = site.remote("client");
+                let found = entry(&remote, "big").await.fingerprint;
+                if now != new {
+                    let found = Expected::Version(found);
+                    let again = try_put(&remote, "big", OnDisk::boxed(&new), &found);
+                    again.await.expect(&case);
+                }
+                assert!(read(&remote, "big").await == Some(new.clone()), "{case}");
+            });
+            let names = fs::read_dir(site.server().folder("sync")).expect("folder");
+            let names: Vec<_> = names
+                .map(|entry| entry.expect("entry").file_name())
+                .collect();
+            let left = names.iter().filter(|name| *name != "recycle_bin").count();
+            assert_eq!(left, 1, "{case}: {names:?}");
+            if is_last {
+                assert!(nth > 8, "{case}: there were more requests than that");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_large_replacement_is_looked_at_again_before_its_last_bytes() {
+    for upload_max in [64 * 1024, 64 << 20] {
+        let site = Site::with(|options| options.upload_max(upload_max, 64 << 20));
+        site.write("big", b"the old version");
+        let at = site.server().folder("sync").join("big");
+        let remote = site.remote("client");
+        run(async {
+            let old = Expected::Version(entry(&remote, "big").await.fingerprint);
+            let content = Memory::boxed(Kind::File, &long(3 << 20, 5), 1 << 16);
+            let there = at.clone();
+            let write = move || fs::write(&there, "somebody else's version").expect("write");
+            let source = Box::new(Meddling(content, Some(write)));
+            let request = PutRequest {
+                id: Seq(1),
+                path: &path("big"),
+                source,
+                replaces: &old,
+                digest: DigestKind::Md5,
+            };
+            let ended = remote.put(request).await;
+            assert_eq!(class(&ended), Some(FailureClass::Precondition));
+        });
+        assert_eq!(fs::read(&at).expect("file"), b"somebody else's version");
     }
 }
 

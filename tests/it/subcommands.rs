@@ -519,7 +519,7 @@ fn the_journal_at_rest_tells_the_same() {
         (
             "status",
             3,
-            "local (ID): stopped (it does not run); 1 pending, 1 conflict, 0 not synced; event \
+            "local (ID): stopped (it does not run); 0 pending, 1 conflict, 0 not synced; event \
              N, TIME\n",
         ),
         ("conflicts", 0, "C1 conflict: d/a\n"),

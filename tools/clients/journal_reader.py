@@ -245,6 +245,14 @@ def decode_utf8(data):
         raise Damage("text that is not UTF-8") from error
 
 
+def facts_of(payload):
+    """Reads what was found out about a remote, at most 64 facts."""
+    facts = payload.list(lambda: {"name": payload.text(), "value": payload.text()})
+    if len(facts) > 64:
+        raise Damage("more than 64 facts")
+    return facts
+
+
 def moves_of(payload):
     """Reads a group of moves, which has at least one."""
     moves = payload.list(payload.path_move)
@@ -332,6 +340,7 @@ EVENTS = {
     (11, 1): ("feed_read", lambda p: {"cursor": p.text(), "whole": p.flag()}),
     (12, 1): ("ordered", lambda p: {"order": p.variant(ORDER), "by": p.text()}),
     (13, 1): ("remote_rolled_back", lambda p: {"detail": p.text()}),
+    (14, 1): ("remote_probed", lambda p: {"facts": facts_of(p)}),
     (101, 1): (
         "observed",
         lambda p: {"side": p.side(), "path": p.path(), "entry": p.entry()},

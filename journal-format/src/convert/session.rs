@@ -7,8 +7,8 @@
 
 use super::{put, text};
 use crate::error::{EncodeError, ValueError};
-use crate::event::{Event, SessionEvent};
-use crate::value::Seq;
+use crate::event::{Event, Fact, SessionEvent};
+use crate::value::{FACTS_MAX, Seq};
 use crate::wire::v1;
 
 #[expect(clippy::too_many_lines, reason = "one flat arm an event")]
@@ -110,6 +110,18 @@ pub(super) fn append(event: &SessionEvent, out: &mut Vec<u8>) -> Result<(), Enco
             },
             out,
         ),
+        SessionEvent::RemoteProbed { facts } if facts.len() > FACTS_MAX => {
+            Err(EncodeError::Value(ValueError::TooManyFacts))
+        }
+        SessionEvent::RemoteProbed { facts } => {
+            let mut wire = Vec::with_capacity(facts.len());
+            for Fact { name, value } in facts {
+                let (name, value) = (text(name)?, text(value)?);
+                wire.push(v1::Fact { name, value });
+            }
+            let facts = wire;
+            put(&v1::RemoteProbed { facts }, out)
+        }
         SessionEvent::Ordered { order, by } => put(
             &v1::Ordered {
                 order: (*order).into(),
@@ -249,6 +261,26 @@ impl TryFrom<v1::RemoteRolledBack<'_>> for Event {
     fn try_from(wire: v1::RemoteRolledBack<'_>) -> Result<Self, ValueError> {
         Ok(Self::Session(SessionEvent::RemoteRolledBack {
             detail: text(wire.detail)?.to_owned(),
+        }))
+    }
+}
+
+impl TryFrom<v1::RemoteProbed<'_>> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::RemoteProbed<'_>) -> Result<Self, ValueError> {
+        if wire.facts.len() > FACTS_MAX {
+            return Err(ValueError::TooManyFacts);
+        }
+        let fact = |fact: v1::Fact<'_>| {
+            Ok(Fact {
+                name: text(fact.name)?.to_owned(),
+                value: text(fact.value)?.to_owned(),
+            })
+        };
+        let facts = wire.facts.into_iter().map(fact);
+        Ok(Self::Session(SessionEvent::RemoteProbed {
+            facts: facts.collect::<Result<_, ValueError>>()?,
         }))
     }
 }

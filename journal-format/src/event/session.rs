@@ -4,6 +4,8 @@
 //! rules and fold version, seed) is in the journal, so that a replay elsewhere gives
 //! the same state. Deliberately absent: credentials, addresses.
 
+#[cfg(doc)]
+use crate::value::FACTS_MAX;
 use crate::value::{DigestKind, Policy, Seq, Side};
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +103,14 @@ pub enum SessionEvent {
         /// What showed it.
         detail: String,
     },
+    /// What the remote can do was found out by trying. It says which guarantee the
+    /// writes from here on have: with `conditions` "true" the server itself refuses what
+    /// meets another version, otherwise a look right before and after stands for that.
+    RemoteProbed {
+        /// Facts by name, at most [`FACTS_MAX`]; they mean something to the remote's
+        /// adapter only.
+        facts: Vec<Fact>,
+    },
     /// A person or a program changed what the job does.
     Ordered {
         /// What it does from here on.
@@ -108,6 +118,15 @@ pub enum SessionEvent {
         /// Who asked.
         by: String,
     },
+}
+
+/// One thing that was found out about a remote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it is about.
+    pub name: String,
+    /// What was found.
+    pub value: String,
 }
 
 /// What a job was told to do.

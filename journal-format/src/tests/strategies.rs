@@ -1,9 +1,9 @@
 //! Random records that keep the rules of their types.
 
 use crate::event::{
-    Action, Case, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep, Kept,
-    ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record, SessionEvent,
-    UnknownReason,
+    Action, Case, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep,
+    Kept, ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record,
+    SessionEvent, UnknownReason,
 };
 use crate::value::{
     Brakes, Digest, DigestKind, Direction, Entry, Fingerprint, Identity, Kind, Mode, Policy,
@@ -91,6 +91,11 @@ fn session() -> BoxedStrategy<SessionEvent> {
         (text(), any::<bool>())
             .prop_map(|(cursor, whole)| SessionEvent::FeedRead { cursor, whole }),
         text().prop_map(|detail| SessionEvent::RemoteRolledBack { detail }),
+        vec(
+            (text(), text()).prop_map(|(name, value)| Fact { name, value }),
+            0..4
+        )
+        .prop_map(|facts| SessionEvent::RemoteProbed { facts }),
         (
             select(vec![Order::Pause, Order::Start, Order::Stop]),
             text()

@@ -6,5 +6,7 @@ pub const NAME_BYTES_MAX: usize = 255;
 pub const PATH_BYTES_MAX: usize = 4095;
 /// The longest remote version (an entity tag or a revision).
 pub const VERSION_BYTES_MAX: usize = 512;
+/// The most facts that one event holds.
+pub const FACTS_MAX: usize = 64;
 /// The longest free text in an event: labels, error details, names of people.
 pub const TEXT_BYTES_MAX: usize = 4096;

@@ -5,9 +5,9 @@
 //! gets a value in `*_min` and in `*_max` of its family.
 
 use crate::event::{
-    Action, Case, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep, Kept,
-    ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record, SessionEvent,
-    UnknownReason,
+    Action, Case, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep,
+    Kept, ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record,
+    SessionEvent, UnknownReason,
 };
 use crate::value::{
     Brakes, Digest, DigestKind, Direction, Entry, Fingerprint, Identity, Kind, Mode, Policy,
@@ -88,6 +88,7 @@ fn session_min() -> Vec<Event> {
         SessionEvent::RemoteRolledBack {
             detail: String::new(),
         },
+        SessionEvent::RemoteProbed { facts: Vec::new() },
         SessionEvent::Ordered {
             order: Order::Pause,
             by: String::new(),
@@ -144,6 +145,18 @@ fn session_max() -> Vec<Event> {
             whole: true,
         },
         SessionEvent::RemoteRolledBack { detail: text() },
+        SessionEvent::RemoteProbed {
+            facts: vec![
+                Fact {
+                    name: "conditions".to_owned(),
+                    value: "true".to_owned(),
+                },
+                Fact {
+                    name: text(),
+                    value: text(),
+                },
+            ],
+        },
         SessionEvent::Ordered {
             order: Order::Stop,
             by: text(),

@@ -6,7 +6,8 @@
 //! holds none, names that are one name on a side or after normalisation; and then
 //! directories that live on only because of such an entry in them. Where such a
 //! problem (other than an excluded name) stands at a name that the other side wants
-//! too, what waits for that name stays where it is, and what waits for that in turn.
+//! too, what waits for that name stays where it is, and what waits for that in turn,
+//! or for the name of a directory that it keeps.
 //! Which path over there belongs to a waiting path over here the program must know:
 //! it has them as one node that is not in step. Times and inode numbers are not
 //! compared.
@@ -39,16 +40,11 @@ pub fn check(state: &State, system: &dyn System) -> Verdict {
         .map(|it| key(it, folding))
         .collect();
     let mut waits = blocked(state);
-    let holds: BTreeSet<String> = out.iter().flat_map(|path| above(path)).collect();
-    if !waits.is_empty() || !holds.is_empty() {
-        match system.unsettled(&state.journal.records) {
-            None if waits.is_empty() => {}
-            None => return Ok(()),
-            Some(unsettled) => {
-                waits.extend(contested(&holds, &unsettled, folding));
-                waits = waiting(waits, &unsettled, folding);
-            }
-        }
+    if !waits.is_empty() {
+        let Some(unsettled) = system.unsettled(&state.journal.records) else {
+            return Ok(());
+        };
+        waits = waiting(state, waits, &unsettled);
     }
     let [local, remote] = Side::BOTH.map(|side| shown(state, side));
     let names: BTreeSet<&String> = local.keys().chain(remote.keys()).collect();
@@ -84,45 +80,32 @@ fn above(path: &str) -> impl Iterator<Item = String> + '_ {
         .map(|(end, _)| path[..end].to_owned())
 }
 
-/// Finds directories that live on for a problem below them where the other side has
-/// another directory. LIMIT: the program does not make one of the two.
-fn contested(
-    holds: &BTreeSet<String>,
-    unsettled: &[[Option<RelPath>; 2]],
-    folding: Folding,
-) -> BTreeSet<String> {
-    let named = |path: &RelPath| key(&composed(path.as_str()), folding);
-    let alone = |at: usize| -> BTreeSet<String> {
-        let here = unsettled.iter().filter_map(|places| {
-            let [one, other] = [at, 1 - at].map(|at| places[at].as_ref().map(named));
-            one.filter(|one| other.as_ref() != Some(one))
-        });
-        here.collect()
-    };
-    let both = alone(0)
-        .intersection(&alone(1))
-        .cloned()
-        .collect::<BTreeSet<_>>();
-    both.intersection(holds).cloned().collect()
-}
-
-/// Finds what waits for blocked names, for what waits for them, and so on.
+/// Finds what waits for blocked names, for what waits for them, and so on. What waits
+/// in a directory keeps it, and so the name of that.
 fn waiting(
+    state: &State,
     blocked: BTreeSet<String>,
     unsettled: &[[Option<RelPath>; 2]],
-    folding: Folding,
 ) -> BTreeSet<String> {
+    let folding = folding(state);
     let named = |path: &RelPath| key(&composed(path.as_str()), folding);
-    let nodes: Vec<Vec<String>> = unsettled
+    let nodes: Vec<[Option<String>; 2]> = unsettled
         .iter()
-        .map(|places| places.iter().flatten().map(named).collect())
+        .map(|places| places.each_ref().map(|place| place.as_ref().map(named)))
         .collect();
+    let over_there = Side::BOTH.map(|side| no_directories(state, side.other()));
     let mut waits = blocked;
     loop {
         let before = waits.len();
         for places in &nodes {
-            if places.iter().any(|place| is_within(place, &waits)) {
-                waits.extend(places.iter().cloned());
+            let known = places.iter().flatten();
+            if !known.clone().any(|place| is_within(place, &waits)) {
+                continue;
+            }
+            waits.extend(known.cloned());
+            for (place, others) in places.iter().zip(&over_there) {
+                let above = place.iter().flat_map(|place| above(place));
+                waits.extend(above.filter(|directory| others.contains(directory)));
             }
         }
         if waits.len() == before {
@@ -203,19 +186,25 @@ fn blocked_by(state: &State, side: Side) -> Vec<String> {
 /// has something of another kind.
 fn held_in_the_way(state: &State, side: Side, problem: &str) -> Vec<String> {
     let folding = folding(state);
-    let other = side.other();
-    let files: BTreeSet<String> = state
-        .visible_paths(other)
-        .into_iter()
-        .filter(|(_, id)| {
-            let node = state.disk(other).live.nodes.get(id);
-            node.is_some_and(|node| !matches!(node.body, Body::Directory(_)))
-        })
-        .map(|(path, _)| key(path.as_str(), folding))
-        .collect();
-    let ends = problem.match_indices('/').map(|(end, _)| end);
-    ends.map(|end| key(&problem[..end], folding))
+    let files = no_directories(state, side.other());
+    above(problem)
+        .map(|directory| key(&directory, folding))
         .filter(|name| files.contains(name))
+        .collect()
+}
+
+/// Returns where a side has something else than a directory.
+fn no_directories(state: &State, side: Side) -> BTreeSet<String> {
+    let folding = folding(state);
+    let nodes = &state.disk(side).live.nodes;
+    let is_other = |id| {
+        let node = nodes.get(&id);
+        node.is_some_and(|node| !matches!(node.body, Body::Directory(_)))
+    };
+    let paths = state.visible_paths(side).into_iter();
+    paths
+        .filter(|(_, id)| is_other(*id))
+        .map(|(path, _)| key(path.as_str(), folding))
         .collect()
 }
 

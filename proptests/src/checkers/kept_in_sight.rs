@@ -1,7 +1,8 @@
 //! What people wrote and nobody took away is where people look.
 //!
 //! In: a quiet world. Out: contents that are owed and only in a trash or a staging
-//! area. Left out are contents that were written twice; worlds in which the process
+//! area. Left out are contents of which people wrote several or took one of several
+//! copies; worlds in which the process
 //! dies in the middle or its disk runs full: whose file a slot holds is then not always
 //! told, and the trash keeps it; and worlds in which people write through open files,
 //! wherever these lie by then. Deliberately absent: where a content should be; that is
@@ -40,7 +41,9 @@ pub fn check(state: &State, options: &Options) -> Verdict {
     let somewhere: BTreeSet<&[u8]> = nodes.filter_map(Node::content).collect();
     let hidden = state.ledger.missing(&seen).into_iter();
     let hidden: Vec<String> = hidden
-        .filter(|(bytes, content)| content.written == 1 && somewhere.contains(bytes.as_slice()))
+        .filter(|(bytes, content)| {
+            content.written == 1 && !content.thinned && somewhere.contains(bytes.as_slice())
+        })
         .map(|(bytes, content)| {
             format!(
                 "{:?} by {}",

@@ -28,6 +28,9 @@ pub struct Content {
     pub owed: bool,
     /// Per side: a person took it from sight there and did not bring it back.
     pub taken: [bool; 2],
+    /// A person took one of several copies from sight, some of them perhaps the
+    /// program's own: whether the others were to stay is not told.
+    pub thinned: bool,
 }
 
 impl Ledger {
@@ -48,6 +51,7 @@ impl Ledger {
             written: 0,
             owed: false,
             taken: [false; 2],
+            thinned: false,
         });
         // An empty file is no content that could be lost. And who brings back what
         // the other side's person replaced or deleted has, by content, an unchanged
@@ -64,6 +68,7 @@ impl Ledger {
             written: 0,
             owed: false,
             taken: [false; 2],
+            thinned: false,
         });
     }
 
@@ -76,6 +81,17 @@ impl Ledger {
     ) {
         for bytes in before.difference(after) {
             self.release(on, bytes);
+        }
+    }
+
+    /// Notes which contents a person's action left fewer copies of.
+    pub fn thinned(&mut self, before: &BTreeMap<Vec<u8>, usize>, after: &BTreeMap<Vec<u8>, usize>) {
+        for (bytes, copies) in before {
+            if after.get(bytes).is_some_and(|left| left < copies)
+                && let Some(content) = self.contents.get_mut(bytes)
+            {
+                content.thinned = true;
+            }
         }
     }
 

@@ -126,7 +126,14 @@ impl World {
     #[must_use]
     pub fn new(seed: u64, options: Options) -> Self {
         let skews = [options.disks[0].skew_ns, options.disks[1].skew_ns];
-        let disks = Side::BOTH.map(|side| Disk::new(side, options.disks[side as usize].clone()));
+        // A clock that goes back makes a time again that was over.
+        let may_go_back = options.faults.clock_jump != Ratio::NEVER;
+        let disks = Side::BOTH.map(|side| {
+            let mut disk = Disk::new(side, options.disks[side as usize].clone());
+            let is_coarse = disk.options.granularity_ns > 1;
+            disk.hides_edits = is_coarse && !(side == Side::Local && may_go_back);
+            disk
+        });
         let state = State {
             rng: Rng::new(seed),
             steps: 0,
@@ -313,11 +320,21 @@ impl State {
     /// Returns the contents that a side's users can see.
     #[must_use]
     pub fn visible_contents(&self, side: Side) -> BTreeSet<Vec<u8>> {
+        self.visible_copies(side).into_keys().collect()
+    }
+
+    /// Returns the same, with how often each is there.
+    #[must_use]
+    pub fn visible_copies(&self, side: Side) -> BTreeMap<Vec<u8>, usize> {
         let disk = self.disk(side);
-        let seen = disk.live.walk().into_iter();
-        seen.filter(|(path, _)| is_visible(path))
-            .filter_map(|(_, id)| disk.live.nodes.get(&id)?.content().map(<[u8]>::to_owned))
-            .collect()
+        let mut copies = BTreeMap::new();
+        for (path, id) in disk.live.walk() {
+            let content = disk.live.nodes.get(&id).and_then(disk::Node::content);
+            if let Some(content) = content.filter(|_| is_visible(&path)) {
+                *copies.entry(content.to_owned()).or_default() += 1;
+            }
+        }
+        copies
     }
 
     fn make_own_folders(&mut self) {

@@ -9,6 +9,7 @@
 pub mod folder;
 mod place;
 pub mod pydio;
+pub mod webdav;
 
 pub use place::{Link, RemotePlace, ServerPlace};
 
@@ -44,6 +45,12 @@ pub fn open(place: &RemotePlace, opening: Opening<'_>) -> PortResult<Box<dyn Rem
             })?;
             let filter = opening.options.filter;
             let remote = pydio::PydioRemote::open(server, password, opening.client, filter)?;
+            Ok(Box::new(remote))
+        }
+        RemotePlace::Webdav(server) => {
+            let password = opening.password.cloned();
+            let filter = opening.options.filter;
+            let remote = webdav::WebdavRemote::open(server, password, opening.client, filter)?;
             Ok(Box::new(remote))
         }
     }

@@ -18,18 +18,21 @@ pub enum RemotePlace {
     Folder(PathBuf),
     /// A folder in a workspace of a Pydio server.
     Pydio(Box<ServerPlace>),
+    /// A folder on a WebDAV server.
+    Webdav(Box<ServerPlace>),
 }
 
 /// A folder on a server.
 #[derive(Debug, Clone)]
 pub struct ServerPlace {
-    /// `http(s)://host[:port][/path]`, without a slash at its end.
+    /// `http(s)://host[:port][/path]`, for WebDAV `webdav(s)://`; without a slash at its
+    /// end.
     pub url: String,
-    /// The workspace's id or alias.
+    /// The workspace's id or alias; empty for WebDAV.
     pub workspace: String,
-    /// The folder below the workspace's root.
+    /// The folder below the workspace's root, or below the address.
     pub folder: RelPath,
-    /// Whose workspace it is.
+    /// Whose workspace it is; empty for nobody's.
     pub user: String,
     /// How to get there.
     pub link: Link,
@@ -42,6 +45,8 @@ pub struct Link {
     pub trust_ssl: bool,
     /// Certificates to believe besides the system's, as PEM.
     pub ca_file: Option<PathBuf>,
+    /// A certificate and its key that say who we are, as PEM.
+    pub client_cert: Option<PathBuf>,
     /// The proxy's URL, which may hold a password.
     pub proxy: Option<Secret>,
     /// How long to wait for a connection, and for a server that says nothing.
@@ -52,6 +57,8 @@ pub struct Link {
     pub limit_up: u64,
     /// Bytes a second from the server; 0 for no limit.
     pub limit_down: u64,
+    /// Requests a second; 0 for no limit.
+    pub requests_max: u64,
 }
 
 impl Default for Link {
@@ -59,11 +66,13 @@ impl Default for Link {
         Self {
             trust_ssl: false,
             ca_file: None,
+            client_cert: None,
             proxy: None,
             timeout: Duration::from_secs(TIMEOUT_SECONDS),
             poolsize: POOLSIZE,
             limit_up: 0,
             limit_down: 0,
+            requests_max: 0,
         }
     }
 }
@@ -77,7 +86,10 @@ impl RemotePlace {
             (Self::Pydio(one), Self::Pydio(other)) => {
                 one.shares_workspace(other) && one.folder == other.folder
             }
-            (Self::Folder(_), Self::Pydio(_)) | (Self::Pydio(_), Self::Folder(_)) => false,
+            (Self::Webdav(one), Self::Webdav(other)) => {
+                one.user == other.user && one.address() == other.address()
+            }
+            (Self::Folder(_) | Self::Pydio(_) | Self::Webdav(_), _) => false,
         }
     }
 
@@ -92,7 +104,11 @@ impl RemotePlace {
                 one.shares_workspace(other)
                     && (one.folder.is_within(&other.folder) || other.folder.is_within(&one.folder))
             }
-            (Self::Folder(_), Self::Pydio(_)) | (Self::Pydio(_), Self::Folder(_)) => false,
+            (Self::Webdav(one), Self::Webdav(other)) => {
+                let (a, b) = (one.address(), other.address());
+                one.user == other.user && (a.starts_with(&b) || b.starts_with(&a))
+            }
+            (Self::Folder(_) | Self::Pydio(_) | Self::Webdav(_), _) => false,
         }
     }
 
@@ -101,7 +117,16 @@ impl RemotePlace {
     pub fn folder(&self) -> Option<&std::path::Path> {
         match self {
             Self::Folder(path) => Some(path),
-            Self::Pydio(_) => None,
+            Self::Pydio(_) | Self::Webdav(_) => None,
+        }
+    }
+
+    /// The place on a server, if it is on one.
+    #[must_use]
+    pub fn server(&self) -> Option<&ServerPlace> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Pydio(place) | Self::Webdav(place) => Some(place),
         }
     }
 }
@@ -112,6 +137,16 @@ impl ServerPlace {
     fn shares_workspace(&self, other: &Self) -> bool {
         (&self.url, &self.workspace, &self.user) == (&other.url, &other.workspace, &other.user)
     }
+
+    /// The folder's address without its scheme, with a slash at its end. What differs in
+    /// its escapes only counts as two.
+    fn address(&self) -> String {
+        let (_, place) = self.url.split_once("://").unwrap_or(("", &self.url));
+        match self.folder.as_str() {
+            "" => format!("{place}/"),
+            folder => format!("{place}/{folder}/"),
+        }
+    }
 }
 
 impl fmt::Display for RemotePlace {
@@ -119,6 +154,7 @@ impl fmt::Display for RemotePlace {
         match self {
             Self::Folder(path) => write!(f, "{}", path.display()),
             Self::Pydio(place) => write!(f, "{place}"),
+            Self::Webdav(place) => write!(f, "{}/{}", place.url, place.folder.as_str()),
         }
     }
 }

@@ -14,6 +14,7 @@ mod fault;
 mod filter;
 mod flush;
 mod folder;
+mod grain;
 mod ignores;
 mod lane;
 mod list;
@@ -37,7 +38,7 @@ pub use folder::Options;
 pub use probe::Probes;
 pub use trash::Trashed;
 
-pub(crate) use beneath::{STAGING, open_beneath};
+pub(crate) use beneath::{CONTROL, STAGING, open_beneath};
 pub(crate) use fault::{fault, unsupported};
 pub(crate) use folder::{Base, Folder};
 pub(crate) use look::is_expected;

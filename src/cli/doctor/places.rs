@@ -15,6 +15,7 @@ use crate::cli::password::Passwords;
 use crate::cli::text::{count, plain};
 use crate::cli::{run, server};
 use crate::ports::Clock;
+use journal_format::value::Timestamp;
 use rustix::fs::{Access, access};
 use std::path::Path;
 
@@ -29,6 +30,10 @@ pub(super) fn look(findings: &mut Vec<Finding>, state_dir: &Path, patients: &Pat
         let place = match &job.pair.remote {
             RemotePlace::Folder(folder) => {
                 folder_found(findings, "remote folder", folder);
+                continue;
+            }
+            RemotePlace::Webdav(place) => {
+                webdav(findings, &mut passwords, job, place);
                 continue;
             }
             RemotePlace::Pydio(place) => place,
@@ -57,6 +62,34 @@ fn folder_found(findings: &mut Vec<Finding>, what: &'static str, folder: &Path) 
         }
     };
     findings.push(finding);
+}
+
+/// Asks a WebDAV server as the job would.
+fn webdav(
+    findings: &mut Vec<Finding>,
+    passwords: &mut Passwords,
+    job: &Wanted,
+    place: &ServerPlace,
+) {
+    const WHAT: &str = "server";
+    let mut asked = || {
+        let secret = passwords.of_job(job.config.password.as_ref(), &job.pair.remote)?;
+        run::runtime()?.block_on(server::report(place, secret))
+    };
+    match asked() {
+        Ok(report) => {
+            for fact in report.remarks {
+                findings.push(if fact.is_good {
+                    Finding::ok(WHAT, &place.url, fact.text)
+                } else {
+                    let way_out = "see the README on WebDAV servers";
+                    Finding::warn(WHAT, &place.url, fact.text, way_out)
+                });
+            }
+            findings.extend(report.time.map(|time| apart(place, time)));
+        }
+        Err(failure) => findings.push(Finding::failure(WHAT, &place.url, failure)),
+    }
 }
 
 /// Asks a server as the job would.
@@ -103,14 +136,20 @@ fn clock(place: &ServerPlace) -> Option<Finding> {
             return Some(Finding::warn(WHAT, &place.url, error.to_string(), way_out));
         }
     };
+    Some(apart(place, theirs))
+}
+
+/// Says how far apart two clocks are.
+fn apart(place: &ServerPlace, theirs: Timestamp) -> Finding {
+    const WHAT: &str = "clock";
     let apart = SystemClock.now().0.saturating_sub(theirs.0).unsigned_abs() / 1000;
     let detail = format!("{} apart", count(apart, "second", "seconds"));
-    Some(if apart <= SKEW_SECONDS_MAX {
+    if apart <= SKEW_SECONDS_MAX {
         Finding::ok(WHAT, &place.url, detail)
     } else {
         let way_out = "set both clocks by the network; dates of files are wrong until then";
         Finding::warn(WHAT, &place.url, detail, way_out)
-    })
+    }
 }
 
 fn workspace(findings: &mut Vec<Finding>, job: &Wanted, place: &ServerPlace, found: &[Workspace]) {

@@ -17,10 +17,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Every key a job may have, beside those that begin with [`HIDE`].
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 30] = [
     "__type__",
     "active",
     "ca_file",
+    "client_cert",
     "direction",
     "directory",
     "filters",
@@ -37,6 +38,7 @@ const KEYS: [&str; 28] = [
     "poolsize",
     "proxy",
     "remote_folder",
+    "requests_max",
     "server",
     "server_configs",
     "solve",
@@ -253,13 +255,17 @@ fn link(fields: &Fields<'_>) -> Result<Link, Fault> {
         let limit = fields.whole(key, 0..=i64::MAX, "bytes a second, 0 for no limit")?;
         Ok(limit.unwrap_or(0).unsigned_abs())
     };
-    let ca_file = given(fields, "ca_file")?.map(PathBuf::from);
-    if ca_file.as_ref().is_some_and(|path| !path.is_absolute()) {
-        return Err(fields.wrong("ca_file", "a path that begins with `/` is wanted"));
-    }
+    let file = |key| {
+        let path = given(fields, key)?.map(PathBuf::from);
+        if path.as_ref().is_some_and(|path| !path.is_absolute()) {
+            return Err(fields.wrong(key, "a path that begins with `/` is wanted"));
+        }
+        Ok(path)
+    };
     Ok(Link {
         trust_ssl: fields.flag("trust_ssl")?.unwrap_or(default.trust_ssl),
-        ca_file,
+        ca_file: file("ca_file")?,
+        client_cert: file("client_cert")?,
         proxy: proxy(fields)?,
         timeout: fields
             .whole("timeout", 1..=86_400, "seconds")?
@@ -272,6 +278,13 @@ fn link(fields: &Fields<'_>) -> Result<Link, Fault> {
             .unwrap_or(default.poolsize),
         limit_up: limit("limit_up")?,
         limit_down: limit("limit_down")?,
+        requests_max: fields
+            .whole(
+                "requests_max",
+                0..=1_000_000,
+                "requests a second, 0 for no limit",
+            )?
+            .map_or(0, i64::unsigned_abs),
     })
 }
 
@@ -297,9 +310,11 @@ fn server_keys(fields: &Fields<'_>) -> Vec<&'static str> {
         "user",
         "password",
         "ca_file",
+        "client_cert",
         "proxy",
         "limit_up",
         "limit_down",
+        "requests_max",
     ];
     let says_something = |value: &Value| value.as_str() != Some("") && value.as_i64() != Some(0);
     keys.into_iter()

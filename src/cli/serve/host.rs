@@ -283,7 +283,7 @@ fn spec(job: &Wanted) -> Spec {
     }
     let server = match &pair.remote {
         RemotePlace::Folder(path) => path.display().to_string(),
-        RemotePlace::Pydio(place) => place.url.clone(),
+        RemotePlace::Pydio(place) | RemotePlace::Webdav(place) => place.url.clone(),
     };
     Spec {
         id: pair.job.clone(),

@@ -4,7 +4,7 @@
 //! Invariant: what the local facet says is not said again for the remote one.
 
 use crate::checkpoint::digest;
-use crate::state::{Conflict, Detour, Failure, Feed, Halt, Open, Removals, Root, State};
+use crate::state::{Conflict, Detour, Failure, Feed, Halt, Open, Probed, Removals, Root, State};
 use crate::tree::{
     Baseline, BaselineState, Facet, Facts, Location, NodeId, Presence, Restoring, Tree,
 };
@@ -37,6 +37,7 @@ pub(super) struct Header {
     history_lost: bool,
     rolled_back: bool,
     feed: Option<Feed>,
+    probed: Option<Probed>,
     removals: Vec<(Timestamp, Side, u64)>,
     paused: bool,
 }
@@ -134,6 +135,7 @@ impl Header {
             history_lost: state.history_lost,
             rolled_back: state.rolled_back,
             feed: state.feed.clone(),
+            probed: state.probed.clone(),
             removals: state
                 .removals
                 .iter()
@@ -165,6 +167,7 @@ impl Header {
             history_lost: self.history_lost,
             rolled_back: self.rolled_back,
             feed: self.feed,
+            probed: self.probed,
             paused: self.paused,
             root: self.root,
             ..State::default()

@@ -31,6 +31,9 @@ pub(crate) struct Round {
     /// Known nodes that were not found, or found replaced by another object.
     /// With their numbers, since places in memory are used again.
     pub(super) missing: BTreeMap<NodeId, u64>,
+    /// Where those stood that cannot be synced: meanwhile the other side may have told
+    /// that they are nodes of their own.
+    pub(super) missing_odd: BTreeSet<RelPath>,
     pub(super) candidates: BTreeMap<Identity, (NodeId, u64)>,
     /// What can be no version of a file or directory stands where these were.
     pub(super) odd: BTreeMap<RelPath, UnknownReason>,
@@ -57,6 +60,7 @@ impl Round {
             fresh: BTreeMap::new(),
             fresh_by_identity: BTreeMap::new(),
             missing: BTreeMap::new(),
+            missing_odd: BTreeSet::new(),
             candidates: BTreeMap::new(),
             odd: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
@@ -122,8 +126,17 @@ impl Round {
         while !self.fresh.is_empty() {
             self.settle_some(ledger, busy);
         }
+        let odd_ones = std::mem::take(&mut self.missing_odd);
+        let odd_ones = odd_ones
+            .into_iter()
+            .filter(|path| !self.odd.contains_key(path));
+        let odd_ones: Vec<RelPath> = odd_ones.collect();
         self.report_odd(ledger, busy);
         self.report_gone(ledger, busy);
+        self.again.extend(odd_ones.into_iter().filter(|path| {
+            let standing = ledger.state.tree.lookup(self.side, path);
+            standing.is_some_and(|id| is_odd(ledger, id, self.side))
+        }));
         if !self.held.is_empty() || !self.again.is_empty() {
             // Perhaps read under a name that a move of ours has changed meanwhile.
             self.again.extend(busy.moved(self.side, self.since));
@@ -219,8 +232,16 @@ impl Round {
                 continue;
             }
             let side = self.side;
-            let unknown = ObservationEvent::Unknown { side, path, reason };
+            let unknown = ObservationEvent::Unknown {
+                side,
+                path: path.clone(),
+                reason,
+            };
             ledger.emit(Event::Observation(unknown));
+            // Whose place it is now, wherever that one was missing.
+            if let Some(child) = ledger.state.tree.lookup(side, &path) {
+                self.missing.remove(&child);
+            }
         }
     }
 
@@ -319,6 +340,9 @@ impl Round {
         if self.missing.insert(node, uid) == Some(uid) {
             return;
         }
+        if is_odd(ledger, node, self.side) {
+            self.missing_odd.extend(tree.path(self.side, node));
+        }
         for id in tree.subtree(self.side, node) {
             if let Some(identity) = tree.identity(id, self.side) {
                 let uid = tree.node(id).uid;
@@ -326,4 +350,10 @@ impl Round {
             }
         }
     }
+}
+
+/// Tells whether something that cannot be synced stands at a node's place.
+fn is_odd(ledger: &Ledger, node: NodeId, side: Side) -> bool {
+    let facet = ledger.state.tree.facet(node, side);
+    facet.presence.is_another_kind()
 }

@@ -45,6 +45,10 @@ impl Engine {
                 self.ledger
                     .emit(Event::Session(SessionEvent::FeedRead { cursor, whole }));
             }
+            Input::Probed { facts } => {
+                self.ledger
+                    .emit(Event::Session(SessionEvent::RemoteProbed { facts }));
+            }
             Input::RolledBack { detail } => {
                 if !self.ledger.state.rolled_back {
                     let rolled_back = SessionEvent::RemoteRolledBack { detail };

@@ -16,7 +16,8 @@ use std::collections::BTreeSet;
 pub struct Standing {
     /// Nodes that differ and will be worked on.
     pub pending: u64,
-    /// Those of them that nothing holds: no conflict, no divergence, no failure.
+    /// Those of them that nothing holds: no conflict, no divergence, no failure, and
+    /// no name that will not become free.
     pub workable: u64,
     /// Conflicts that wait for a person.
     pub conflicts: u64,
@@ -75,7 +76,13 @@ impl Engine {
         }
     }
 
+    /// What has no step and waits for none waits for what is held.
     fn workable(&self) -> u64 {
+        let is_planned = !self.stale && !self.draining && self.ledger.state.halt.is_none();
+        let is_at_work = self.waiting.is_at_work || self.outstanding() > 0;
+        if is_planned && !is_at_work {
+            return 0;
+        }
         let tree = &self.ledger.state.tree;
         let stuck = self.waiting.stuck.iter().map(|(id, _)| *id);
         let failed = self.ledger.state.failures.keys().copied();

@@ -336,7 +336,7 @@ fn part(tree: &mut Tree, side: Side, node: NodeId) {
 /// Makes one node of two when the moved one is gone on the other side and the
 /// other side has a node of its own, never synced, at the new place. This is how
 /// a move is recognised on a side without identities.
-fn unite(state: &mut State, side: Side, node: NodeId) {
+pub(super) fn unite(state: &mut State, side: Side, node: NodeId) {
     let tree = &state.tree;
     let other = side.other();
     let is_half = tree.get(node).is_some()

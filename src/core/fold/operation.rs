@@ -4,10 +4,10 @@
 //! what was seen on the sides it touched; what was observed meanwhile on the side
 //! that was only read stays, and differs from the new baseline, so it is planned.
 
-use super::observation::{gone, observed, relocate};
+use super::observation::{gone, observed, relocate, unite};
 use crate::plan::is_temporary;
 use crate::state::{Detour, Doubt, Failure, Open, Removals, State};
-use crate::tree::{Baseline, Facet, NodeId, Presence, index};
+use crate::tree::{Baseline, Facet, NodeId, Presence, canonical, index};
 use journal_format::event::{Action, Displaced, OperationEvent, Outcome, Record};
 use journal_format::value::{Entry, Kind, RelPath, Seq, Side};
 use std::collections::BTreeSet;
@@ -57,6 +57,7 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
             state.failures.insert(node, failure);
         }
         OperationEvent::Adopted { local, remote, .. } => {
+            unite_directories(state, local, remote);
             let tree = &mut state.tree;
             let node = tree.lookup(Side::Local, local).filter(|id| {
                 tree.facet(*id, Side::Local).is_present()
@@ -69,6 +70,39 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
                 state.approved.remove(&node);
             }
         }
+    }
+}
+
+/// Two directories that are adopted as one are one from now on, and so is what they
+/// hold, as when it is created on both sides. The one that is on one side only takes the
+/// other one's place on the other side.
+fn unite_directories(state: &mut State, local: &RelPath, remote: &RelPath) {
+    let tree = &mut state.tree;
+    let found = (
+        tree.lookup(Side::Local, local),
+        tree.lookup(Side::Remote, remote),
+    );
+    let (Some(one), Some(other)) = found else {
+        return;
+    };
+    let is_directory = |id: NodeId, side: Side| {
+        tree.node(id).kind == Kind::Directory && tree.facet(id, side).is_present()
+    };
+    if one == other || !is_directory(one, Side::Local) || !is_directory(other, Side::Remote) {
+        return;
+    }
+    let (kept, side, given) = if tree.facet(one, Side::Remote).is_absent() {
+        (one, Side::Remote, other)
+    } else if tree.facet(other, Side::Local).is_absent() {
+        (other, Side::Local, one)
+    } else {
+        return;
+    };
+    tree.unite(kept, given, side);
+    let mut children: Vec<NodeId> = tree.children(side.other(), kept).collect();
+    children.sort_by_key(|id| tree.node(*id).uid);
+    for child in children {
+        unite(state, side.other(), child);
     }
 }
 
@@ -124,8 +158,12 @@ fn node_of(state: &State, action: &Action) -> Option<NodeId> {
         Action::MakeDirectory { side, path } => {
             let (directory, name) = path.split()?;
             let parent = tree.lookup(*side, &RelPath::new(directory).ok()?)?;
+            // Spelled as it is over there: another case may be another directory.
             let rivals = tree.occupants(side.other(), parent, name).filter(|id| {
-                tree.node(*id).kind == Kind::Directory && tree.facet(*id, side.other()).is_present()
+                let facet = tree.facet(*id, side.other());
+                let own = canonical(tree.name(facet.location.name), false);
+                let is_alike = own == canonical(name, false);
+                tree.node(*id).kind == Kind::Directory && facet.is_present() && is_alike
             });
             tree.first_of(rivals)
         }

@@ -5,7 +5,7 @@
 //! compared. Deliberately absent: raising a halt (`plan/safety.rs`, `decide/root.rs`).
 
 use crate::plan;
-use crate::state::{Feed, Halt, Root, State};
+use crate::state::{Feed, Halt, Probed, Root, State};
 use crate::tree::index;
 use journal_format::event::{HaltReason, Order, SessionEvent};
 use journal_format::value::{Seq, Timestamp};
@@ -72,6 +72,12 @@ pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &Session
         SessionEvent::RemoteRolledBack { .. } => {
             state.rolled_back = true;
             state.approved.clear();
+        }
+        SessionEvent::RemoteProbed { facts } => {
+            state.probed = Some(Probed {
+                facts: facts.clone(),
+                at: time,
+            });
         }
         SessionEvent::HaltApproved { halt, .. } => approve(state, *halt),
         SessionEvent::HaltCleared { halt } => {

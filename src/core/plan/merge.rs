@@ -75,7 +75,7 @@ fn policy_for(state: &State, id: NodeId) -> Policy {
 
 /// Tells whether a side cannot speak of this node: it, or a directory above it on
 /// either side, is unknown somewhere.
-fn is_hidden(state: &State, id: NodeId) -> bool {
+pub(super) fn is_hidden(state: &State, id: NodeId) -> bool {
     let mut chain = vec![id];
     let mut next = 0;
     while let Some(id) = chain.get(next).copied() {

@@ -10,6 +10,7 @@
 mod goal;
 mod merge;
 mod names;
+mod namesakes;
 mod operation;
 mod order;
 mod safety;
@@ -18,6 +19,7 @@ mod structure;
 mod table;
 
 pub(crate) use names::is_temporary;
+pub(crate) use namesakes::Namesakes;
 pub(crate) use operation::operation;
 pub(crate) use order::Ordered;
 pub(crate) use safety::{Brake, Endangered};
@@ -43,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) ordered: Ordered,
     pub(crate) waiting: Waiting,
     pub(crate) brake: Option<Brake>,
+    /// Directories that are one; all else is void until they are.
+    pub(crate) namesakes: Namesakes,
     /// Nodes in a conflict that this plan settles or holds.
     pub(crate) conflicts: Vec<(NodeId, Case)>,
 }
@@ -50,10 +54,12 @@ pub(crate) struct Plan {
 /// Plans for all dirty nodes that no open operation masks.
 pub(crate) fn plan(state: &State, moment: Moment) -> Plan {
     let goals = structure::goals(state);
+    let namesakes = namesakes::namesakes(state, &goals);
     let brake = Endangered::find(state, &goals).brake(state);
     if brake.is_some() {
         return Plan {
             brake,
+            namesakes,
             ..Plan::default()
         };
     }
@@ -62,11 +68,14 @@ pub(crate) fn plan(state: &State, moment: Moment) -> Plan {
         .filter(|(_, goal)| matches!(goal.case, Case::C1 | Case::C2 | Case::C3))
         .map(|(id, goal)| (*id, goal.case))
         .collect();
-    let (steps, waiting) = steps::steps(state, &goals, moment);
+    let (steps, mut waiting) = steps::steps(state, &goals, moment);
+    let ordered = order::order(state, steps);
+    waiting.is_at_work |= !ordered.steps.is_empty();
     Plan {
-        ordered: order::order(state, steps),
+        ordered,
         waiting,
         brake: None,
+        namesakes,
         conflicts,
     }
 }

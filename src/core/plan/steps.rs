@@ -78,6 +78,9 @@ pub(crate) struct Waiting {
     pub(crate) deadline: Option<Timestamp>,
     /// The same, without those that failed several times or for good.
     pub(crate) soon: Option<Timestamp>,
+    /// Whether there is something to do, now or once a file was left alone; not for
+    /// what failed.
+    pub(crate) is_at_work: bool,
     /// Nodes that only a change elsewhere can set going.
     pub(crate) stuck: Vec<(NodeId, Case)>,
 }
@@ -114,7 +117,10 @@ pub(super) fn steps(state: &State, goals: &Goals, moment: Moment) -> (Vec<Step>,
                     act,
                 });
             }
-            Some(time) => waiting.until(time, is_hopeful(state, *id, moment)),
+            Some(time) => {
+                waiting.is_at_work |= !state.failures.contains_key(id);
+                waiting.until(time, is_hopeful(state, *id, moment));
+            }
             None => waiting.stuck.push((*id, goal.case)),
         }
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use journal_format::event::UnknownReason;
 use journal_format::value::{Kind, Side};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Tree {
     /// Creates a node without facets; `change` must give it one.
@@ -65,6 +65,31 @@ impl Tree {
                 facts,
             },
         );
+    }
+
+    /// Gives a directory the facet of another one on `side`, and what lies there. When
+    /// the other one is nowhere else, it ends, and what was in it was in this one.
+    pub(crate) fn unite(&mut self, id: NodeId, other: NodeId, side: Side) {
+        let ends = self.facet(other, side.other()).is_absent();
+        let facet = *self.facet(other, side);
+        self.set_facet(id, side, facet);
+        let below = self
+            .children
+            .range((other, 0, NodeId(0))..=(other, u32::MAX, NodeId::NONE));
+        let below: BTreeSet<NodeId> = below.map(|(_, _, child)| *child).collect();
+        for child in below {
+            let mut facet = *self.facet(child, side);
+            if facet.location.parent == other {
+                facet.location.parent = id;
+                self.set_facet(child, side, facet);
+            }
+            let stored = self.baselines.get(&child).copied();
+            if let Some(mut stored) = stored.filter(|it| ends && it.location.parent == other) {
+                stored.location.parent = id;
+                self.set_baseline(child, Some(stored));
+            }
+        }
+        self.set_facet(other, side, Facet::ABSENT);
     }
 
     /// Makes what both sides hold now the baseline.

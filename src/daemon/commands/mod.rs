@@ -46,6 +46,14 @@ pub trait Program {
     fn set_log_level(&self, level: &str) -> Result<(), String>;
 }
 
+/// What a method gives.
+enum Answer {
+    /// A value.
+    Value(Value),
+    /// A value as text: pages of a journal are never put together as a tree.
+    Text(String),
+}
+
 /// Where commands are answered.
 pub struct Desk<'a> {
     supervisor: &'a Supervisor<'a>,
@@ -116,7 +124,7 @@ impl<'a> Desk<'a> {
             Asked::Word(word) => self.word(word).into_bytes(),
             Asked::Single(call) => {
                 let reply = self.call(call).await;
-                reply.map_or_else(Vec::new, |reply| reply.to_string().into_bytes())
+                reply.map_or_else(Vec::new, String::into_bytes)
             }
             Asked::Batch(calls) => self.batch(calls).await,
         }
@@ -133,7 +141,7 @@ impl<'a> Desk<'a> {
             } else {
                 call
             };
-            let reply = self.call(call).await.map(|reply| reply.to_string());
+            let reply = self.call(call).await;
             bytes += reply.as_ref().map_or(0, String::len);
             replies.extend(reply);
         }
@@ -144,18 +152,24 @@ impl<'a> Desk<'a> {
         }
     }
 
-    async fn call(&self, call: Call) -> Option<Value> {
+    async fn call(&self, call: Call) -> Option<String> {
         let answer = match call.request {
             Ok(request) => self.answer(request).await,
             Err(fault) => Err(fault),
         };
         let id = call.id?;
         Some(match answer {
-            Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+            Ok(Answer::Value(result)) => {
+                json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string()
+            }
+            Ok(Answer::Text(result)) => {
+                format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)
+            }
             Err(fault) => json!({
                 "jsonrpc": "2.0", "id": id,
                 "error": {"code": fault.code, "message": fault.message},
-            }),
+            })
+            .to_string(),
         })
     }
 
@@ -202,9 +216,9 @@ impl<'a> Desk<'a> {
         }
     }
 
-    async fn answer(&self, request: Request) -> Result<Value, Fault> {
+    async fn answer(&self, request: Request) -> Result<Answer, Fault> {
         let now = self.supervisor.clock().now();
-        match request {
+        let value = match request {
             Request::Version => Ok(json!({
                 "version": self.program.version(), "protocol": 1, "pid": self.program.pid(),
             })),
@@ -259,7 +273,7 @@ impl<'a> Desk<'a> {
                 from,
                 limit,
                 kinds,
-            } => pages::read(&self.supervisor.find(&job)?, from, limit, kinds).await,
+            } => return pages::read(&self.supervisor.find(&job)?, from, limit, kinds).await,
             Request::Snapshot { job, copy } => self.snapshot(&job, copy).await,
             Request::Explain { job, path } => {
                 explain::explain(&self.supervisor.find(&job)?, &path, now).await
@@ -269,7 +283,8 @@ impl<'a> Desk<'a> {
                 set.map_err(|why| Fault::new(REFUSED, why))?;
                 Ok(json!({"level": level}))
             }
-        }
+        };
+        value.map(Answer::Value)
     }
 
     /// The job that is named, or all.

@@ -4,12 +4,13 @@
 //! bounded in events and in bytes, but holds the messages of one event at least, so
 //! that reading on always gets further. Deliberately absent: subscribers.
 
+use super::Answer;
 use super::fault::{Fault, NOT_RUNNING};
 use crate::daemon::stream::messages::{Kinds, Origin, messages};
 use crate::daemon::stream::topic::Topics;
 use crate::daemon::supervisor::{OpenJournal, View};
 use journal_format::value::Seq;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sync_core::projection::Projector;
 
 /// Returns the journal of a job that is open now.
@@ -24,7 +25,7 @@ pub(super) async fn read(
     from: Seq,
     limit: usize,
     kinds: Kinds,
-) -> Result<Value, Fault> {
+) -> Result<Answer, Fault> {
     let open = open(view)?;
     let journal = open.reader.id();
     let head = open.reader.head();
@@ -34,11 +35,10 @@ pub(super) async fn read(
     };
     let topics = Topics::of(&view.spec.id);
     let mut projector = Projector::default();
-    let mut told = Vec::new();
-    let mut bytes = 0;
+    let mut told = String::new();
     let mut next = from;
     for record in open.reader.read(from, limit).await? {
-        if bytes > PAGE_BYTES_MAX {
+        if told.len() > PAGE_BYTES_MAX {
             break;
         }
         if let Some(start) = projector.missing(&record)
@@ -49,15 +49,16 @@ pub(super) async fn read(
         }
         let projected = projector.project(&record);
         for (topic, body) in messages(origin, &topics, &record, &projected, kinds, |_| true) {
-            bytes += body.to_string().len();
-            told.push(json!({"topic": topic, "body": body}));
+            let comma = if told.is_empty() { "" } else { "," };
+            let topic = Value::from(topic);
+            told.push_str(&format!(r#"{comma}{{"topic":{topic},"body":{body}}}"#));
         }
         next = record.seq.next();
     }
-    Ok(json!({
-        "job": view.spec.id, "journal": journal,
-        "head": head.0, "next": next.0, "messages": told,
-    }))
+    let (job, journal) = (Value::from(view.spec.id.as_str()), Value::from(journal));
+    Ok(Answer::Text(format!(
+        r#"{{"job":{job},"journal":{journal},"head":{head},"next":{next},"messages":[{told}]}}"#
+    )))
 }
 
 /// Bytes of messages after which a page ends.

@@ -7,14 +7,14 @@
 
 use super::{Driver, Happening, place};
 use crate::daemon::RunError;
-use crate::executor::{empty_slot, uses_slot};
+use crate::executor::{Failed, empty_slot, uses_slot};
 use crate::ports::{PortError, PortResult};
 use journal_format::event::Outcome;
 use journal_format::value::{Seq, Side};
 use sync_core::input::Input;
 
 impl Driver<'_> {
-    pub(super) fn ended(&mut self, id: Seq, result: PortResult<Outcome>) {
+    pub(super) fn ended(&mut self, id: Seq, result: Result<Outcome, Failed>) {
         self.running -= 1;
         match result {
             Ok(outcome) => {
@@ -24,22 +24,22 @@ impl Driver<'_> {
                     outcome,
                 });
             }
-            Err(error) => self.empty_slot(id, error),
+            Err(failed) => self.empty_slot(id, failed),
         }
     }
 
     /// A failure is told once nothing of a user's lies in the slot any more: until
     /// then the operation is open, and its node is not planned.
-    fn empty_slot(&mut self, id: Seq, error: PortError) {
+    fn empty_slot(&mut self, id: Seq, failed: Failed) {
         let open = self.engine.state().open.get(&id);
         let operation = open.map(|open| open.operation.clone());
         let Some(operation) = operation.filter(uses_slot) else {
-            return self.failed(id, error);
+            return self.failed(id, failed.error);
         };
         let sides = self.sides;
         self.push(async move {
-            let result = empty_slot(sides, id, &operation).await;
-            Happening::Emptied(id, error, result)
+            let result = empty_slot(sides, id, &operation, failed.came_out).await;
+            Happening::Emptied(id, failed, result)
         });
     }
 
@@ -48,12 +48,12 @@ impl Driver<'_> {
     pub(super) fn emptied(
         &mut self,
         id: Seq,
-        error: PortError,
+        failed: Failed,
         result: PortResult<()>,
     ) -> Result<(), RunError> {
         let Err(why) = result else {
             self.slot_tries = 0;
-            self.failed(id, error);
+            self.failed(id, failed.error);
             return Ok(());
         };
         self.slot_tries += 1;
@@ -62,7 +62,7 @@ impl Driver<'_> {
             let side = Side::Local;
             return Err(RunError::Side { side, error: why });
         }
-        self.full_slots.push((id, error));
+        self.full_slots.push((id, failed));
         self.next_slots = self.now().plus_millis(SLOT_RETRY_MS);
         Ok(())
     }
@@ -72,8 +72,8 @@ impl Driver<'_> {
         if self.full_slots.is_empty() || self.now() < self.next_slots {
             return;
         }
-        for (id, error) in std::mem::take(&mut self.full_slots) {
-            self.empty_slot(id, error);
+        for (id, failed) in std::mem::take(&mut self.full_slots) {
+            self.empty_slot(id, failed);
         }
     }
 

@@ -126,6 +126,23 @@ impl<'a> Driver<'a> {
         self.feed.was_scanned_whole = true;
     }
 
+    /// Tells the remote what was found out about it before, unless that is long ago.
+    pub(super) fn recall_probe(&self) {
+        let now = self.now();
+        let is_fresh = |at: Timestamp| at <= now && now < at.plus_millis(PROBE_AGE_MS);
+        let known = self.engine.state().probed.as_ref();
+        if let Some(known) = known.filter(|known| is_fresh(known.at)) {
+            self.ports.remote.recall(&known.facts);
+        }
+    }
+
+    /// Has journaled what was found out about the remote.
+    pub(super) fn note_probe(&mut self) {
+        if let Some(facts) = self.ports.remote.found_out() {
+            self.engine.handle(Input::Probed { facts }, self.now());
+        }
+    }
+
     fn was_scanned_lately(&self, now: Timestamp) -> bool {
         let feed = self.engine.state().feed.as_ref();
         feed.is_some_and(|feed| {
@@ -159,6 +176,9 @@ impl<'a> Driver<'a> {
 /// How often a remote with a feed is scanned whole all the same, in ms: feeds miss
 /// what their server missed.
 pub(super) const WHOLE_SCAN_MS: i64 = 6 * 3_600_000;
+
+/// How long what was found out about a remote is believed, in ms.
+const PROBE_AGE_MS: i64 = 30 * 86_400_000;
 
 /// How often what could not be read on the remote is looked at again, in ms.
 const UNREADABLE_PAUSE_MS: i64 = 600_000;

@@ -173,15 +173,19 @@ impl<'a> Stream<'a> {
             self.bus.publish_text(&sentence);
         }
         for (topic, body) in made {
-            self.publish(topic, record.seq, &body).await;
+            self.send(topic, record.seq, body).await;
         }
     }
 
     async fn publish(&self, topic: String, seq: Seq, body: &Value) {
+        self.send(topic, seq, body.to_string()).await;
+    }
+
+    async fn send(&self, topic: String, seq: Seq, body: String) {
         let message = Message {
             topic,
             seq: seq.0,
-            body: body.to_string().into_bytes(),
+            body: body.into_bytes(),
         };
         self.bus.publish(message).await;
     }

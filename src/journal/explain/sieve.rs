@@ -59,7 +59,7 @@ impl Sieve {
                 .any(|needle| needle.find(seen.payload).is_some())
         };
         match seen.tag {
-            Tag::DigestStamped | Tag::FeedRead => false,
+            Tag::DigestStamped | Tag::FeedRead | Tag::RemoteProbed => false,
             Tag::RootConfigured
             | Tag::PolicyChanged
             | Tag::RootIdentified

@@ -130,6 +130,13 @@ fn session(event: &SessionEvent) -> String {
         SessionEvent::RemoteRolledBack { detail } => {
             format!("the server went back in time: {}", plain(detail))
         }
+        SessionEvent::RemoteProbed { facts } => {
+            let facts = facts
+                .iter()
+                .map(|fact| format!("{} {}", fact.name, fact.value));
+            let facts: Vec<String> = facts.collect();
+            format!("the server was tried: {}", plain(&facts.join(", ")))
+        }
         SessionEvent::Ordered { order, by } => match order {
             Order::Pause => format!("{} paused the job", plain(by)),
             Order::Start => format!("{} let the job go on", plain(by)),

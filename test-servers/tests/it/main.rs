@@ -13,3 +13,4 @@ mod nonsense;
 mod quirks;
 mod replay;
 mod upload;
+mod webdav;

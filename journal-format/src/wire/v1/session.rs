@@ -81,6 +81,18 @@ pub(crate) struct RemoteRolledBack<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(crate) struct RemoteProbed<'a> {
+    #[serde(borrow)]
+    pub(crate) facts: Vec<Fact<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Fact<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Ordered<'a> {
     pub(crate) order: Order,
     pub(crate) by: &'a str,

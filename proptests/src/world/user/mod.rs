@@ -130,9 +130,11 @@ impl State {
         debug_assert_eq!(self.disk(side).mount, Mount::There);
         self.users.actions += 1;
         self.note(format!("USER {side} {what}"));
-        let before = self.visible_contents(side);
+        let before = self.visible_copies(side);
         let result = act(self);
-        let after = self.visible_contents(side);
+        let after = self.visible_copies(side);
+        self.ledger.thinned(&before, &after);
+        let [before, after] = [before, after].map(|copies| copies.into_keys().collect());
         self.ledger.released(Some(side), &before, &after);
         result
     }

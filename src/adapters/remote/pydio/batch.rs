@@ -132,12 +132,14 @@ impl<V: Clone + 'static> Batcher<V> {
 }
 
 impl<V> Inner<V> {
+    /// Waits for those who are coming, but not for one who is long in coming alone.
     async fn wait(&self, keys: &Keys) {
         let end = tokio::time::sleep(self.patience);
         let mut end = std::pin::pin!(end);
         while self.coming.get() > 0 && keys.borrow().len() < ENOUGH {
             tokio::select! {
                 () = &mut end => break,
+                () = tokio::time::sleep(self.patience / LULLS) => break,
                 () = self.changed.notified() => {}
             }
         }
@@ -151,6 +153,8 @@ fn answer<V: Clone>(found: &BTreeMap<String, V>, key: &str) -> PortResult<V> {
 
 /// The most paths of one request.
 pub(super) const BATCH_MAX: usize = 200;
+/// A batch that nobody joined for this part of its patience is sent.
+const LULLS: u32 = 8;
 /// So many do not wait for more.
 const ENOUGH: usize = 100;
 

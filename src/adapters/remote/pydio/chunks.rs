@@ -3,7 +3,7 @@
 //! In: content larger than one request takes. Out: the file, under its name. Invariant:
 //! pieces but the first travel under a name of their own, because the server writes
 //! them there before it appends them, over whatever has that name; so the old version
-//! stays until the last piece, and right before that it is looked at again. There are
+//! stays until the last piece, and right before its end it is looked at again. There are
 //! always two pieces at least: a single one never becomes the file. CRASH: `NAME.dlpart`,
 //! with which the next try goes on if size and hash say that it is ours.
 
@@ -13,17 +13,19 @@ use super::change::in_doubt;
 use super::http::unsupported;
 use super::names::{PART, encode};
 use super::put::Target;
-use super::send::{Content, Form, fields, send_stream};
+use super::send::{Form, fields, send_stream};
 use super::stat::{Found, Md5};
+use crate::adapters::http::Content;
 use crate::ports::{PortError, PortResult};
 use journal_format::event::FailureClass;
+use journal_format::value::Digest;
 
 impl Inner {
     /// Sends content in pieces; returns its hash.
     pub(super) async fn send_chunks(
         &self,
         target: &Target<'_>,
-        mut content: Content,
+        mut content: Content<'_>,
         piece_max: u64,
     ) -> PortResult<Md5> {
         let (_, limits) = self.link.server.entered().await?;
@@ -36,10 +38,6 @@ impl Inner {
         let verdict = loop {
             let length = piece_max.min(target.size - done);
             let is_last = done + length == target.size;
-            if is_last && let Err(error) = self.check(target).await {
-                self.drop_part(&part).await;
-                return Err(error);
-            }
             let sent = self.send_chunk(target, &mut content, done, length).await;
             let verdict = match sent {
                 Ok(verdict) => verdict,
@@ -69,9 +67,8 @@ impl Inner {
             }
             done += length;
         };
-        let md5 = content
-            .finish()
-            .ok_or_else(|| in_doubt(&target.at, "no hash"))?;
+        let md5 =
+            super::send::md5(&content.finish()).ok_or_else(|| in_doubt(&target.at, "no hash"))?;
         if let Verdict::Done(document) = &verdict
             && document.added.is_empty()
             && document.updated.is_empty()
@@ -91,7 +88,7 @@ impl Inner {
         target: &Target<'_>,
         part: &str,
         piece: u64,
-        content: &mut Content,
+        content: &mut Content<'_>,
     ) -> PortResult<u64> {
         let is_unfit = self.link.unfit.borrow_mut().remove(part);
         let found = self.link.server.look(part, true).await?;
@@ -105,8 +102,21 @@ impl Inner {
         if !fits {
             return Ok(0);
         }
-        if content.skip(version.size).await? == Some(md5) {
+        let md5 = Digest::Md5(md5);
+        if let Some(own) = content.beginning(version.size).await? {
+            // The server may have an old hash of a part that is right.
+            if own != md5 && Digest::Md5(self.fetch_md5(part, version.size).await?) != own {
+                tracing::info!(path = %target.at, "an upload begins anew, over another part");
+                return Ok(0);
+            }
+            if content.skip(version.size).await? != Some(own) {
+                let text = format!("`{}` changed while it was read", target.at);
+                return Err(PortError::precondition(text));
+            }
             tracing::info!(path = %target.at, bytes = version.size, "an upload goes on");
+            return Ok(version.size);
+        }
+        if content.skip(version.size).await? == Some(md5) {
             return Ok(version.size);
         }
         // The content is read by now; the next try begins at the beginning. The
@@ -120,7 +130,7 @@ impl Inner {
     async fn send_chunk(
         &self,
         target: &Target<'_>,
-        content: &mut Content,
+        content: &mut Content<'_>,
         done: u64,
         length: u64,
     ) -> PortResult<Verdict> {

@@ -3,7 +3,8 @@
 //! In: a place. Out: the time there, in whole seconds. No credentials are sent.
 //! Deliberately absent: what a difference means.
 
-use super::client;
+use super::http::USER_AGENT;
+use crate::adapters::http::build;
 use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
 use journal_format::event::FailureClass;
@@ -15,7 +16,7 @@ use reqwest::header::DATE;
 /// # Errors
 /// `Unsupported` for a place that is none, `Retry` when it cannot be reached.
 pub async fn server_time(place: &ServerPlace) -> PortResult<Option<Timestamp>> {
-    let client = client::build(place, true)?;
+    let client = build(&place.link, USER_AGENT, true)?;
     let answer = client.head(format!("{}/", place.url)).send().await;
     let answer = answer.map_err(|error| {
         let text = format!("the server's clock: {}", error.without_url());

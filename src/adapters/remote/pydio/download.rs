@@ -7,7 +7,8 @@
 
 use super::Inner;
 use super::answer;
-use super::http::{Call, Effect, Reply, check, header, lost, read};
+use super::batch::Coming;
+use super::http::{Call, Effect, Reply, Span, check, header, lost, read};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::{Hasher, digest_of};
 use crate::ports::{Chunk, PortError, PortResult, Source, Task};
@@ -26,6 +27,8 @@ struct Download {
     hasher: Option<Hasher>,
     done: u64,
     tries: u32,
+    /// That it will be compared at its end, for which others wait.
+    coming: Option<Coming<Found>>,
     is_over: bool,
 }
 
@@ -57,6 +60,7 @@ impl Inner {
             hasher: Some(Hasher::new(DigestKind::Md5)),
             done: 0,
             tries: 0,
+            coming: Some(self.ends.coming()),
             is_over: false,
         }))
     }
@@ -99,7 +103,15 @@ impl Inner {
         let mut hasher = Hasher::new(DigestKind::Md5);
         let mut done = 0;
         if size > 0 {
-            let mut opened = self.content(at, 0).await?;
+            let mut opened = self
+                .content(
+                    at,
+                    Span {
+                        from: 0,
+                        bytes: size,
+                    },
+                )
+                .await?;
             while let Some(piece) = self.piece(&mut opened).await? {
                 done += piece.len() as u64;
                 if done > size {
@@ -117,10 +129,11 @@ impl Inner {
     }
 
     /// Asks for content from a byte on.
-    async fn content(&self, at: &str, from: u64) -> PortResult<Opened> {
+    async fn content(&self, at: &str, span: Span) -> PortResult<Opened> {
+        let from = span.from;
         let server = &self.link.server;
         let call = Call::get(server.path("download", at));
-        let reply = server.open(&call, from).await?;
+        let reply = server.open(&call, span).await?;
         let headers = reply.response.headers();
         let status = reply.response.status().as_u16();
         check(status, headers, Effect::Reads)?;
@@ -193,7 +206,12 @@ impl Download {
 
     async fn try_next(&mut self) -> PortResult<Option<Vec<u8>>> {
         if self.reply.is_none() {
-            self.reply = Some(self.inner.content(&self.at, self.done).await?);
+            let size = self.entry.fingerprint.size;
+            let span = Span {
+                from: self.done,
+                bytes: size.saturating_sub(self.done),
+            };
+            self.reply = Some(self.inner.content(&self.at, span).await?);
         }
         match &mut self.reply {
             Some(opened) => self.inner.piece(opened).await,
@@ -206,7 +224,10 @@ impl Download {
         let hasher = self.hasher.take();
         let digest = hasher.map_or_else(|| digest_of(DigestKind::Md5, &[]), Hasher::finish);
         let md5 = super::send::md5(&digest).unwrap_or_default();
-        let found = self.inner.hashes.ask(&self.at).await?;
+        let found = match self.coming.take() {
+            Some(coming) => self.inner.ends.ask_as(coming, &self.at).await?,
+            None => self.inner.hashes.ask(&self.at).await?,
+        };
         let link = &self.inner.link;
         // The content itself is compared below, which is more than its hash.
         let expect = Fingerprint {

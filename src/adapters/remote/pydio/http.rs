@@ -6,31 +6,19 @@
 //! nothing is sent to another origin. Watched by `tests/it/pydio_faults.rs`.
 //! Deliberately absent: credentials (`auth`), meaning (`answer`), retries but one.
 
-use super::bucket::Bucket;
-use super::client;
 use super::names::{canonical_base, encode};
+use crate::adapters::http::{Bucket, build, rate};
+pub(super) use crate::adapters::http::{Effect, doubt, header, lost, unsupported};
 use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use journal_format::event::FailureClass;
-use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
-    RETRY_AFTER,
-};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
 use reqwest::{Body, Client, RequestBuilder, Response};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// What a call does to the server, which says what a lost answer means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Nothing.
-    Reads,
-    /// A change.
-    Writes,
-}
 
 /// Name and value pairs of a query or a form.
 pub(super) type Pairs = Vec<(&'static str, String)>;
@@ -68,6 +56,15 @@ impl Call {
             ..Self::get(path)
         }
     }
+}
+
+/// Which content of an answer is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    /// The first byte.
+    pub(super) from: u64,
+    /// How many are expected.
+    pub(super) bytes: u64,
 }
 
 /// An answer that was read to its end.
@@ -110,6 +107,8 @@ pub(super) struct Http {
     patient: Client,
     any: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    /// Downloads, so that a short call waits behind few of them.
+    reads: Arc<Semaphore>,
     pub(super) up: Bucket,
     pub(super) down: Bucket,
     pub(super) timeout: Duration,
@@ -132,10 +131,11 @@ impl Http {
         Ok(Self {
             origin: url.origin().ascii_serialization(),
             prefix: canonical_base(url.path()),
-            quick: client::build(place, true)?,
-            patient: client::build(place, false)?,
+            quick: build(&place.link, USER_AGENT, true)?,
+            patient: build(&place.link, USER_AGENT, false)?,
             any: Arc::new(Semaphore::new(pool)),
             long: Arc::new(Semaphore::new(pool - 1)),
+            reads: Arc::new(Semaphore::new(pool)),
             up: Bucket::new(rate(place.link.limit_up)),
             down: Bucket::new(rate(place.link.limit_down)),
             timeout: place.link.timeout,
@@ -176,14 +176,14 @@ impl Http {
         }
     }
 
-    /// Sends a call whose answer is to be read in pieces, from a byte on.
+    /// Sends a call whose answer is to be read in pieces.
     pub(super) async fn open(
         &self,
         call: &Call,
         extra: &Extra<'_>,
-        from: u64,
+        span: Span,
     ) -> PortResult<Reply> {
-        self.start(call, extra, Some(from))
+        self.start(call, extra, Some(span))
             .await
             .map_err(|failed| failed.error)
     }
@@ -192,9 +192,15 @@ impl Http {
         &self,
         call: &Call,
         extra: &Extra<'_>,
-        content_from: Option<u64>,
+        span: Option<Span>,
     ) -> Result<Reply, Failed> {
-        let permits = self.permits(content_from.is_some()).await;
+        let is_long = span.is_some_and(|span| span.bytes > LONG_BYTES);
+        let turn = match span {
+            Some(_) if !is_long => Arc::clone(&self.reads).acquire_owned().await.ok(),
+            _ => None,
+        };
+        let mut permits = self.permits(is_long).await;
+        permits.extend(turn);
         let url = self.url(call, extra);
         let mut request = match &call.form {
             None => self.quick.get(url),
@@ -206,7 +212,7 @@ impl Http {
                     .body(encoded(form))
             }
         };
-        if let Some(from) = content_from.filter(|from| *from > 0) {
+        if let Some(from) = span.map(|span| span.from).filter(|from| *from > 0) {
             request = request.header(RANGE, format!("bytes={from}-"));
         }
         self.requests.set(self.requests.get() + 1);
@@ -219,16 +225,16 @@ impl Http {
         }
     }
 
-    /// Makes the request of an upload, to be sent by who watches it.
+    /// Makes the request of an upload, to be sent by who watches it. A long one may
+    /// make short calls before its end.
     pub(super) async fn upload(
         &self,
         call: &Call,
         extra: &Extra<'_>,
-        kind: &str,
-        length: u64,
+        (kind, length): (&str, u64),
         body: Body,
+        is_long: bool,
     ) -> (RequestBuilder, Permits) {
-        let is_long = length > LONG_BYTES;
         let permits = self.permits(is_long).await;
         let request = self.patient.post(self.url(call, extra));
         let request = request
@@ -241,7 +247,7 @@ impl Http {
 
     /// Waits for a free place; long transfers always leave one to short calls.
     async fn permits(&self, is_long: bool) -> Permits {
-        let mut permits = Vec::with_capacity(2);
+        let mut permits = Vec::with_capacity(3);
         if is_long {
             permits.extend(Arc::clone(&self.long).acquire_owned().await.ok());
         }
@@ -345,45 +351,6 @@ pub(super) fn check(status: u16, headers: &HeaderMap, effect: Effect) -> PortRes
     })
 }
 
-/// What a failure before the answer means.
-pub(super) fn lost(error: reqwest::Error, effect: Effect) -> PortError {
-    let class = if error.is_connect() || error.is_builder() {
-        FailureClass::Retry
-    } else {
-        doubt(effect)
-    };
-    PortError::new(class, causes(&error.without_url()))
-}
-
-/// What a failure after the request means.
-pub(super) const fn doubt(effect: Effect) -> FailureClass {
-    match effect {
-        Effect::Reads => FailureClass::Retry,
-        Effect::Writes => FailureClass::InDoubt,
-    }
-}
-
-/// Says an error with what caused it, for people.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) && text.len() < TEXT_BYTES_MAX {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// Returns a header in lower case; empty when it is not there. Names of files come raw.
-pub(super) fn header(headers: &HeaderMap, name: &HeaderName) -> String {
-    let value = headers.get(name).map(HeaderValue::as_bytes);
-    let text = String::from_utf8_lossy(value.unwrap_or_default());
-    text.trim().to_ascii_lowercase()
-}
-
 fn encoded(form: &Pairs) -> Bytes {
     let pairs = form
         .iter()
@@ -391,18 +358,11 @@ fn encoded(form: &Pairs) -> Bytes {
     Bytes::from(pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// Reads a rate, of which 0 is none.
-fn rate(bytes: u64) -> Option<u64> {
-    (bytes > 0).then_some(bytes)
-}
-
-pub(super) fn unsupported(text: impl Into<String>) -> PortError {
-    PortError::new(FailureClass::Unsupported, text)
-}
-
+/// The server treats agents with this word as sync clients, not as browsers.
+pub(super) const USER_AGENT: &str =
+    concat!("pydio-sync/", env!("CARGO_PKG_VERSION"), " python-requests");
 const POOL_MAX: usize = 64;
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Uploads up to this size count as short calls.
 const LONG_BYTES: u64 = 4 * 1024 * 1024;
 const WAIT_S_MAX: u64 = 3600;
-const TEXT_BYTES_MAX: usize = 1000;

@@ -11,10 +11,8 @@
 mod answer;
 mod auth;
 mod batch;
-mod bucket;
 mod change;
 mod chunks;
-mod client;
 mod clock;
 mod download;
 mod feed;
@@ -67,6 +65,8 @@ struct Inner {
     looks: Batcher<Found>,
     /// Looks at paths with their hashes.
     hashes: Batcher<Found>,
+    /// Looks, with hashes, at what was just read.
+    ends: Batcher<Found>,
     /// Looks, with hashes, at what was just changed, and reads on in the feed.
     proofs: Batcher<Found>,
     folders: Batcher<Made>,
@@ -126,17 +126,18 @@ impl PydioRemote {
 impl Inner {
     fn new(link: Rc<Link>, width: usize, user: String) -> Self {
         let at_once = Duration::ZERO;
-        let looking = |hashed: bool| {
+        let looking = |hashed: bool, patience: Duration| {
             let link = Rc::clone(&link);
             Batcher::new(
-                at_once,
+                patience,
                 Box::new(move |paths| {
                     let link = Rc::clone(&link);
                     async move { link.server.look_at(&paths, hashed).await }.boxed_local()
                 }),
             )
         };
-        let (looks, hashes) = (looking(false), looking(true));
+        let (looks, hashes) = (looking(false, at_once), looking(true, at_once));
+        let ends = looking(true, PATIENCE);
         let own = Rc::clone(&link);
         let proofs = Batcher::new(
             PATIENCE,
@@ -166,6 +167,7 @@ impl Inner {
             link,
             looks,
             hashes,
+            ends,
             proofs,
             folders,
             writes: Semaphore::new(width),
@@ -330,8 +332,9 @@ impl Remote for PydioRemote {
 const WIDTH_MAX: usize = 64;
 /// Many, so that they share their looks.
 const TRANSFERS_MAX: usize = 200;
-/// How long a verification waits for others to share its request.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// How long a verification waits for others to share its request, as long as they
+/// keep coming; an eighth of it if nobody does.
+const PATIENCE: Duration = Duration::from_millis(1200);
 const MARK_DIGITS: usize = 8;
 const SCOPE_DIGITS: usize = 16;
 const MARKER_DIGITS: usize = 32;

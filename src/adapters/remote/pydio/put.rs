@@ -2,10 +2,10 @@
 //!
 //! In: content and what is expected at its path. Out: what stands there now. Invariant:
 //! something new is sent so that the server renames it rather than replaces what came
-//! in between; a replacement follows a look at the path, and large ones keep the old
-//! version until their last piece (`chunks`). What arrived is verified by size and
-//! hash. RACE: between the last look and the server's own rename of a replacement
-//! another client's version may be replaced; the server has no condition for it.
+//! in between; a replacement follows a look at the path, a large one is looked at again
+//! when all but its last bytes were sent. What arrived is verified by size and hash.
+//! RACE: between the last look and the server's own rename of a replacement another
+//! client's version may be replaced; the server has no condition for it (0045).
 //! CRASH: a part, which the next try goes on with.
 
 use super::Inner;
@@ -13,10 +13,12 @@ use super::answer::Verdict;
 use super::change::{in_doubt, parent, refused};
 use super::http::unsupported;
 use super::names::composed;
-use super::send::{Content, Form, fields, send_bytes, send_stream};
+use super::send::{Form, fields, send_bytes, send_stream};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::digest_of;
+use crate::adapters::http::Content;
 use crate::ports::{PortError, PortResult, Put, PutRequest};
+use futures::FutureExt;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, DigestKind, Entry, Kind, Seq};
 
@@ -62,7 +64,12 @@ impl Inner {
         if *target.replaces != Expected::Absent {
             self.check(&target).await?;
         }
-        let sent = self.send(&target, Content::new(request.source)).await?;
+        let mut content = Content::new(request.source, DigestKind::Md5);
+        let is_slow = target.size > SMALL_BYTES && *target.replaces != Expected::Absent;
+        if is_slow || target.size > self.body_max().await? {
+            content.guard(self.check(&target).boxed_local());
+        }
+        let sent = self.send(&target, content).await?;
         drop(permit);
         let found = self.proofs.ask_as(coming, &target.at).await?;
         let version = self.verify(&target, &found, sent).await?;
@@ -91,7 +98,7 @@ impl Inner {
     }
 
     /// Sends the content, in the way that fits to its size; returns its hash.
-    async fn send(&self, target: &Target<'_>, mut content: Content) -> PortResult<Md5> {
+    async fn send(&self, target: &Target<'_>, mut content: Content<'_>) -> PortResult<Md5> {
         let body_max = self.body_max().await?;
         if target.size > SMALL_BYTES {
             self.check_quota(target.size).await?;
@@ -117,7 +124,7 @@ impl Inner {
                     send_bytes(http, call, extra, &form, &bytes).await
                 })
                 .await?;
-            (answer, content.finish())
+            (answer, super::send::md5(&content.finish()))
         } else {
             let size = target.size;
             let answer = server
@@ -125,7 +132,7 @@ impl Inner {
                     send_stream(http, call, extra, &form, &mut content, size).await
                 })
                 .await?;
-            (answer, content.finish())
+            (answer, super::send::md5(&content.finish()))
         };
         let md5 = md5.ok_or_else(|| in_doubt(&target.at, "no hash"))?;
         let verdict = super::answer::verdict(&answer)?;

@@ -5,7 +5,7 @@
 //! it. Deliberately absent: belief. What a row says of a node may be wrong (`feed`).
 
 use super::answer::{self, number, unknown};
-use super::http::{Answer, Call, Effect, check, lost};
+use super::http::{Answer, Call, Effect, Span, check, lost};
 use super::names::is_binned;
 use super::server::Server;
 use super::stat::{Md5, md5};
@@ -56,7 +56,15 @@ impl Server {
     pub(super) async fn rows(&self, after: u64, flat: bool, folder: &str) -> PortResult<Rows> {
         let call = self.feed_call(after, flat, folder);
         let mut reader = Reader::new(folder);
-        let mut reply = self.open(&call, 0).await?;
+        let mut reply = self
+            .open(
+                &call,
+                Span {
+                    from: 0,
+                    bytes: u64::MAX,
+                },
+            )
+            .await?;
         let status = reply.response.status().as_u16();
         check(status, reply.response.headers(), Effect::Reads)?;
         loop {

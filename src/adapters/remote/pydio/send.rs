@@ -1,115 +1,24 @@
-//! Content on its way to the server.
+//! Content on its way to the server, in the form that it wants.
 //!
-//! In: a source, or bytes. Out: the server's answer. Invariant: the last piece of a
-//! file is sent only after the source was seen to end as announced and unchanged, so a
-//! version that changed meanwhile never arrives whole; a transfer that stands still is
-//! given up, a slow one is not. Deliberately absent: what the answer means (`put`).
+//! In: a content, or bytes. Out: the server's answer. Invariant: as told by
+//! `adapters/http`. Deliberately absent: what the answer means (`put`).
 
-use super::http::{Answer, Call, Effect, Extra, Http, Reply, doubt, lost, read};
+use super::http::{Answer, Call, Effect, Extra, Http, Reply, lost, read};
 use super::names::encode;
 use super::stat::Md5;
-use crate::adapters::digest::Hasher;
-use crate::ports::{PortError, PortResult, Source};
+use crate::adapters::http::{Content, Load, answer_wait, body, silent};
+use crate::ports::PortResult;
 use bytes::Bytes;
-use futures::stream;
-use journal_format::value::{Digest, DigestKind};
+use journal_format::value::Digest;
 use reqwest::Body;
-use std::cell::Cell;
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-
-/// A file's content, read once and hashed on the way.
-pub(super) struct Content {
-    source: Box<dyn Source>,
-    current: Bytes,
-    hasher: Hasher,
-    done: u64,
-    size: u64,
-}
-
-impl Content {
-    pub(super) fn new(source: Box<dyn Source>) -> Self {
-        let size = source.entry().fingerprint.size;
-        Self {
-            source,
-            current: Bytes::new(),
-            hasher: Hasher::new(DigestKind::Md5),
-            done: 0,
-            size,
-        }
-    }
-
-    /// Reads at most `max` bytes on; nothing at the end.
-    ///
-    /// # Errors
-    /// As the source fails; `Precondition` when it is longer or shorter than it said.
-    pub(super) async fn next(&mut self, max: usize) -> PortResult<Option<Bytes>> {
-        if self.done == self.size && self.size > 0 {
-            return Ok(None);
-        }
-        while self.current.is_empty() {
-            match self.source.read().await? {
-                Some(chunk) => self.current = Bytes::from(chunk),
-                None if self.done == self.size => return Ok(None),
-                None => return Err(changed("ended early")),
-            }
-        }
-        let piece = self.current.split_to(max.min(self.current.len()));
-        let done = self.done + piece.len() as u64;
-        let is_longer = done > self.size
-            || done == self.size
-                && (!self.current.is_empty() || self.source.read().await?.is_some());
-        if is_longer {
-            return Err(changed("went on"));
-        }
-        self.hasher.update(&piece);
-        self.done = done;
-        Ok(Some(piece))
-    }
-
-    /// Reads everything.
-    pub(super) async fn all(&mut self) -> PortResult<Vec<u8>> {
-        let mut bytes = Vec::new();
-        while let Some(piece) = self.next(PIECE_BYTES).await? {
-            bytes.extend_from_slice(&piece);
-        }
-        Ok(bytes)
-    }
-
-    /// Reads the first bytes without sending them, and returns their hash.
-    pub(super) async fn skip(&mut self, bytes: u64) -> PortResult<Option<Md5>> {
-        let mut beginning = Hasher::new(DigestKind::Md5);
-        let mut left = bytes;
-        while left > 0 {
-            let max = usize::try_from(left)
-                .unwrap_or(PIECE_BYTES)
-                .min(PIECE_BYTES);
-            let Some(piece) = self.next(max).await? else {
-                return Ok(None);
-            };
-            beginning.update(&piece);
-            left -= piece.len() as u64;
-        }
-        Ok(md5(&beginning.finish()))
-    }
-
-    /// Returns the hash of what was read.
-    pub(super) fn finish(self) -> Option<Md5> {
-        md5(&self.hasher.finish())
-    }
-}
 
 /// Returns the bytes of an MD5.
-pub(super) const fn md5(digest: &Digest) -> Option<Md5> {
+pub(crate) const fn md5(digest: &Digest) -> Option<Md5> {
     match digest {
         Digest::Md5(bytes) => Some(*bytes),
         Digest::Blake3(_) | Digest::Sha1(_) => None,
     }
-}
-
-fn changed(how: &str) -> PortError {
-    PortError::precondition(format!("the content {how}: it changed while it was read"))
 }
 
 /// The form around a piece of content.
@@ -166,7 +75,7 @@ pub(super) async fn send_bytes(
     let body = [&form.head, content, &form.tail].concat();
     let length = form.length(content.len() as u64);
     let (request, permits) = http
-        .upload(call, extra, &form.kind, length, Body::from(body))
+        .upload(call, extra, (&form.kind, length), Body::from(body), false)
         .await;
     let wait = answer_wait(http.timeout) + Duration::from_secs(length / SLOW_BYTES_PER_S);
     match tokio::time::timeout(wait, request.send()).await {
@@ -179,74 +88,27 @@ pub(super) async fn send_bytes(
     }
 }
 
-/// How the pump ended.
-enum End {
-    /// Everything was handed over.
-    Whole,
-    /// The connection takes no more.
-    Shut,
-    Failed(PortError),
-}
-
 /// Sends the next `length` bytes of a content.
 pub(super) async fn send_stream(
     http: &Http,
     call: &Call,
     extra: &Extra<'_>,
     form: &Form,
-    content: &mut Content,
+    content: &mut Content<'_>,
     length: u64,
 ) -> PortResult<Answer> {
-    let (pieces, taken) = mpsc::channel::<Result<Bytes, std::io::Error>>(2);
-    let body = stream::unfold(taken, async |mut taken| {
-        let piece = taken.recv().await?;
-        Some((piece, taken))
-    });
+    let (body, feeder) = body();
     let total = form.length(length);
     let (request, permits) = http
-        .upload(
-            call,
-            extra,
-            &form.kind,
-            total,
-            Body::wrap_stream(Box::pin(body)),
-        )
+        .upload(call, extra, (&form.kind, total), body, true)
         .await;
-    let moved = Cell::new(Instant::now());
-    let mut pump = std::pin::pin!(pump(http, form, content, length, pieces, &moved));
-    let mut sending = std::pin::pin!(request.send());
-    let (mut is_pumping, mut is_whole) = (true, false);
-    let response = loop {
-        let effect = if is_whole {
-            Effect::Writes
-        } else {
-            Effect::Reads
-        };
-        let silence = if is_whole {
-            answer_wait(http.timeout)
-        } else {
-            http.timeout
-        };
-        let until = moved.get() + silence;
-        tokio::select! {
-            biased;
-            end = &mut pump, if is_pumping => {
-                is_pumping = false;
-                moved.set(Instant::now());
-                match end {
-                    End::Whole => is_whole = true,
-                    End::Shut => {}
-                    End::Failed(error) => return Err(error),
-                }
-            }
-            answer = &mut sending => break answer.map_err(|error| lost(error, effect))?,
-            () = tokio::time::sleep_until(until) => {
-                if moved.get() + silence <= Instant::now() {
-                    return Err(silent(effect));
-                }
-            }
-        }
+    let load = Load {
+        head: form.head.clone(),
+        content,
+        length,
+        tail: form.tail.clone(),
     };
+    let response = feeder.send(request, load, &http.up, http.timeout).await?;
     read(
         Reply::new(response, permits),
         call.bytes_max,
@@ -255,56 +117,22 @@ pub(super) async fn send_stream(
     .await
 }
 
-async fn pump(
-    http: &Http,
-    form: &Form,
-    content: &mut Content,
-    length: u64,
-    pieces: mpsc::Sender<Result<Bytes, std::io::Error>>,
-    moved: &Cell<Instant>,
-) -> End {
-    if pieces.send(Ok(form.head.clone())).await.is_err() {
-        return End::Shut;
-    }
-    let mut left = length;
-    while left > 0 {
-        let max = usize::try_from(left)
-            .unwrap_or(PIECE_BYTES)
-            .min(PIECE_BYTES);
-        let piece = match content.next(max).await {
-            Ok(Some(piece)) => piece,
-            Ok(None) => return End::Failed(changed("ended early")),
-            Err(error) => {
-                // Breaks the request off, so that the server throws it away.
-                drop(pieces.send(Err(std::io::Error::other("given up"))).await);
-                return End::Failed(error);
-            }
-        };
-        left -= piece.len() as u64;
-        http.up.take(piece.len()).await;
-        if pieces.send(Ok(piece)).await.is_err() {
-            return End::Shut;
-        }
-        moved.set(Instant::now());
-    }
-    match pieces.send(Ok(form.tail.clone())).await {
-        Ok(()) => End::Whole,
-        Err(_) => End::Shut,
-    }
-}
-
-fn silent(effect: Effect) -> PortError {
-    PortError::new(doubt(effect), "the server has been silent for too long")
-}
-
-/// How long the server may take to store what it got.
-fn answer_wait(timeout: Duration) -> Duration {
-    timeout.saturating_mul(3)
-}
-
-const PIECE_BYTES: usize = 64 * 1024;
 /// A connection may be as slow as this with content that is sent in one piece.
 const SLOW_BYTES_PER_S: u64 = 4 * 1024;
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_names_its_fields_and_its_length() {
+        let form = Form::new(&fields("a b.txt"), "m");
+        let head = String::from_utf8(form.head.to_vec()).expect("text");
+        assert!(head.contains("name=\"urlencoded_filename\"\r\n\r\na%20b.txt\r\n"));
+        assert!(head.contains("name=\"force_post\"\r\n\r\ntrue\r\n"));
+        assert_eq!(
+            form.length(5),
+            (form.head.len() + 5 + form.tail.len()) as u64
+        );
+    }
+}

@@ -7,7 +7,7 @@
 
 use super::answer::{self, Verdict, forbidden, number, unknown, verdict};
 use super::auth::{Auth, Refusal};
-use super::http::{Answer, Call, Effect, Extra, Http, Pairs, Reply};
+use super::http::{Answer, Call, Effect, Extra, Http, Pairs, Reply, Span};
 use super::names::{encode, encode_path};
 use super::stat::{self, Found};
 use super::workspace::{Limits, Workspace, limits, workspaces};
@@ -72,7 +72,7 @@ impl Server {
     }
 
     /// Sends a call whose answer is read in pieces.
-    pub(super) async fn open(&self, call: &Call, from: u64) -> PortResult<Reply> {
+    pub(super) async fn open(&self, call: &Call, span: Span) -> PortResult<Reply> {
         let mut renewed = false;
         loop {
             let ticket = self.auth.ticket(&self.http).await?;
@@ -81,7 +81,7 @@ impl Server {
                 query: &query,
                 basic: self.auth.basic(&ticket),
             };
-            let reply = self.http.open(call, &extra, from).await?;
+            let reply = self.http.open(call, &extra, span).await?;
             if reply.response.status().as_u16() != 401 {
                 return Ok(reply);
             }

@@ -1,26 +1,25 @@
 //! The HTTP clients: TLS, proxy, certificates, connections.
 //!
-//! In: a place. Out: clients of the vendor crate. Invariant: redirects are never
+//! In: a link. Out: clients of the vendor crate. Invariant: redirects are never
 //! followed, so credentials stay with the origin they are for; connections are
 //! given up before the server closes them. Deliberately absent: decompression,
 //! which hides lengths. Leaves nothing behind.
 
-use super::http::unsupported;
-use crate::adapters::remote::ServerPlace;
+use super::fault::unsupported;
+use crate::adapters::remote::Link;
 use crate::ports::PortResult;
-use reqwest::{Certificate, Client, Proxy, redirect};
+use reqwest::{Certificate, Client, Identity, Proxy, redirect};
 use std::time::Duration;
 
 /// Makes a client that gives up after silence, or one that is watched elsewhere.
 ///
 /// # Errors
 /// `Unsupported` when the proxy or the certificate file cannot be used.
-pub(super) fn build(place: &ServerPlace, gives_up: bool) -> PortResult<Client> {
-    let link = &place.link;
+pub(crate) fn build(link: &Link, agent: &str, gives_up: bool) -> PortResult<Client> {
     // A second installation is refused, which is fine: the first one is the same.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = Client::builder()
-        .user_agent(USER_AGENT)
+        .user_agent(agent)
         .redirect(redirect::Policy::none())
         .referer(false)
         .http1_only()
@@ -49,13 +48,19 @@ pub(super) fn build(place: &ServerPlace, gives_up: bool) -> PortResult<Client> {
             .ok_or_else(|| unsupported(format!("`{name}` holds no certificates")))?;
         builder = builder.tls_certs_merge(certificates);
     }
+    if let Some(file) = &link.client_cert {
+        let name = file.display();
+        let pem = std::fs::read(file)
+            .map_err(|error| unsupported(format!("the certificate in `{name}`: {error}")))?;
+        let identity = Identity::from_pem(&pem)
+            .map_err(|_| unsupported(format!("`{name}` holds no certificate with its key")))?;
+        builder = builder.identity(identity);
+    }
     builder
         .build()
         .map_err(|error| unsupported(format!("no HTTP client: {}", error.without_url())))
 }
 
-/// The server treats agents with this word as sync clients, not as browsers.
-const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"), " python-requests");
 /// Below the four seconds after which servers close.
 const POOL_IDLE: Duration = Duration::from_millis(3500);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A bucket of bytes that fills with time; shared by all transfers of a direction.
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     per_second: Option<u64>,
     /// When everything that was let through so far is paid for.
     paid: Cell<Option<Instant>>,
@@ -17,7 +17,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// Makes a bucket; without a rate it never waits.
-    pub(super) const fn new(per_second: Option<u64>) -> Self {
+    pub(crate) const fn new(per_second: Option<u64>) -> Self {
         Self {
             per_second,
             paid: Cell::new(None),
@@ -25,7 +25,7 @@ impl Bucket {
     }
 
     /// Waits until `bytes` may pass.
-    pub(super) async fn take(&self, bytes: usize) {
+    pub(crate) async fn take(&self, bytes: usize) {
         if let Some(until) = self.book(bytes, Instant::now()) {
             tokio::time::sleep_until(until).await;
         }

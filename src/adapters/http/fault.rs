@@ -1,0 +1,74 @@
+//! What failures of requests mean, whoever asked.
+//!
+//! In: errors of the vendor crate, headers. Out: classes and texts. Invariant: an answer
+//! that got lost after a change was asked for is in doubt, any other failure changed
+//! nothing; no text holds an address. Deliberately absent: what statuses mean, which is
+//! a matter of each protocol.
+
+use crate::ports::PortError;
+use journal_format::event::FailureClass;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// What a call does to the server, which says what a lost answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing.
+    Reads,
+    /// A change.
+    Writes,
+}
+
+/// What a failure before the answer means.
+pub(crate) fn lost(error: reqwest::Error, effect: Effect) -> PortError {
+    let class = if error.is_connect() || error.is_builder() {
+        FailureClass::Retry
+    } else {
+        doubt(effect)
+    };
+    PortError::new(class, causes(&error.without_url()))
+}
+
+/// What a failure after the request means.
+pub(crate) const fn doubt(effect: Effect) -> FailureClass {
+    match effect {
+        Effect::Reads => FailureClass::Retry,
+        Effect::Writes => FailureClass::InDoubt,
+    }
+}
+
+/// Says an error with what caused it, for people.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) && text.len() < TEXT_BYTES_MAX {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Returns a header in lower case; empty when it is not there. Names of files come raw.
+pub(crate) fn header(headers: &HeaderMap, name: &HeaderName) -> String {
+    let value = headers.get(name).map(HeaderValue::as_bytes);
+    let text = String::from_utf8_lossy(value.unwrap_or_default());
+    text.trim().to_ascii_lowercase()
+}
+
+/// Reads a rate, of which 0 is none.
+pub(crate) fn rate(bytes: u64) -> Option<u64> {
+    (bytes > 0).then_some(bytes)
+}
+
+pub(crate) fn unsupported(text: impl Into<String>) -> PortError {
+    PortError::new(FailureClass::Unsupported, text)
+}
+
+/// A server that says nothing.
+pub(crate) fn silent(effect: Effect) -> PortError {
+    PortError::new(doubt(effect), "the server has been silent for too long")
+}
+
+const TEXT_BYTES_MAX: usize = 1000;

@@ -1,0 +1,218 @@
+//! Folders, renames and removals.
+//!
+//! In: paths and what is expected there. Out: what stands there now. Invariant: nothing
+//! is deleted but what a condition or a look proved to be expected: where the server has
+//! no conditions, and for folders, whose deletion takes along what came in meanwhile, the
+//! thing is taken out of the way first and looked at there. Deliberately absent: content
+//! (`put`). CRASH: what was taken out, in a slot (`slots`).
+
+use super::Inner;
+use super::found::{Found, etag_of, folder_entry, is_marked};
+use super::http::Ask;
+use super::server::{Verdict, in_doubt};
+use super::slots::REMOVED;
+use crate::ports::{PortError, PortResult};
+use journal_format::event::FailureClass;
+use journal_format::value::{Entry, Fingerprint, Kind, RelPath, Seq};
+
+impl Inner {
+    /// Makes a folder at a free path.
+    pub(super) async fn make_dir(&self, path: &RelPath) -> PortResult<Entry> {
+        let server = &self.server;
+        let powers = server.powers().await?;
+        self.check_name(path)?;
+        if !powers.tells_taken {
+            self.check_free(path).await?;
+        }
+        let ask = Ask::write("MKCOL", server.base.url(path.as_str(), true));
+        let verdict = server.change(&ask).await?;
+        if verdict != Verdict::Done {
+            self.check_free(path).await?;
+            self.check_parent(path).await?;
+            return Err(verdict.error(path));
+        }
+        if !server.is_oc.get() {
+            return Ok(folder_entry(&super::found::Folder::default()));
+        }
+        match server.look(path.as_str()).await? {
+            Found::Folder(folder) => Ok(folder_entry(&folder)),
+            _ => Err(in_doubt(path, "it was created and is not there")),
+        }
+    }
+
+    /// Renames or moves, never onto anything.
+    pub(super) async fn rename(
+        &self,
+        from: &RelPath,
+        to: &RelPath,
+        expect: &Fingerprint,
+    ) -> PortResult<Entry> {
+        let server = &self.server;
+        let powers = server.powers().await?;
+        self.check_name(to)?;
+        let found = server.look(from.as_str()).await?;
+        self.expect(from, &found, expect)?;
+        if !powers.refuses_overwrite {
+            self.check_free(to).await?;
+        }
+        if powers.makes_parents {
+            self.check_parent(to).await?;
+        }
+        let is_folder = expect.kind == Kind::Directory;
+        let moved = server.send_move(from.as_str(), to.as_str(), is_folder, false);
+        let verdict = match moved.await {
+            // Without a folder to be in it did not happen, whatever the server says.
+            Err(error) if error.class == FailureClass::InDoubt => {
+                self.check_parent(to).await?;
+                return Err(error);
+            }
+            moved => moved?,
+        };
+        if verdict != Verdict::Done {
+            self.check_free(to).await?;
+            let left = server.look(from.as_str()).await?;
+            self.expect(from, &left, expect)?;
+            self.check_parent(to).await?;
+            return Err(verdict.error(to));
+        }
+        let now = server.look(to.as_str()).await?;
+        let entry = now.entry().filter(|entry| entry.kind() == expect.kind);
+        entry.ok_or_else(|| in_doubt(to, "it was renamed and is not there"))
+    }
+
+    /// Removes a file or an empty folder.
+    pub(super) async fn remove(
+        &self,
+        id: Seq,
+        path: &RelPath,
+        expect: &Fingerprint,
+    ) -> PortResult<()> {
+        let powers = self.server.powers().await?;
+        let has_condition = powers.has_conditions && !is_marked(expect);
+        match (expect.kind, etag_of(expect)) {
+            (Kind::Directory, _) => self.remove_folder(id, path, expect).await,
+            (_, Some(tag)) if has_condition => self.remove_tagged(id, path, expect, tag).await,
+            _ => self.take_out(id, path, expect).await,
+        }
+    }
+
+    /// Removes a file on the condition of its tag.
+    async fn remove_tagged(
+        &self,
+        id: Seq,
+        path: &RelPath,
+        expect: &Fingerprint,
+        tag: &str,
+    ) -> PortResult<()> {
+        let server = &self.server;
+        let ask = Ask::write("DELETE", server.base.url(path.as_str(), false))
+            .with("If-Match", format!("\"{tag}\""));
+        let verdict = server.change(&ask).await?;
+        if verdict == Verdict::Done {
+            return Ok(());
+        }
+        let found = server.look(path.as_str()).await?;
+        self.expect(path, &found, expect)?;
+        if verdict == Verdict::Taken {
+            // The tag is still a weak one, which no condition meets.
+            return self.take_out(id, path, expect).await;
+        }
+        Err(verdict.error(path))
+    }
+
+    /// Removes an empty folder. A server of ownCloud's family keeps what is deleted, under
+    /// its name.
+    async fn remove_folder(&self, id: Seq, path: &RelPath, expect: &Fingerprint) -> PortResult<()> {
+        let server = &self.server;
+        let found = server.look(path.as_str()).await?;
+        self.expect(path, &found, expect)?;
+        if !server.list_once(path.as_str()).await?.0.is_empty() {
+            return Err(not_empty(path));
+        }
+        if !server.is_oc.get() {
+            self.take_out(id, path, expect).await?;
+        } else {
+            let ask = Ask::write("DELETE", server.base.url(path.as_str(), true));
+            match server.change(&ask).await? {
+                Verdict::Done => {}
+                Verdict::Missing => return Err(Verdict::Missing.error(path)),
+                other => return Err(other.error(path)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes something out of the way, looks at it there, and lets it go.
+    async fn take_out(&self, id: Seq, path: &RelPath, expect: &Fingerprint) -> PortResult<()> {
+        let server = &self.server;
+        let is_folder = expect.kind == Kind::Directory;
+        let found = server.look(path.as_str()).await?;
+        self.expect(path, &found, expect)?;
+        server.make_rooms().await?;
+        let slot = server.slot(REMOVED, id);
+        match server
+            .send_move(path.as_str(), &slot, is_folder, false)
+            .await?
+        {
+            Verdict::Done => {}
+            Verdict::Taken => {
+                // Of an earlier try of the same operation.
+                server.tidy_up().await?;
+                let text = format!("`{path}`: an earlier removal had to be settled");
+                return Err(PortError::new(FailureClass::Retry, text));
+            }
+            other => {
+                let left = server.look(path.as_str()).await?;
+                self.expect(path, &left, expect)?;
+                return Err(other.error(path));
+            }
+        }
+        if self.is_spare(&slot, expect).await? {
+            let keeps = is_folder && !server.powers().await?.lists_dots;
+            // What such a server hides in a folder would go with it.
+            if !keeps {
+                server.drop_slot(&slot, is_folder).await;
+            }
+            return Ok(());
+        }
+        match server
+            .send_move(&slot, path.as_str(), is_folder, false)
+            .await?
+        {
+            Verdict::Done => Err(PortError::precondition(format!(
+                "`{path}` changed at the last moment"
+            ))),
+            // It stays in its slot until the next start gives it a name.
+            _ => Err(in_doubt(
+                path,
+                "it changed at the last moment and its name was taken",
+            )),
+        }
+    }
+
+    /// Tells whether what was taken out is what was expected, and nothing more.
+    async fn is_spare(&self, slot: &str, expect: &Fingerprint) -> PortResult<bool> {
+        let server = &self.server;
+        let found = server.look(slot).await?;
+        if expect.kind == Kind::Directory {
+            let is_folder = matches!(found, Found::Folder(_));
+            return Ok(is_folder && server.list_once(slot).await?.0.is_empty());
+        }
+        let keeps_version = server.powers().await?.keeps_version;
+        Ok(match found {
+            Found::File(version) if !keeps_version => version.size == expect.size,
+            found => found.is_expected(expect),
+        })
+    }
+
+    async fn check_free(&self, path: &RelPath) -> PortResult<()> {
+        if self.server.look(path.as_str()).await? == Found::Absent {
+            return Ok(());
+        }
+        Err(PortError::precondition(format!("`{path}` is taken")))
+    }
+}
+
+fn not_empty(path: &RelPath) -> PortError {
+    PortError::precondition(format!("`{path}` is not empty"))
+}

@@ -1,0 +1,357 @@
+//! Reading a file: every byte of one version, or an error.
+//!
+//! In: a path and the version that is expected. Out: its content in pieces. Invariant:
+//! the last piece is given only after the length and the path were compared; an answer
+//! of another version, or that is no content, is never taken for it. Deliberately
+//! absent: where it goes. Leaves nothing behind.
+
+use super::Inner;
+use super::found::{Found, bare_tag, etag_of};
+use super::http::{Ask, Reply, strange};
+use super::multistatus::seconds;
+use crate::adapters::digest::Hasher;
+use crate::adapters::http::{header, unsupported};
+use crate::ports::{Chunk, PortError, PortResult, Source, Task};
+use journal_format::event::FailureClass;
+use journal_format::value::{Digest, DigestKind, Entry, Fingerprint, Kind, RelPath};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED};
+use std::fs::File;
+use std::rc::Rc;
+use std::sync::Arc;
+
+struct Download {
+    inner: Rc<Inner>,
+    path: RelPath,
+    entry: Entry,
+    opened: Option<Opened>,
+    hasher: Option<Hasher>,
+    done: u64,
+    tries: u32,
+    is_over: bool,
+}
+
+/// An answer with content, of which some bytes may be known already.
+struct Opened {
+    reply: Reply,
+    skip: u64,
+}
+
+impl Inner {
+    /// Opens what is expected at a path.
+    pub(super) async fn source(
+        self: &Rc<Self>,
+        path: &RelPath,
+        expect: &Fingerprint,
+    ) -> PortResult<Box<dyn Source>> {
+        if expect.kind != Kind::File {
+            return Err(unsupported(format!("`{path}` is no file")));
+        }
+        let opened = self.content(path, expect, 0).await?;
+        Ok(Box::new(Download {
+            inner: Rc::clone(self),
+            path: path.clone(),
+            entry: Entry {
+                fingerprint: expect.clone(),
+                digest: None,
+            },
+            opened: Some(opened),
+            hasher: Some(Hasher::new(self.server.digest)),
+            done: 0,
+            tries: 0,
+            is_over: false,
+        }))
+    }
+
+    /// Learns the hash of what is expected at a path.
+    pub(super) async fn hash(
+        self: &Rc<Self>,
+        path: &RelPath,
+        expect: &Fingerprint,
+        kind: DigestKind,
+    ) -> PortResult<Entry> {
+        if expect.kind != Kind::File {
+            return Err(unsupported(format!("`{path}` is no file")));
+        }
+        if let Some(claim) = self.claim(path, expect, kind).await? {
+            return Ok(Entry {
+                fingerprint: expect.clone(),
+                digest: Some(claim),
+            });
+        }
+        let mut source = self.source(path, expect).await?;
+        let mut hasher = Hasher::new(kind);
+        while let Some(piece) = source.read().await? {
+            hasher.update(&piece);
+        }
+        Ok(Entry {
+            fingerprint: expect.clone(),
+            digest: Some(hasher.finish()),
+        })
+    }
+
+    /// Returns the hash that somebody stored with a version, unless it was seen to be
+    /// wrong.
+    async fn claim(
+        &self,
+        path: &RelPath,
+        expect: &Fingerprint,
+        kind: DigestKind,
+    ) -> PortResult<Option<Digest>> {
+        let server = &self.server;
+        if !server.is_oc.get() || server.distrusted.borrow().contains(path.as_str()) {
+            return Ok(None);
+        }
+        let (found, props) = server.look_closer(path.as_str()).await?;
+        self.expect(path, &found, expect)?;
+        Ok(props
+            .checksums
+            .as_deref()
+            .and_then(|text| claimed(text, kind)))
+    }
+
+    /// Asks for content from a byte on, of the expected version only.
+    async fn content(&self, path: &RelPath, expect: &Fingerprint, from: u64) -> PortResult<Opened> {
+        let http = &self.server.http;
+        let mut ask = Ask::read("GET", self.server.base.url(path.as_str(), false))
+            .with("Accept-Encoding", "identity");
+        if from > 0 {
+            ask = ask.with("Range", format!("bytes={from}-"));
+            if let Some(tag) = etag_of(expect) {
+                ask = ask.with("If-Range", format!("\"{tag}\""));
+            }
+        }
+        let reply = http.open(&ask).await?;
+        let status = reply.response.status().as_u16();
+        let headers = reply.response.headers();
+        let range = header(headers, &CONTENT_RANGE);
+        let skip = match status {
+            200 => from,
+            206 if from > 0 && range.starts_with(&format!("bytes {from}-")) => 0,
+            404 | 409 | 410 => return Err(PortError::precondition(format!("`{path}` is absent"))),
+            403 => {
+                let text = format!("`{path}` may not be read");
+                return Err(PortError::new(FailureClass::Denied, text));
+            }
+            // The range is not there: it became shorter.
+            416 => return Err(changed(path)),
+            405 => return Err(changed(path)),
+            status => return Err(strange(&format!("no content came (status {status})"))),
+        };
+        let length = (status == 200)
+            .then(|| reply.response.content_length())
+            .flatten();
+        let is_other = is_other(headers, length, expect);
+        if !header(headers, &CONTENT_ENCODING).is_empty() {
+            return Err(strange("the server packed a file although nobody asked"));
+        }
+        if is_other {
+            drop(reply);
+            // Servers spell the tags of both answers differently: a look decides.
+            let found = self.server.look(path.as_str()).await?;
+            self.expect(path, &found, expect)?;
+            if length.is_some_and(|length| length != expect.size) {
+                return Err(strange(
+                    "a file came with another length than its listing has",
+                ));
+            }
+            let reply = http.open(&ask).await?;
+            let is_same = reply.response.status().as_u16() == status;
+            return if is_same {
+                Ok(Opened { reply, skip })
+            } else {
+                Err(changed(path))
+            };
+        }
+        Ok(Opened { reply, skip })
+    }
+
+    async fn piece(&self, opened: &mut Opened) -> PortResult<Option<Vec<u8>>> {
+        loop {
+            let Some(piece) = self.server.http.piece(&mut opened.reply).await? else {
+                return Ok(None);
+            };
+            let skip = usize::try_from(opened.skip)
+                .unwrap_or(usize::MAX)
+                .min(piece.len());
+            opened.skip -= skip as u64;
+            if skip < piece.len() {
+                return Ok(Some(piece[skip..].to_vec()));
+            }
+        }
+    }
+}
+
+/// Tells whether an answer seems to be of another version than the expected one.
+fn is_other(headers: &HeaderMap, length: Option<u64>, expect: &Fingerprint) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let tag = text(ETAG).and_then(bare_tag);
+    let time = text(LAST_MODIFIED).and_then(seconds);
+    let differs = |one: Option<bool>| one == Some(true);
+    differs(length.map(|length| length != expect.size))
+        || differs(
+            etag_of(expect)
+                .zip(tag.as_deref())
+                .map(|(one, other)| one != other),
+        )
+        || expect.mtime_ns != 0
+            && differs(time.map(|time| time.saturating_mul(1_000_000_000) != expect.mtime_ns))
+}
+
+/// Reads a hash out of a list like `SHA1:... MD5:...`.
+fn claimed(text: &str, kind: DigestKind) -> Option<Digest> {
+    let (name, bytes) = match kind {
+        DigestKind::Sha1 => ("sha1", 20),
+        DigestKind::Md5 => ("md5", 16),
+        DigestKind::Blake3 => return None,
+    };
+    let words = text.split_ascii_whitespace();
+    let hex = words
+        .filter_map(|word| word.split_once(':'))
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, hex)| hex)
+        .filter(|hex| hex.len() == bytes * 2 && hex.is_ascii())?;
+    let mut found = Vec::with_capacity(bytes);
+    for at in (0..hex.len()).step_by(2) {
+        found.push(u8::from_str_radix(&hex[at..at + 2], 16).ok()?);
+    }
+    match kind {
+        DigestKind::Sha1 => found.try_into().ok().map(Digest::Sha1),
+        DigestKind::Md5 => found.try_into().ok().map(Digest::Md5),
+        DigestKind::Blake3 => None,
+    }
+}
+
+fn changed(path: &RelPath) -> PortError {
+    PortError::precondition(format!("`{path}` is not what was expected"))
+}
+
+impl Download {
+    /// Reads on, going on after breaks where the content ended.
+    async fn next(&mut self) -> PortResult<Vec<u8>> {
+        loop {
+            let result = self.try_next().await;
+            match result {
+                Ok(Some(piece)) => {
+                    self.tries = 0;
+                    return Ok(piece);
+                }
+                // A body without a length may end anywhere.
+                Ok(None) if self.tries >= TRIES_MAX => {
+                    let text = format!("`{}`: the content ended early", self.path);
+                    return Err(PortError::new(FailureClass::Retry, text));
+                }
+                Err(error) if error.class != FailureClass::Retry || self.tries >= TRIES_MAX => {
+                    return Err(error);
+                }
+                Ok(None) | Err(_) => {}
+            }
+            self.opened = None;
+            self.tries += 1;
+        }
+    }
+
+    async fn try_next(&mut self) -> PortResult<Option<Vec<u8>>> {
+        if self.opened.is_none() {
+            let expect = &self.entry.fingerprint;
+            self.opened = Some(self.inner.content(&self.path, expect, self.done).await?);
+        }
+        match &mut self.opened {
+            Some(opened) => self.inner.piece(opened).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Compares the path once everything was read, and the content with what is claimed.
+    async fn compare(&mut self) -> PortResult<()> {
+        let server = &self.inner.server;
+        let (found, props) = server.look_closer(self.path.as_str()).await?;
+        self.inner
+            .expect(&self.path, &found, &self.entry.fingerprint)?;
+        let digest = self.hasher.take().map(Hasher::finish);
+        let claim = props
+            .checksums
+            .as_deref()
+            .and_then(|text| claimed(text, server.digest));
+        if let (Some(digest), Some(claim)) = (digest, claim)
+            && digest != claim
+        {
+            // Servers keep whatever a client claims.
+            tracing::warn!(path = %self.path, "the hash that is stored with a file is wrong");
+            server
+                .distrusted
+                .borrow_mut()
+                .insert(self.path.as_str().to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Source for Download {
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    fn mode(&self) -> Option<u32> {
+        None
+    }
+
+    fn read(&mut self) -> Task<'_, Option<Chunk>> {
+        Box::pin(async move {
+            if self.is_over {
+                return Ok(None);
+            }
+            let size = self.entry.fingerprint.size;
+            let piece = if size == 0 {
+                Vec::new()
+            } else {
+                self.next().await?
+            };
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(&piece);
+            }
+            self.done += piece.len() as u64;
+            if self.done > size {
+                return Err(changed(&self.path));
+            }
+            if self.done == size {
+                // Frees the connection for the comparison.
+                self.opened = None;
+                self.compare().await?;
+                self.is_over = true;
+            }
+            Ok(Some(piece).filter(|piece| !piece.is_empty()))
+        })
+    }
+
+    fn file(&self) -> Option<Arc<File>> {
+        None
+    }
+
+    fn verify(&mut self) -> Task<'_, ()> {
+        Box::pin(async move {
+            let found: Found = self.inner.server.look(self.path.as_str()).await?;
+            self.inner
+                .expect(&self.path, &found, &self.entry.fingerprint)
+        })
+    }
+}
+
+/// How often in a row a transfer that breaks is taken up again.
+const TRIES_MAX: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_hash_is_read_by_its_name_and_length() {
+        let sha1 = "a9993e364706816aba3e25717850c26c9cd0d89d";
+        let text = format!("MD5:900150983cd24fb0d6963f7d28e17f72 SHA1:{sha1} ADLER32:024d0127");
+        let found = claimed(&text, DigestKind::Sha1).map(|digest| digest.to_string());
+        assert_eq!(found, Some(format!("sha1:{sha1}")));
+        assert!(claimed(&text, DigestKind::Md5).is_some());
+        for wrong in ["", "SHA1:", "SHA1:zz", "SHA1", &format!("SHA256:{sha1}")] {
+            assert_eq!(claimed(wrong, DigestKind::Sha1), None, "{wrong}");
+        }
+    }
+}

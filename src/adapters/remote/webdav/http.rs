@@ -1,0 +1,455 @@
+//! Requests to one server: bounded in number, in pace, in silence and in size.
+//!
+//! In: methods, addresses, headers, bodies. Out: answers read to their end, or bodies to
+//! stream. Invariant: an answer that got lost after a change was asked for is in doubt,
+//! any other failure changed nothing; nothing is sent to another origin, and a redirect
+//! only ever adds or takes a slash. Watched by `tests/it/webdav_faults.rs`. Deliberately
+//! absent: what an answer means for a path.
+
+use super::auth::{Auth, Refusal, refused};
+use super::found::bare_tag;
+use super::multistatus::{Reader, Response as Told, seconds};
+use crate::adapters::http::{
+    Bucket, Content, Effect, Load, answer_wait, body, build, doubt, header, lost, rate, silent,
+    unsupported,
+};
+use crate::adapters::remote::ServerPlace;
+use crate::ports::{PortError, PortResult};
+use bytes::Bytes;
+use journal_format::event::FailureClass;
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderValue, LOCATION,
+    RETRY_AFTER,
+};
+use reqwest::{Body, Client, Method, RequestBuilder, Response, Url};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A request but for its credentials.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    pub(super) method: &'static str,
+    pub(super) url: String,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Option<Bytes>,
+    pub(super) effect: Effect,
+}
+
+impl Ask {
+    /// Makes a request that reads.
+    pub(super) const fn read(method: &'static str, url: String) -> Self {
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: None,
+            effect: Effect::Reads,
+        }
+    }
+
+    /// Makes a request that changes something.
+    pub(super) fn write(method: &'static str, url: String) -> Self {
+        Self {
+            effect: Effect::Writes,
+            ..Self::read(method, url)
+        }
+    }
+
+    /// Adds a header.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// An answer that was read to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Returns the tag that it names.
+    pub(super) fn tag(&self) -> Option<String> {
+        let tag = self.headers.get(ETAG)?.to_str().ok()?;
+        bare_tag(tag)
+    }
+}
+
+/// An answer whose body is still to come.
+pub(super) struct Reply {
+    pub(super) response: Response,
+    _permits: Permits,
+}
+
+type Permits = Vec<OwnedSemaphorePermit>;
+
+/// One server.
+pub(super) struct Http {
+    /// Gives up after silence.
+    quick: Client,
+    /// Never gives up by itself: for bodies that are watched elsewhere.
+    patient: Client,
+    auth: Auth,
+    any: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+    /// Requests a second.
+    pace: Bucket,
+    pub(super) up: Bucket,
+    pub(super) down: Bucket,
+    pub(super) timeout: Duration,
+    requests: Cell<u64>,
+}
+
+impl Http {
+    /// Makes the clients of a place; `is_private` says that others cannot read along.
+    ///
+    /// # Errors
+    /// `Unsupported` when the proxy or a certificate file is none.
+    pub(super) fn new(place: &ServerPlace, auth: Auth) -> PortResult<Self> {
+        let link = &place.link;
+        let pool = link.poolsize.clamp(1, POOL_MAX).max(2);
+        Ok(Self {
+            quick: build(link, USER_AGENT, true)?,
+            patient: build(link, USER_AGENT, false)?,
+            auth,
+            any: Arc::new(Semaphore::new(pool)),
+            long: Arc::new(Semaphore::new(pool - 1)),
+            pace: Bucket::new(rate(link.requests_max)),
+            up: Bucket::new(rate(link.limit_up)),
+            down: Bucket::new(rate(link.limit_down)),
+            timeout: link.timeout,
+            requests: Cell::new(0),
+        })
+    }
+
+    /// Returns how many requests were sent.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.get()
+    }
+
+    /// Sends a request and reads the answer, of which the body is short.
+    pub(super) async fn fetch(&self, ask: &Ask) -> PortResult<Answer> {
+        let reply = self.begin(ask, false).await?;
+        let (status, headers) = (
+            reply.response.status().as_u16(),
+            reply.response.headers().clone(),
+        );
+        let body = read(reply, ask.effect).await?;
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    /// Sends a request whose answer is to be read in pieces.
+    pub(super) async fn open(&self, ask: &Ask) -> PortResult<Reply> {
+        self.begin(ask, true).await
+    }
+
+    /// Sends a request that a multistatus answers, and hands on each response. Returns
+    /// the answer's date in seconds; any other answer comes back with its status.
+    pub(super) async fn multistatus(
+        &self,
+        ask: &Ask,
+        each: &mut impl FnMut(Told),
+    ) -> PortResult<Result<Option<i64>, u16>> {
+        let mut reply = self.begin(ask, true).await?;
+        let status = reply.response.status().as_u16();
+        if status != 207 {
+            read(reply, ask.effect).await?;
+            return Ok(Err(status));
+        }
+        let headers = reply.response.headers();
+        let kind = header(headers, &CONTENT_TYPE);
+        let date = headers
+            .get(DATE)
+            .and_then(|date| seconds(date.to_str().ok()?));
+        if !kind.contains("xml") {
+            return Err(strange(&format!("an answer of type `{kind}`")));
+        }
+        let (mut reader, mut bytes) = (Reader::default(), 0);
+        while let Some(piece) = self.piece(&mut reply).await? {
+            bytes += piece.len();
+            if bytes > LISTING_BYTES_MAX {
+                return Err(strange("a listing that is too long"));
+            }
+            reader.push(&piece, each).map_err(|error| strange(&error))?;
+        }
+        reader.end().map_err(|error| strange(&error))?;
+        Ok(Ok(date))
+    }
+
+    /// Reads on in a body.
+    pub(super) async fn piece(&self, reply: &mut Reply) -> PortResult<Option<Bytes>> {
+        let piece = reply.response.chunk().await;
+        let piece = piece.map_err(|error| lost(error, Effect::Reads))?;
+        if let Some(piece) = &piece {
+            self.down.take(piece.len()).await;
+        }
+        Ok(piece)
+    }
+
+    /// Sends a content as the body of a request.
+    pub(super) async fn upload(
+        &self,
+        ask: &Ask,
+        content: &mut Content<'_>,
+        length: u64,
+    ) -> PortResult<Answer> {
+        let permits = self.permits(length > LONG_BYTES).await;
+        let (body, feeder) = body();
+        let (request, generation) = self.request(&self.patient, ask, Some((body, length)))?;
+        let load = Load {
+            head: Bytes::new(),
+            content,
+            length,
+            tail: Bytes::new(),
+        };
+        let response = feeder.send(request, load, &self.up, self.timeout).await?;
+        let headers = response.headers().clone();
+        let status = response.status().as_u16();
+        if status == 401 {
+            // The content is spent; with other means the next try goes through.
+            return Err(match self.auth.challenged(&headers, generation) {
+                Refusal::Again => PortError::new(FailureClass::Retry, "the server asks who we are"),
+                Refusal::Final => refused(),
+            });
+        }
+        self.auth.passed();
+        if let Some(error) = fault(status, &headers, Effect::Writes) {
+            return Err(error);
+        }
+        let reply = Reply {
+            response,
+            _permits: permits,
+        };
+        Ok(Answer {
+            status,
+            headers,
+            body: read(reply, Effect::Writes).await?,
+        })
+    }
+
+    /// Sends a request whose body breaks off before its announced length.
+    ///
+    /// # Errors
+    /// As the credentials are refused; what the server says does not matter.
+    pub(super) async fn break_off(&self, ask: &Ask, body: Body, length: u64) -> PortResult<()> {
+        let _permits = self.permits(false).await;
+        let (request, _) = self.request(&self.quick, ask, Some((body, length)))?;
+        if let Ok(response) = request.send().await {
+            tracing::debug!("an answer to half a request: {}", response.status());
+        }
+        Ok(())
+    }
+
+    /// Sends a request until the server knows who we are, and follows a redirect that
+    /// only adds or takes a slash.
+    async fn begin(&self, ask: &Ask, is_long: bool) -> PortResult<Reply> {
+        let (mut tries, mut asked, mut ask) = (0, 0, std::borrow::Cow::Borrowed(ask));
+        let mut permits = Some(self.permits(is_long).await);
+        loop {
+            let (request, generation) = self.request(&self.quick, &ask, None)?;
+            let length = ask.body.as_ref().map_or(0, Bytes::len);
+            self.up.take(length).await;
+            // The client gives up after silence from the start, however long the body.
+            let wait = answer_wait(self.timeout) + slow(length);
+            let sent = tokio::time::timeout(wait, request.send()).await;
+            let response = match sent {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => {
+                    let is_dead = error.is_timeout() || error.is_connect() || error.is_builder();
+                    tries += 1;
+                    // The server may have closed an idle connection just then.
+                    if ask.effect == Effect::Reads && !is_dead && tries == 1 {
+                        continue;
+                    }
+                    return Err(lost(error, ask.effect));
+                }
+                Err(_) => return Err(silent(ask.effect)),
+            };
+            let status = response.status().as_u16();
+            if status == 401 {
+                asked += 1;
+                match self.auth.challenged(response.headers(), generation) {
+                    Refusal::Again if asked <= 2 => continue,
+                    Refusal::Again | Refusal::Final => {
+                        self.auth.give_up();
+                        return Err(refused());
+                    }
+                }
+            }
+            self.auth.passed();
+            if (300..400).contains(&status) && status != 304 {
+                tries += 1;
+                let next = slashed(&ask.url, response.headers())
+                    .filter(|_| tries <= 2 && ask.effect == Effect::Reads);
+                let Some(next) = next else {
+                    return Err(redirected(response.headers()));
+                };
+                ask.to_mut().url = next;
+                continue;
+            }
+            if let Some(error) = fault(status, response.headers(), ask.effect) {
+                return Err(error);
+            }
+            return Ok(Reply {
+                response,
+                _permits: permits.take().unwrap_or_default(),
+            });
+        }
+    }
+
+    fn request(
+        &self,
+        client: &Client,
+        ask: &Ask,
+        streamed: Option<(Body, u64)>,
+    ) -> PortResult<(RequestBuilder, u64)> {
+        let url =
+            Url::parse(&ask.url).map_err(|error| unsupported(format!("no address: {error}")))?;
+        let method = Method::from_bytes(ask.method.as_bytes())
+            .map_err(|error| unsupported(error.to_string()))?;
+        let (credentials, generation) = self.auth.header(ask.method, url.path())?;
+        let mut request = client.request(method, url);
+        for (name, value) in &ask.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(credentials) = credentials
+            && let Ok(mut value) = HeaderValue::from_str(credentials.expose())
+        {
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        request = match (streamed, &ask.body) {
+            (Some((body, length)), _) => request.header(CONTENT_LENGTH, length).body(body),
+            // Some servers fail when an empty file comes without a length.
+            (None, Some(body)) => request
+                .header(CONTENT_LENGTH, body.len())
+                .body(body.clone()),
+            (None, None) => request,
+        };
+        self.requests.set(self.requests.get() + 1);
+        Ok((request, generation))
+    }
+
+    /// Waits for a free place; long transfers always leave one to short calls.
+    async fn permits(&self, is_long: bool) -> Permits {
+        let mut permits = Vec::with_capacity(2);
+        if is_long {
+            permits.extend(Arc::clone(&self.long).acquire_owned().await.ok());
+        }
+        permits.extend(Arc::clone(&self.any).acquire_owned().await.ok());
+        self.pace.take(1).await;
+        permits
+    }
+}
+
+/// Reads a body that says no more than why.
+async fn read(mut reply: Reply, effect: Effect) -> PortResult<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        match reply.response.chunk().await {
+            Ok(None) => return Ok(body),
+            Ok(Some(piece)) if body.len() + piece.len() <= BODY_BYTES_MAX => {
+                body.extend_from_slice(&piece);
+            }
+            // The status is known; the rest of a long page does not matter.
+            Ok(Some(_)) => return Ok(body),
+            Err(error) => return Err(lost(error, effect)),
+        }
+    }
+}
+
+/// Sorts out statuses that never say anything about a path.
+fn fault(status: u16, headers: &HeaderMap, effect: Effect) -> Option<PortError> {
+    let is_maintained = header_is(headers, "x-nextcloud-maintenance-mode", "1");
+    let (class, text) = match status {
+        503 if is_maintained => (FailureClass::Retry, "the server is in maintenance mode"),
+        429 | 503 => (FailureClass::Retry, "the server asks to come back later"),
+        423 => (FailureClass::Retry, "it is locked on the server"),
+        413 => (
+            FailureClass::Unsupported,
+            "the server takes no file of this size",
+        ),
+        507 => (FailureClass::NoSpace, "the server has no room left"),
+        407 => (FailureClass::Denied, "the proxy asks who we are"),
+        500 | 502 | 504 | 508..=599 => (doubt(effect), "the server failed"),
+        _ => return None,
+    };
+    Some(PortError {
+        retry_after_ms: wait_ms(headers),
+        ..PortError::new(class, format!("{text} (status {status})"))
+    })
+}
+
+/// Reads `Retry-After`, which is seconds or a date by the server's clock.
+fn wait_ms(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let seconds_left = match text.parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let now = headers.get(DATE)?.to_str().ok().and_then(seconds)?;
+            u64::try_from(seconds(text)?.saturating_sub(now)).ok()?
+        }
+    };
+    Some(seconds_left.min(WAIT_S_MAX) * 1000)
+}
+
+fn header_is(headers: &HeaderMap, name: &str, value: &str) -> bool {
+    headers
+        .get(name)
+        .is_some_and(|found| found.as_bytes() == value.as_bytes())
+}
+
+/// Returns where a redirect leads, if that is the same address with or without a slash.
+fn slashed(from: &str, headers: &HeaderMap) -> Option<String> {
+    let to = headers.get(LOCATION)?.to_str().ok()?;
+    let from = Url::parse(from).ok()?;
+    let to = from.join(to).ok()?;
+    let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    let is_same = to.origin() == from.origin()
+        && path(&to) == path(&from)
+        && to.query() == from.query()
+        && to.path() != from.path();
+    is_same.then(|| to.into())
+}
+
+fn redirected(headers: &HeaderMap) -> PortError {
+    let to = headers.get(LOCATION).map(HeaderValue::as_bytes);
+    let to = String::from_utf8_lossy(to.unwrap_or_default()).into_owned();
+    let to = to.split(['?', '#']).next().unwrap_or_default();
+    unsupported(format!(
+        "the server redirects to `{to:.200}`: name that address in the job"
+    ))
+}
+
+/// An answer of no WebDAV server.
+pub(super) fn strange(what: &str) -> PortError {
+    PortError::new(
+        FailureClass::Retry,
+        format!("no WebDAV answers at this address: {what}"),
+    )
+}
+
+fn slow(bytes: usize) -> Duration {
+    Duration::from_secs(bytes as u64 / SLOW_BYTES_PER_S)
+}
+
+const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"));
+const POOL_MAX: usize = 64;
+/// What is read of answers that only say why.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// About two million entries.
+const LISTING_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Uploads up to this size count as short calls.
+const LONG_BYTES: u64 = 4 * 1024 * 1024;
+const WAIT_S_MAX: u64 = 3600;
+/// A connection may be as slow as this with content that is sent in one piece.
+const SLOW_BYTES_PER_S: u64 = 4 * 1024;

@@ -1,0 +1,367 @@
+//! What a server can do, found out by trying it once in a folder of ours.
+//!
+//! In: a server. Out: facts, which can be kept and recalled. Invariant: nothing is tried
+//! outside of `.pydio-sync` of the remote's root, and nothing of it stays; what could not
+//! be tried counts as what promises less. Deliberately absent: names of products, but for
+//! one family's extensions. CRASH: a folder of probes, which the next one removes. A new
+//! fact is a field, a row in [`Powers::facts`] and a trial.
+
+use super::found::{Found, Version};
+use super::http::Ask;
+use super::server::{Server, Verdict, verdict};
+use super::slots::PROBE;
+use crate::ports::PortResult;
+use bytes::Bytes;
+use futures::stream;
+use journal_format::event::Fact;
+use reqwest::Body;
+use reqwest::header::{HeaderMap, HeaderValue, SERVER};
+
+/// What a server can do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Powers {
+    /// Conditions of changes are honoured (`If-Match`, `If-None-Match`).
+    pub(super) has_conditions: bool,
+    /// A move to a place that is taken is refused (`Overwrite: F`).
+    pub(super) refuses_overwrite: bool,
+    /// An upload that breaks off leaves the old version.
+    pub(super) is_atomic: bool,
+    /// Making a folder where one is says so.
+    pub(super) tells_taken: bool,
+    /// Each change gives another tag, also within a second.
+    pub(super) has_sharp_tags: bool,
+    /// A move keeps tag and time.
+    pub(super) keeps_version: bool,
+    /// A move to a place without a folder makes that folder.
+    pub(super) makes_parents: bool,
+    /// Names that begin with a dot are listed.
+    pub(super) lists_dots: bool,
+    /// The answer to an upload has the tag that a look shows.
+    pub(super) answers_tag: bool,
+    /// The time of a file can be set.
+    pub(super) takes_time: bool,
+}
+
+impl Powers {
+    /// Returns the facts by their names.
+    pub(super) const fn facts(&self) -> [(&'static str, bool); 10] {
+        [
+            ("conditions", self.has_conditions),
+            ("overwrite_refused", self.refuses_overwrite),
+            ("atomic_put", self.is_atomic),
+            ("mkcol_tells_taken", self.tells_taken),
+            ("sharp_tags", self.has_sharp_tags),
+            ("move_keeps_version", self.keeps_version),
+            ("move_makes_parents", self.makes_parents),
+            ("lists_dot_names", self.lists_dots),
+            ("put_answers_tag", self.answers_tag),
+            ("takes_time", self.takes_time),
+        ]
+    }
+}
+
+impl Powers {
+    /// Reads facts that were kept; nothing when one is missing.
+    fn recalled(facts: &[Fact]) -> Option<Self> {
+        let value = |name: &str| {
+            let fact = facts.iter().find(|fact| fact.name == name)?;
+            fact.value.parse::<bool>().ok()
+        };
+        Some(Self {
+            has_conditions: value("conditions")?,
+            refuses_overwrite: value("overwrite_refused")?,
+            is_atomic: value("atomic_put")?,
+            tells_taken: value("mkcol_tells_taken")?,
+            has_sharp_tags: value("sharp_tags")?,
+            keeps_version: value("move_keeps_version")?,
+            makes_parents: value("move_makes_parents")?,
+            lists_dots: value("lists_dot_names")?,
+            answers_tag: value("put_answers_tag")?,
+            takes_time: value("takes_time")?,
+        })
+    }
+}
+
+/// Says why a name is not sent to a server, or cannot be seen on it again.
+pub(super) fn obstacle(server: &Server, name: &str) -> Option<&'static str> {
+    let hides_dots = server
+        .known
+        .borrow()
+        .as_ref()
+        .is_some_and(|powers| !powers.lists_dots);
+    if hides_dots && name.starts_with('.') {
+        return Some("the server hides names that begin with a dot");
+    }
+    if server.is_oc.get() {
+        if name.ends_with(".part") || name.ends_with(".filepart") {
+            return Some("the server hides names that end like parts of uploads");
+        }
+        if name.contains('\\') || name.contains(char::is_control) {
+            return Some("the server refuses names with `\\` and control characters");
+        }
+        if name.eq_ignore_ascii_case(".htaccess") {
+            return Some("the server refuses the name");
+        }
+    }
+    None
+}
+
+impl Server {
+    /// Returns what the server can do, trying it at the first call.
+    ///
+    /// # Errors
+    /// It cannot be tried; nothing follows from that.
+    pub(super) async fn powers(&self) -> PortResult<Powers> {
+        let _gate = self.powers.lock().await;
+        if let Some(known) = self.known.borrow().clone() {
+            return Ok(known);
+        }
+        self.make_rooms().await?;
+        let found = Trial { server: self }.run().await;
+        // Whatever came of it, nothing stays.
+        let cleared = self.clear(PROBE).await;
+        let powers = found?;
+        cleared?;
+        tracing::info!(facts = ?powers.facts(), "the server was tried");
+        *self.known.borrow_mut() = Some(powers.clone());
+        self.is_news.set(true);
+        Ok(powers)
+    }
+
+    /// Takes over what was found out before.
+    pub(super) fn recall(&self, facts: &[Fact]) {
+        let Some(powers) = Powers::recalled(facts) else {
+            return;
+        };
+        let product = facts.iter().find(|fact| fact.name == PRODUCT);
+        *self.product.borrow_mut() = product.map(|fact| fact.value.clone());
+        *self.known.borrow_mut() = Some(powers);
+    }
+
+    /// Returns what was found out since this was last asked.
+    pub(super) fn found_out(&self) -> Option<Vec<Fact>> {
+        if !self.is_news.take() {
+            return None;
+        }
+        let known = self.known.borrow();
+        let fact = |name: &str, value: String| Fact {
+            name: name.to_owned(),
+            value,
+        };
+        let mut facts: Vec<Fact> = known
+            .as_ref()?
+            .facts()
+            .iter()
+            .map(|(name, value)| fact(name, value.to_string()))
+            .collect();
+        facts.push(fact(
+            PRODUCT,
+            self.product.borrow().clone().unwrap_or_default(),
+        ));
+        facts.push(fact("file_ids", self.is_oc.get().to_string()));
+        Some(facts)
+    }
+
+    /// Notes what the server calls itself. Another one is tried anew.
+    pub(super) fn is_called(&self, headers: &HeaderMap) {
+        let name = headers.get(SERVER).map(HeaderValue::as_bytes);
+        let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
+        let name: String = name.chars().take(PRODUCT_CHARS_MAX).collect();
+        let mut product = self.product.borrow_mut();
+        if product.as_ref().is_some_and(|known| *known != name) {
+            tracing::info!("another server answers now: `{name}`");
+            *self.known.borrow_mut() = None;
+        }
+        *product = Some(name);
+    }
+
+    /// Removes a folder of ours with all it holds, if it is there.
+    async fn clear(&self, room: &str) -> PortResult<()> {
+        let gone = self
+            .change(&Ask::write("DELETE", self.base.url(room, true)))
+            .await?;
+        match gone {
+            Verdict::Done | Verdict::Missing => Ok(()),
+            other => Err(other.error(&super::slots::rel(room))),
+        }
+    }
+}
+
+struct Trial<'a> {
+    server: &'a Server,
+}
+
+impl Trial<'_> {
+    async fn run(&self) -> PortResult<Powers> {
+        let server = self.server;
+        server.clear(PROBE).await?;
+        let folder = Ask::write("MKCOL", server.base.url(PROBE, true));
+        let made = server.change(&folder).await?;
+        if made != Verdict::Done {
+            return Err(made.error(&super::slots::rel(PROBE)));
+        }
+        let mut powers = Powers {
+            tells_taken: server.change(&folder).await? == Verdict::Taken,
+            ..Powers::default()
+        };
+        self.tags(&mut powers).await?;
+        self.conditions(&mut powers).await?;
+        self.moves(&mut powers).await?;
+        powers.is_atomic = self.is_atomic().await?;
+        self.put(".dot", "x", &[]).await?;
+        let listed = server.list_once(PROBE).await?.0;
+        powers.lists_dots = listed.iter().any(|child| child.name == ".dot");
+        Ok(powers)
+    }
+
+    /// Writes twice within a second, as often as that takes, and looks at the tags.
+    async fn tags(&self, powers: &mut Powers) -> PortResult<()> {
+        let (mut pairs, mut sharp, mut told, mut timed) = (0, true, true, true);
+        for attempt in 0..ATTEMPTS {
+            let mut versions = Vec::new();
+            for text in ["aaaa", "bbbb"] {
+                let answer = self
+                    .put("a", text, &[("X-OC-Mtime", TIME.to_string())])
+                    .await?;
+                let version = self.version("a").await?;
+                told &= answer.is_some() && answer == version.etag;
+                timed &= version.mtime == Some(TIME);
+                versions.push(version);
+            }
+            let [one, other] = versions.as_slice() else {
+                break;
+            };
+            // With a time of its own choosing a server may hide that it is a coarse one.
+            if one.mtime == other.mtime {
+                pairs += 1;
+                sharp &= one.etag.is_some() && one.etag != other.etag;
+            }
+            if !sharp || pairs == PAIRS && attempt + 1 >= PAIRS {
+                break;
+            }
+        }
+        powers.has_sharp_tags = pairs > 0 && sharp;
+        powers.answers_tag = told;
+        powers.takes_time = timed;
+        Ok(())
+    }
+
+    async fn conditions(&self, powers: &mut Powers) -> PortResult<()> {
+        let wrong = ("If-Match", "\"pydio-sync-no-such-tag\"".to_owned());
+        let any = ("If-None-Match", "*".to_owned());
+        let mut honoured = true;
+        for condition in [&any, &wrong] {
+            honoured &= self
+                .try_put("a", "cccc", std::slice::from_ref(condition))
+                .await?
+                .0
+                == Verdict::Taken;
+        }
+        let url = self.server.base.url(&at("a"), false);
+        let delete = Ask::write("DELETE", url).with(wrong.0, wrong.1);
+        honoured &= self.server.change(&delete).await? == Verdict::Taken;
+        powers.has_conditions = honoured;
+        Ok(())
+    }
+
+    async fn moves(&self, powers: &mut Powers) -> PortResult<()> {
+        for name in ["a", "c"] {
+            self.put(name, "dddd", &[]).await?;
+        }
+        let moved = self
+            .server
+            .send_move(&at("a"), &at("c"), false, false)
+            .await?;
+        powers.refuses_overwrite = moved == Verdict::Taken;
+        if !powers.refuses_overwrite {
+            self.put("a", "dddd", &[]).await?;
+        }
+        let before = self.version("a").await?;
+        let moved = self
+            .server
+            .send_move(&at("a"), &at("e"), false, false)
+            .await?;
+        if moved != Verdict::Done {
+            return Ok(());
+        }
+        let after = self.version("e").await?;
+        powers.keeps_version = (before.mtime, before.etag) == (after.mtime, after.etag);
+        let moved = self
+            .server
+            .send_move(&at("e"), &at("none/e"), false, false)
+            .await;
+        // A refusal may come as any error.
+        powers.makes_parents = moved == Ok(Verdict::Done);
+        Ok(())
+    }
+
+    /// Breaks an upload off and looks at what became of the old version.
+    async fn is_atomic(&self) -> PortResult<bool> {
+        self.put("f", "old", &[]).await?;
+        let half = Bytes::from(vec![b'z'; HALF_BYTES]);
+        let pieces = [Ok(half), Err(std::io::Error::other("broken off"))];
+        let body = Body::wrap_stream(stream::iter(pieces));
+        let ask = Ask::write("PUT", self.server.base.url(&at("f"), false));
+        self.server
+            .http
+            .break_off(&ask, body, 2 * HALF_BYTES as u64)
+            .await?;
+        let get = Ask::read("GET", self.server.base.url(&at("f"), false));
+        // The second time is for servers that are slow to notice.
+        for _ in 0..2 {
+            let version = self.server.look(&at("f")).await?;
+            let is_old = matches!(version, Found::File(version) if version.size == 3);
+            if !is_old || self.server.http.fetch(&get).await?.body != b"old" {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn put(
+        &self,
+        name: &str,
+        text: &'static str,
+        headers: &[(&'static str, String)],
+    ) -> PortResult<Option<String>> {
+        match self.try_put(name, text, headers).await? {
+            (Verdict::Done, tag) => Ok(tag),
+            (other, _) => Err(other.error(&super::slots::rel(PROBE))),
+        }
+    }
+
+    async fn try_put(
+        &self,
+        name: &str,
+        text: &'static str,
+        headers: &[(&'static str, String)],
+    ) -> PortResult<(Verdict, Option<String>)> {
+        let mut ask = Ask::write("PUT", self.server.base.url(&at(name), false));
+        ask.headers.extend(headers.iter().cloned());
+        ask.body = Some(Bytes::from_static(text.as_bytes()));
+        let answer = self.server.http.fetch(&ask).await?;
+        Ok((verdict(&answer)?, answer.tag()))
+    }
+
+    async fn version(&self, name: &str) -> PortResult<Version> {
+        match self.server.look(&at(name)).await? {
+            Found::File(version) => Ok(version),
+            _ => Err(super::http::strange("what was stored is not there")),
+        }
+    }
+}
+
+fn at(name: &str) -> String {
+    format!("{PROBE}/{name}")
+}
+
+/// What the server calls itself, among the facts.
+const PRODUCT: &str = "server";
+const PRODUCT_CHARS_MAX: usize = 200;
+/// So many pairs of writes must have two tags each.
+const PAIRS: usize = 3;
+const ATTEMPTS: usize = 5;
+/// A time that no clock shows any more.
+const TIME: i64 = 1_000_000_000;
+/// More than a connection buffers before it is sent.
+const HALF_BYTES: usize = 64 * 1024;

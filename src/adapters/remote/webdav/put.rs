@@ -1,0 +1,326 @@
+//! Writing a file: whole or not at all.
+//!
+//! In: content and what is expected at its path. Out: what stands there now. Invariant:
+//! where an upload that breaks off would spoil the old version, or where the server has
+//! no conditions to keep a new one from replacing what came in between, content goes to a
+//! slot first and is moved to its name; what arrived is looked at. RACE: a replacement on
+//! a server without conditions follows right after a look; what another client writes in
+//! between is replaced. CRASH: a slot in staging.
+
+use super::Inner;
+use super::found::{Found, Version, etag_of, is_marked};
+use super::http::{Answer, Ask};
+use super::powers::obstacle;
+use super::server::{Verdict, in_doubt, verdict};
+use super::slots::{STAGING, stored};
+use crate::adapters::http::{Content, unsupported};
+use crate::ports::{PortError, PortResult, Put, PutRequest};
+use bytes::Bytes;
+use journal_format::event::{Expected, FailureClass};
+use journal_format::value::{Digest, Entry, Fingerprint, Kind, RelPath, Seq};
+use std::time::Duration;
+
+/// Where something is written, and what must be there right before.
+struct Target<'a> {
+    id: Seq,
+    path: &'a RelPath,
+    replaces: &'a Expected,
+    size: u64,
+    /// Seconds since 1970.
+    mtime: i64,
+}
+
+/// What was sent.
+struct Sent {
+    digest: Digest,
+    answer: Answer,
+}
+
+impl Inner {
+    /// Writes a file.
+    pub(super) async fn put(&self, request: PutRequest<'_>) -> PortResult<Put> {
+        let source = request.source.entry().clone();
+        check_kind(&source, &request)?;
+        let print = &source.fingerprint;
+        let target = Target {
+            id: request.id,
+            path: request.path,
+            replaces: request.replaces,
+            size: print.size,
+            mtime: print.mtime_ns / 1_000_000_000,
+        };
+        let powers = self.server.powers().await?;
+        self.check_name(target.path)?;
+        let is_new = *target.replaces == Expected::Absent;
+        // A tag that may not tell the next version is no condition to rely on.
+        let condition = match target.replaces {
+            _ if !powers.has_conditions => None,
+            Expected::Absent => Some(("If-None-Match", "*".to_owned())),
+            Expected::Version(expect) => etag_of(expect)
+                .filter(|_| !is_marked(expect))
+                .map(|tag| ("If-Match", format!("\"{tag}\""))),
+        };
+        let is_direct = powers.is_atomic && (condition.is_some() || !is_new);
+        // A slot is compared when it is moved. Large ones are not sent in vain.
+        let is_bare = is_direct && condition.is_none();
+        if is_bare || target.size > SMALL_BYTES {
+            self.check(&target).await?;
+        }
+        let content = Content::new(request.source, request.digest);
+        let sent = if is_direct {
+            self.put_direct(&target, content, condition).await?
+        } else {
+            self.put_staged(&target, content).await?
+        };
+        let digest = Some(sent.digest);
+        let tag = sent
+            .answer
+            .tag()
+            .filter(|_| powers.answers_tag && is_direct);
+        let version = self.verify(&target, tag.as_deref()).await?;
+        Ok(Put {
+            bytes: target.size,
+            source: Entry { digest, ..source },
+            entry: Entry {
+                digest,
+                ..version.entry()
+            },
+            kept: Vec::new(),
+        })
+    }
+
+    /// Refuses a name that the server would hide or refuse.
+    pub(super) fn check_name(&self, path: &RelPath) -> PortResult<()> {
+        let reason = path.names().find_map(|name| obstacle(&self.server, name));
+        match reason {
+            Some(reason) => Err(unsupported(format!("`{path}`: {reason}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Looks whether what is expected stands at the target.
+    async fn check(&self, target: &Target<'_>) -> PortResult<()> {
+        let found = self.server.look(target.path.as_str()).await?;
+        match target.replaces {
+            Expected::Absent if found == Found::Absent => Ok(()),
+            Expected::Absent => Err(PortError::precondition(format!(
+                "`{}` is taken",
+                target.path
+            ))),
+            Expected::Version(expect) => self.expect(target.path, &found, expect),
+        }
+    }
+
+    /// Writes to the name itself; the server keeps the old version until all is there.
+    async fn put_direct(
+        &self,
+        target: &Target<'_>,
+        content: Content<'_>,
+        condition: Option<(&'static str, String)>,
+    ) -> PortResult<Sent> {
+        let mut ask = self.upload(target, target.path.as_str());
+        let is_tagged = matches!(&condition, Some((name, _)) if *name == "If-Match");
+        ask.headers.extend(condition);
+        let (ask, mut sent) = self.send(ask, content, target.size).await?;
+        let mut verdict_now = verdict(&sent.answer)?;
+        // For a moment after a change a tag is a weak one, which no condition meets.
+        if verdict_now == Verdict::Taken && is_tagged && ask.body.is_some() {
+            self.check(target).await?;
+            tokio::time::sleep(AGED).await;
+            sent.answer = self.server.http.fetch(&ask).await?;
+            verdict_now = verdict(&sent.answer)?;
+        }
+        match verdict_now {
+            Verdict::Done => Ok(sent),
+            refused => Err(self.refused(target, refused).await),
+        }
+    }
+
+    /// Writes to a slot and moves that to the name.
+    async fn put_staged(&self, target: &Target<'_>, content: Content<'_>) -> PortResult<Sent> {
+        let server = &self.server;
+        let slot = server.slot(STAGING, target.id);
+        let ask = self.upload(target, &slot);
+        let staged = match self.send(ask, content, target.size).await {
+            Ok((_, sent)) => stored(&sent.answer, target.path).map(|()| sent),
+            // Nothing happened at the name.
+            Err(error) if error.class == FailureClass::InDoubt => Err(PortError {
+                class: FailureClass::Retry,
+                ..error
+            }),
+            Err(error) => Err(error),
+        };
+        let placed = match staged {
+            Ok(sent) => self.place(target, &slot).await.map(|()| sent),
+            Err(error) => Err(error),
+        };
+        // After a move whose answer got lost the slot may still be all there is.
+        if let Err(error) = &placed
+            && error.class != FailureClass::InDoubt
+        {
+            server.drop_slot(&slot, false).await;
+        }
+        placed
+    }
+
+    /// Moves a slot to its name, once it is seen to be whole.
+    async fn place(&self, target: &Target<'_>, slot: &str) -> PortResult<()> {
+        let server = &self.server;
+        let whole = matches!(
+            server.look(slot).await?,
+            Found::File(version) if version.size == target.size
+        );
+        if !whole {
+            let text = format!("`{}` did not arrive whole", target.path);
+            return Err(PortError::new(FailureClass::Retry, text));
+        }
+        let is_new = *target.replaces == Expected::Absent;
+        let powers = server.powers().await?;
+        if !is_new || !powers.refuses_overwrite {
+            self.check(target).await?;
+        }
+        if is_new && powers.makes_parents {
+            self.check_parent(target.path).await?;
+        }
+        match server
+            .send_move(slot, target.path.as_str(), false, !is_new)
+            .await?
+        {
+            Verdict::Done => Ok(()),
+            refused => Err(self.refused(target, refused).await),
+        }
+    }
+
+    fn upload(&self, target: &Target<'_>, at: &str) -> Ask {
+        let ask = Ask::write("PUT", self.server.base.url(at, false))
+            .with("Content-Type", "application/octet-stream");
+        if target.mtime > MTIME_MIN {
+            ask.with("X-OC-Mtime", target.mtime.to_string())
+        } else {
+            ask
+        }
+    }
+
+    /// Sends content, in the way that fits to its size. Returns the request, which can be
+    /// sent again if it has a body of its own.
+    async fn send(
+        &self,
+        mut ask: Ask,
+        mut content: Content<'_>,
+        size: u64,
+    ) -> PortResult<(Ask, Sent)> {
+        if size > SMALL_BYTES {
+            let answer = self.server.http.upload(&ask, &mut content, size).await?;
+            let digest = content.finish();
+            return Ok((ask, Sent { digest, answer }));
+        }
+        let bytes = content.all().await?;
+        let digest = content.finish();
+        if self.server.is_oc.get()
+            && let Digest::Sha1(_) = digest
+        {
+            let text = digest.to_string();
+            let hex = text.split_once(':').map_or("", |(_, hex)| hex);
+            ask = ask.with("OC-Checksum", format!("SHA1:{hex}"));
+        }
+        ask.body = Some(Bytes::from(bytes));
+        let answer = self.server.http.fetch(&ask).await?;
+        Ok((ask, Sent { digest, answer }))
+    }
+
+    /// Finds out why a write was refused.
+    async fn refused(&self, target: &Target<'_>, verdict: Verdict) -> PortError {
+        let path = target.path;
+        match self.check(target).await {
+            Err(error) => return error,
+            Ok(()) => {
+                if let Err(error) = self.check_parent(path).await {
+                    return error;
+                }
+            }
+        }
+        match verdict {
+            // The tag was still a weak one, which no condition meets.
+            Verdict::Taken => PortError {
+                retry_after_ms: u64::try_from(AGED.as_millis()).ok(),
+                ..PortError::new(
+                    FailureClass::Retry,
+                    format!("`{path}` was changed a moment ago"),
+                )
+            },
+            Verdict::Missing => PortError::new(
+                FailureClass::Retry,
+                format!("`{path}`: the server does not find its folder"),
+            ),
+            other => other.error(path),
+        }
+    }
+
+    /// Compares what stands at the target with what was sent.
+    async fn verify(&self, target: &Target<'_>, tag: Option<&str>) -> PortResult<Version> {
+        let path = target.path;
+        let Found::File(version) = self.server.look(path.as_str()).await? else {
+            return Err(in_doubt(path, "it was stored and is not there"));
+        };
+        if version.size != target.size {
+            return Err(in_doubt(path, "it has another size than what was sent"));
+        }
+        if tag.is_some() && tag != version.etag.as_deref() {
+            return Err(in_doubt(path, "it was replaced right after it was stored"));
+        }
+        Ok(version)
+    }
+
+    /// Compares what was found with what is expected.
+    ///
+    /// # Errors
+    /// `Precondition` when it is something else.
+    pub(super) fn expect(
+        &self,
+        path: &RelPath,
+        found: &Found,
+        expect: &Fingerprint,
+    ) -> PortResult<()> {
+        if found.is_expected(expect) {
+            return Ok(());
+        }
+        let what = if *found == Found::Absent {
+            "is absent"
+        } else {
+            "is not what was expected"
+        };
+        tracing::debug!(?found, ?expect, "{path} {what}");
+        Err(PortError::precondition(format!("`{path}` {what}")))
+    }
+
+    /// Refuses what has no folder to be in.
+    pub(super) async fn check_parent(&self, path: &RelPath) -> PortResult<()> {
+        let Some(parent) = path.parent().filter(|parent| !parent.is_root()) else {
+            return Ok(());
+        };
+        if matches!(self.server.look(parent.as_str()).await?, Found::Folder(_)) {
+            return Ok(());
+        }
+        Err(PortError::precondition(format!("`{parent}` is no folder")))
+    }
+}
+
+fn check_kind(source: &Entry, request: &PutRequest<'_>) -> PortResult<()> {
+    let path = request.path;
+    let text = match (source.kind(), request.replaces) {
+        (Kind::Symlink, _) => format!("{path}: the server holds no links"),
+        (Kind::Directory, _) => format!("{path}: a folder has no content"),
+        (_, Expected::Version(expect)) if expect.kind == Kind::Directory => {
+            format!("{path}: a folder is not replaced")
+        }
+        _ => return Ok(()),
+    };
+    Err(unsupported(text))
+}
+
+/// Up to this size a file is read whole before it is sent.
+const SMALL_BYTES: u64 = 1024 * 1024;
+/// Times of the first day are taken for mistakes by servers.
+const MTIME_MIN: i64 = 86_400;
+/// After this a tag is a strong one.
+const AGED: Duration = Duration::from_millis(1_100);

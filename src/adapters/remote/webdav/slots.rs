@@ -1,0 +1,209 @@
+//! Our own folder in the remote's root: the marker, uploads on their way, and what was
+//! taken out before it is let go.
+//!
+//! In: names of our own. Out: a marker, free slots. Invariant: a marker is an id of ours
+//! or nothing can be said; what could be a user's bytes is never deleted from here.
+//! CRASH: uploads, which nobody misses, and things taken out, which come back beside the
+//! root's entries.
+
+use super::found::Found;
+use super::http::{Ask, strange};
+use super::server::{Server, Verdict, verdict};
+use crate::adapters::http::unsupported;
+use crate::adapters::rooted::CONTROL;
+use crate::ports::{PortError, PortResult, RootState};
+use bytes::Bytes;
+use journal_format::event::FailureClass;
+use journal_format::value::{RelPath, Seq};
+
+impl Server {
+    /// Looks at the root and its marker.
+    pub(super) async fn root(&self) -> PortResult<RootState> {
+        // Where the marker is, the root is.
+        if self.knows_root.get()
+            && let Some(marker) = self.marker().await?
+        {
+            return Ok(RootState::Present {
+                marker: Some(marker),
+            });
+        }
+        let (found, props) = match self.look_closer("").await {
+            Ok(looked) => looked,
+            Err(error) if error.class == FailureClass::Denied => {
+                return Ok(RootState::Unreadable(error.message));
+            }
+            Err(error) => return Err(error),
+        };
+        match found {
+            Found::Folder(_) => {}
+            Found::Absent => return Ok(RootState::Missing),
+            Found::File(_) => return Ok(RootState::NotADirectory),
+            Found::Odd => return Err(strange("the root cannot be told from a file")),
+        }
+        self.is_oc.set(props.file_id.is_some());
+        self.knows_root.set(true);
+        Ok(RootState::Present {
+            marker: self.marker().await?,
+        })
+    }
+
+    /// Writes the root's marker, unless somebody else did meanwhile.
+    pub(super) async fn claim(&self, marker: &str) -> PortResult<()> {
+        if !is_marker(marker.as_bytes()) {
+            return Err(unsupported(
+                "a root's marker is 1 to 256 letters, digits and dashes",
+            ));
+        }
+        self.make_rooms().await?;
+        let fresh = format!("{STAGING}/{}-root", self.mark);
+        let ask = Ask {
+            body: Some(Bytes::copy_from_slice(marker.as_bytes())),
+            ..Ask::write("PUT", self.base.url(&fresh, false))
+        };
+        let stored = self.change(&ask).await?;
+        if stored != Verdict::Done {
+            return Err(stored.error(&rel(MARKER)));
+        }
+        let moved = self.send_move(&fresh, MARKER, false, false).await?;
+        if moved != Verdict::Done {
+            self.drop_slot(&fresh, false).await;
+        }
+        match (moved, self.marker().await?) {
+            (Verdict::Done | Verdict::Taken, Some(_)) => Ok(()),
+            (other, _) => Err(other.error(&rel(MARKER))),
+        }
+    }
+
+    async fn marker(&self) -> PortResult<Option<String>> {
+        let answer = self
+            .http
+            .fetch(&Ask::read("GET", self.base.url(MARKER, false)))
+            .await?;
+        self.is_called(&answer.headers);
+        match answer.status {
+            200 if is_marker(answer.body.trim_ascii()) => {
+                let text = String::from_utf8_lossy(answer.body.trim_ascii());
+                Ok(Some(text.into_owned()))
+            }
+            200 => Err(strange("the root's marker is something else")),
+            404 | 409 | 410 => Ok(None),
+            403 => Err(PortError::new(
+                FailureClass::Denied,
+                "the root's marker may not be read",
+            )),
+            status => Err(strange(&format!("the root's marker: status {status}"))),
+        }
+    }
+
+    /// Sees to it that our folders are there.
+    pub(super) async fn make_rooms(&self) -> PortResult<()> {
+        if self.has_rooms.get() {
+            return Ok(());
+        }
+        for room in [CONTROL, STAGING, REMOVED] {
+            let ask = Ask::write("MKCOL", self.base.url(room, true));
+            let made = self.change(&ask).await?;
+            let is_there = matches!(made, Verdict::Done | Verdict::Taken)
+                || matches!(self.look(room).await?, Found::Folder(_));
+            if !is_there {
+                return Err(made.error(&rel(room)));
+            }
+        }
+        self.has_rooms.set(true);
+        Ok(())
+    }
+
+    /// Names a slot of an operation.
+    pub(super) fn slot(&self, room: &str, id: Seq) -> String {
+        format!("{room}/{}-{:x}", self.mark, id.0)
+    }
+
+    /// Removes a slot that holds nothing but a copy.
+    pub(super) async fn drop_slot(&self, slot: &str, is_folder: bool) {
+        let ask = Ask::write("DELETE", self.base.url(slot, is_folder));
+        match self.change(&ask).await {
+            Ok(Verdict::Done | Verdict::Missing) => {}
+            Ok(other) => tracing::info!("`{slot}` stays: {other:?}"),
+            Err(error) => tracing::info!("`{slot}` stays: {error}"),
+        }
+    }
+
+    /// Settles what an earlier process of this client left.
+    pub(super) async fn tidy_up(&self) -> PortResult<()> {
+        if !matches!(self.look(CONTROL).await?, Found::Folder(_)) {
+            return Ok(());
+        }
+        for room in [STAGING, REMOVED] {
+            let children = match self.list_once(room).await {
+                Ok((children, _)) => children,
+                Err(error) if error.class == FailureClass::Precondition => continue,
+                Err(error) => return Err(error),
+            };
+            let ours = format!("{}-", self.mark);
+            for child in children
+                .iter()
+                .filter(|child| child.name.starts_with(&ours))
+            {
+                let slot = format!("{room}/{}", child.name);
+                let is_folder = matches!(child.found, Found::Folder(_));
+                if room == STAGING {
+                    self.drop_slot(&slot, is_folder).await;
+                } else {
+                    self.give_back(&slot, is_folder).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives something that was taken out a name in the root, where it can be seen. Its
+    /// path is not known any more.
+    async fn give_back(&self, slot: &str, is_folder: bool) -> PortResult<()> {
+        let lists_dots = self
+            .known
+            .borrow()
+            .as_ref()
+            .is_some_and(|powers| powers.lists_dots);
+        if is_folder && lists_dots && self.list_once(slot).await?.0.is_empty() {
+            self.drop_slot(slot, true).await;
+            return Ok(());
+        }
+        let name = slot.rsplit('/').next().unwrap_or_default();
+        for attempt in 1..=NAMES_MAX {
+            let to = format!("recovered ({name} {attempt})");
+            match self.send_move(slot, &to, is_folder, false).await? {
+                Verdict::Taken => {}
+                Verdict::Done | Verdict::Missing => return Ok(()),
+                other => return Err(other.error(&rel(slot))),
+            }
+        }
+        Err(PortError::new(
+            FailureClass::Retry,
+            format!("`{slot}` finds no free name"),
+        ))
+    }
+}
+
+/// Reads what became of an answer to a request for a slot.
+pub(super) fn stored(answer: &super::http::Answer, path: &RelPath) -> PortResult<()> {
+    match verdict(answer)? {
+        Verdict::Done => Ok(()),
+        other => Err(other.error(path)),
+    }
+}
+
+/// Returns a path of ours for messages.
+pub(super) fn rel(path: &str) -> RelPath {
+    RelPath::new(path).unwrap_or_default()
+}
+
+fn is_marker(bytes: &[u8]) -> bool {
+    let is_fit = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    (1..=256).contains(&bytes.len()) && bytes.iter().all(is_fit)
+}
+
+const MARKER: &str = ".pydio-sync/root";
+pub(super) const STAGING: &str = ".pydio-sync/staging";
+pub(super) const REMOVED: &str = ".pydio-sync/removed";
+pub(super) const PROBE: &str = ".pydio-sync/probe";
+const NAMES_MAX: u32 = 20;

@@ -1,0 +1,192 @@
+//! A WebDAV server that behaves as one of five real ones, or as a test wishes.
+//!
+//! In: [`Options`] with [`Quirks`], users, a [`Clock`]. Out: a [`DavServer`] on a loopback
+//! port, a [`Hand`] that changes its files behind everybody's back, a [`Log`]. Invariant:
+//! a preset answers as that server was seen to answer; `tests/it/webdav_interop` of the
+//! program compares them with the real ones. Deliberately absent: TLS, PROPPATCH, shares.
+//! Nothing waits for time to pass: etags age when the clock is moved. The next behaviour
+//! is a field of [`Quirks`], the next thing that goes wrong a [`Fault`].
+
+mod answer;
+mod auth;
+mod call;
+mod clock;
+mod collections;
+mod conditions;
+mod content;
+mod digest;
+mod faults;
+mod hand;
+mod hrefs;
+mod locks;
+mod log;
+mod names;
+mod nextcloud;
+mod options;
+mod presets;
+mod propfind;
+mod props;
+mod quirks;
+mod serve;
+mod server;
+mod tree;
+mod versions;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+pub use self::clock::Clock;
+pub use self::faults::{Fault, Rule};
+pub use self::hand::{Backup, Hand};
+pub use self::log::{Entry, Log};
+pub use self::options::{Options, Scheme};
+pub use self::presets::Preset;
+pub use self::quirks::{
+    ContentRange, FileEtags, FolderEtags, Hrefs, OcMtime, Percent, Quirks, Quotes, Redirects,
+};
+use self::server::Server;
+
+/// A running server. Dropping it stops it: connections end and the port is free.
+///
+/// It runs in threads of its own, so it can be used from any runtime or from none.
+pub struct DavServer {
+    server: Arc<Server>,
+    port: u16,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl DavServer {
+    /// Starts a server, which answers when this returns.
+    ///
+    /// # Errors
+    /// If its folder cannot be read or the port is taken.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", options.port))?;
+        listener.set_nonblocking(true)?;
+        let port = listener.local_addr()?.port();
+        let server = Arc::new(Server::open(options, port)?);
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("webdav-server")
+            .enable_all()
+            .build()?;
+        let shared = Arc::clone(&server);
+        let thread = std::thread::Builder::new()
+            .name("webdav-server".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+                        return;
+                    };
+                    tokio::select! {
+                        () = serve::accept(shared, listener) => {}
+                        _ = stopped => {}
+                    }
+                });
+                // What hangs on purpose may not hold the end up.
+                runtime.shutdown_timeout(LAST_WORK);
+            })?;
+        Ok(Self {
+            server,
+            port,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// The address of the files' root, without a slash at the end. With a Nextcloud it is
+    /// below [`Self::web`].
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}{}", self.port, self.server.root_path())
+    }
+
+    /// The address that a person knows the server by, without a slash at the end.
+    #[must_use]
+    pub fn web(&self) -> String {
+        let base = &self.server.options.base;
+        format!("http://127.0.0.1:{}{base}", self.port)
+    }
+
+    /// The port that it listens on, to start it there again.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The first user and their password.
+    #[must_use]
+    pub fn user(&self) -> (&str, &str) {
+        let user = &self.server.options.users[0];
+        (&user.0, &user.1)
+    }
+
+    /// What was asked so far; the handle goes on counting.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        self.server.log.clone()
+    }
+
+    /// The time that it goes by.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.server.options.clock.clone()
+    }
+
+    /// Adds a rule for what shall go wrong.
+    pub fn inject(&self, rule: Rule) {
+        self.server.faults.add(rule);
+    }
+
+    /// Forgets the rules that are left.
+    pub fn clear_faults(&self) {
+        self.server.faults.clear();
+    }
+
+    /// Changes its files as somebody with access to its disk does.
+    #[must_use]
+    pub fn hand(&self) -> Hand {
+        Hand::new(Arc::clone(&self.server))
+    }
+
+    /// Begins or ends maintenance: 503 for everything, with what Nextcloud says about it.
+    pub fn maintenance(&self, on: bool) {
+        self.server.set_maintenance(on);
+    }
+
+    /// Grants every login that waits for a person, and returns how many there were.
+    pub fn grant_logins(&self) -> usize {
+        self.server.logins.grant(&self.server.options.users[0].0)
+    }
+
+    /// Ends all sessions, app passwords and nonces, as a change of the password does.
+    pub fn revoke(&self) {
+        self.server.doors.revoke();
+        self.server.logins.revoke();
+    }
+
+    /// Accepts another bearer token in place of the present one.
+    pub fn change_token(&self, token: &str) {
+        self.server.doors.set_token(token);
+    }
+}
+
+impl Drop for DavServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has stopped, too.
+            drop(thread.join());
+        }
+    }
+}
+
+const WORKERS: usize = 2;
+const LAST_WORK: Duration = Duration::from_secs(2);

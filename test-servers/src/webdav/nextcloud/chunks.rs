@@ -1,0 +1,239 @@
+//! Chunked upload, version 2: a folder, numbered parts, one MOVE.
+//!
+//! In: calls below `/remote.php/dav/uploads/<user>`. Out: answers, and a file at the end.
+//! Invariant: parts become one file at once or not at all, and only if they are as long
+//! together as was said. Uploads that are a day old are gone. Deliberately absent: naming
+//! parts by ranges.
+
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+
+use super::super::answer::Answer;
+use super::super::call::{Call, Map};
+use super::super::content;
+use super::super::faults::Fault;
+use super::super::hrefs;
+use super::super::names::Named;
+use super::super::propfind::{Row, multistatus};
+use super::super::props::{DAV, Name};
+use super::super::quirks::{Percent, Quirks};
+use super::super::server::State;
+use super::super::tree::Node;
+use super::super::versions::http_date;
+
+/// Unfinished uploads by their name.
+#[derive(Default)]
+pub(in super::super) struct Uploads(BTreeMap<String, Upload>);
+
+struct Upload {
+    begun: u64,
+    parts: BTreeMap<u32, Bytes>,
+}
+
+impl Uploads {
+    pub(in super::super) fn parts(&self) -> Vec<(String, usize)> {
+        let counts = self.0.iter();
+        counts
+            .map(|(id, upload)| (id.clone(), upload.parts.len()))
+            .collect()
+    }
+}
+
+/// One call about an upload.
+pub(super) struct Part<'a> {
+    pub(super) quirks: &'a Quirks,
+    pub(super) call: &'a Call,
+    pub(super) map: &'a Map<'a>,
+    pub(super) now: u64,
+    pub(super) fault: Option<&'a Fault>,
+}
+
+impl Part<'_> {
+    pub(super) fn answer(&self, state: &mut State, named: &Named) -> Answer {
+        let now = self.now;
+        let is_fresh = |upload: &Upload| now.saturating_sub(upload.begun) < DAY_US;
+        state.uploads.0.retain(|_, upload| is_fresh(upload));
+        let segments: Vec<&str> = named.segments.iter().map(String::as_str).collect();
+        match (self.call.method.as_str(), segments.as_slice()) {
+            ("MKCOL", [id]) => self.begin(state, id),
+            ("PUT", [id, part]) => self.put(state, id, part),
+            ("PROPFIND", [id]) => self.list(state, id),
+            ("PROPFIND", []) => self.list_all(state),
+            ("DELETE", [id]) => match state.uploads.0.remove(*id) {
+                Some(_) => Answer::empty(204),
+                None => gone(id),
+            },
+            ("DELETE", [id, part]) => {
+                let upload = state.uploads.0.get_mut(*id);
+                match upload.and_then(|upload| upload.parts.remove(&part.parse().ok()?)) {
+                    Some(_) => Answer::empty(204),
+                    None => gone(id),
+                }
+            }
+            ("MOVE", [id, ".file"]) => self.assemble(state, id),
+            _ => Answer::status(405),
+        }
+    }
+
+    fn begin(&self, state: &mut State, id: &str) -> Answer {
+        if state.uploads.0.contains_key(id) {
+            let text = "The resource you tried to create already exists";
+            return Answer::sabre(405, "MethodNotAllowed", text);
+        }
+        if let Err(status) = self.destination() {
+            return Answer::status(status);
+        }
+        let upload = Upload {
+            begun: self.now,
+            parts: BTreeMap::new(),
+        };
+        state.uploads.0.insert(id.to_owned(), upload);
+        Answer::empty(201)
+    }
+
+    /// The place that it is for; version 2 wants it with every request.
+    fn destination(&self) -> Result<Vec<String>, u16> {
+        self.map.destination(self.call).map(|named| named.segments)
+    }
+
+    fn put(&self, state: &mut State, id: &str, part: &str) -> Answer {
+        if let Err(status) = self.destination() {
+            return Answer::status(status);
+        }
+        let number = part.parse().ok().filter(|number| PARTS.contains(number));
+        let Some(number) = number else {
+            let text = "Invalid chunk name, must be numeric between 1 and 10000";
+            return Answer::sabre(400, "BadRequest", text);
+        };
+        let total = self.call.number("oc-total-length").unwrap_or(0);
+        let total = usize::try_from(total).unwrap_or(usize::MAX / 2);
+        if content::is_too_much(self.quirks, state, 0, total) {
+            return Answer::sabre(507, "InsufficientStorage", "Insufficient space");
+        }
+        let Some(upload) = state.uploads.0.get_mut(id) else {
+            return gone(id);
+        };
+        let old = upload.parts.insert(number, self.call.body.clone());
+        Answer::empty(if old.is_some() { 204 } else { 201 })
+    }
+
+    fn list_all(&self, state: &State) -> Answer {
+        let own = self.row(self.call.path().to_owned(), 0, true);
+        let rows = state.uploads.0.keys().map(|id| {
+            let id = hrefs::segment(Percent::STRICT, id);
+            let href = format!("{}/{id}/", self.call.path().trim_end_matches('/'));
+            self.row(href, 0, true)
+        });
+        let rows: Vec<_> = std::iter::once(own).chain(rows).collect();
+        multistatus(self.quirks, &rows, "")
+    }
+
+    fn list(&self, state: &State, id: &str) -> Answer {
+        let Some(upload) = state.uploads.0.get(id) else {
+            return gone(id);
+        };
+        let folder = format!("{}/", self.call.path().trim_end_matches('/'));
+        let mut rows = vec![self.row(folder.clone(), 0, true)];
+        if self.call.header("depth") != Some("0") && self.fault != Some(&Fault::EmptyListing) {
+            for (number, bytes) in &upload.parts {
+                let href = format!("{folder}{number:05}");
+                rows.push(self.row(href, bytes.len(), false));
+            }
+            let whole = upload.parts.values().map(Bytes::len).sum();
+            rows.push(self.row(format!("{folder}.file"), whole, false));
+        }
+        multistatus(self.quirks, &rows, "")
+    }
+
+    fn row(&self, href: String, length: usize, folder: bool) -> Row {
+        let name = |local: &str| Name {
+            space: DAV.to_owned(),
+            local: local.to_owned(),
+        };
+        let kind = if folder {
+            format!("<{}:collection/>", self.quirks.prefix)
+        } else {
+            String::new()
+        };
+        let mut found = vec![
+            (name("resourcetype"), kind),
+            (name("getlastmodified"), http_date(self.now)),
+        ];
+        if !folder {
+            found.push((name("getcontentlength"), length.to_string()));
+        }
+        Row::of(href, found)
+    }
+
+    /// Makes one file of the parts.
+    fn assemble(&self, state: &mut State, id: &str) -> Answer {
+        let to = match self.destination() {
+            Ok(to) => to,
+            Err(status) => return Answer::status(status),
+        };
+        let Some(upload) = state.uploads.0.get(id) else {
+            return gone(id);
+        };
+        if let Some(status) = self.refused(state, upload, &to) {
+            return status;
+        }
+        let mut whole = BytesMut::new();
+        for part in upload.parts.values() {
+            whole.extend_from_slice(part);
+        }
+        let answer = content::store(self.quirks, state, self.call, &to, whole.freeze(), self.now);
+        if answer.status < 300 {
+            state.uploads.0.remove(id);
+        }
+        answer
+    }
+
+    fn refused(&self, state: &State, upload: &Upload, to: &[String]) -> Option<Answer> {
+        let (parts, quirks) = (&upload.parts, self.quirks);
+        let length: usize = parts.values().map(Bytes::len).sum();
+        let small = |bytes: &Bytes| (bytes.len() as u64) < quirks.chunk_min;
+        if parts.values().rev().skip(1).any(small) {
+            return Some(Answer::sabre(400, "BadRequest", "Chunk is too small"));
+        }
+        if let Some(total) = self.call.number("oc-total-length")
+            && total != length as u64
+        {
+            let text = format!("Chunks on server do not sum up to {total} but to {length} bytes");
+            return Some(Answer::sabre(400, "BadRequest", &text));
+        }
+        if let Some(status) = to.last().and_then(|name| quirks.refuses(name)) {
+            return Some(Answer::status(status));
+        }
+        let known = state.tree.find(to);
+        if !state.tree.has_parent(to) || known.is_some_and(Node::is_folder) {
+            let text = "The destination node is not found";
+            return Some(Answer::sabre(409, "Conflict", text));
+        }
+        // The part that is moved has no ETag, so only `If` can speak of the target.
+        let seen = super::super::conditions::Seen {
+            quirks,
+            tree: &state.tree,
+            map: self.map,
+            now: self.now,
+        };
+        let unchanged = !self.call.headers.contains_key("if-match")
+            && (!self.call.headers.contains_key("if") || seen.forbids(self.call, to).is_none());
+        if !unchanged || (known.is_some() && self.call.header("overwrite") == Some("F")) {
+            let text = "An If-Match header was specified, but it does not match";
+            return Some(Answer::sabre(412, "PreconditionFailed", text));
+        }
+        let old = known.map_or(0, Node::len);
+        let old = usize::try_from(old).unwrap_or(usize::MAX);
+        content::is_too_much(quirks, state, old, length)
+            .then(|| Answer::sabre(507, "InsufficientStorage", "Insufficient space"))
+    }
+}
+
+fn gone(id: &str) -> Answer {
+    let text = format!("File with name /uploads/{id} could not be located");
+    Answer::sabre(404, "NotFound", &text)
+}
+
+const PARTS: std::ops::RangeInclusive<u32> = 1..=10_000;
+const DAY_US: u64 = 86_400_000_000;

@@ -1,0 +1,144 @@
+//! The program against WebDAV servers: flags, two clients, servers' own habits.
+
+use crate::program::{Done, Lab, done, read, tree, write_long_ago};
+use crate::webdav_site::DavSite;
+use std::fs;
+use std::process::Command;
+use test_servers::webdav::Quirks;
+
+fn command(lab: &Lab, site: &DavSite) -> Command {
+    let mut command = lab.bare();
+    command
+        .args(["-s", &site.place.url, "-u", &site.place.user])
+        .args(["-z", "0", "-d"])
+        .arg(&lab.local)
+        .env("PYDIO_SYNC_PASSWORD", site.server.user().1);
+    command
+}
+
+fn synced(lab: &Lab, site: &DavSite) -> Done {
+    let done = done(command(lab, site).args(["--once", "--json"]));
+    assert_eq!(done.code, 0, "{done:?}");
+    done
+}
+
+const SERVERS: [fn() -> Quirks; 6] = [
+    Quirks::none,
+    Quirks::apache,
+    Quirks::nginx,
+    Quirks::rclone,
+    Quirks::wsgidav,
+    Quirks::nextcloud,
+];
+
+#[test]
+fn every_server_is_synced_both_ways_and_then_nothing_is_left_to_do() {
+    for quirks in SERVERS {
+        let (lab, site) = (Lab::new(), DavSite::timed(quirks()));
+        write_long_ago(&lab.local.join("here/a b#%.txt"), "from here");
+        write_long_ago(&lab.local.join("empty"), "");
+        site.hand().write("there/é.txt", b"from there");
+        let first = synced(&lab, &site);
+        assert_eq!(
+            (&first.summary["uploaded"], &first.summary["downloaded"]),
+            (&2.into(), &1.into())
+        );
+        assert_eq!(
+            site.names(),
+            ["empty", "here", "here/a b#%.txt", "there", "there/é.txt"]
+        );
+        assert_eq!(read(&lab.local.join("there/é.txt")), "from there");
+        let second = synced(&lab, &site);
+        for what in [
+            "uploaded",
+            "downloaded",
+            "moved",
+            "deleted_local",
+            "deleted_remote",
+        ] {
+            assert_eq!(second.summary[what], 0, "{second:?}");
+        }
+        fs::rename(lab.local.join("here"), lab.local.join("moved")).expect("rename");
+        fs::remove_file(lab.local.join("there/é.txt")).expect("remove");
+        write_long_ago(&lab.local.join("empty"), "filled");
+        let third = synced(&lab, &site);
+        assert_eq!(
+            (&third.summary["moved"], &third.summary["uploaded"]),
+            (&1.into(), &1.into()),
+            "{third:?}"
+        );
+        assert_eq!(site.names(), ["empty", "moved", "moved/a b#%.txt", "there"]);
+        assert_eq!(site.hand().read("empty").expect("file"), b"filled");
+    }
+}
+
+#[test]
+fn two_clients_of_one_tree_become_equal_and_lose_nothing() {
+    for quirks in SERVERS {
+        let site = DavSite::timed(quirks());
+        let (one, two) = (Lab::new(), Lab::new());
+        write_long_ago(&one.local.join("a/x"), "x");
+        write_long_ago(&one.local.join("both"), "base");
+        write_long_ago(&one.local.join("tree/y"), "y");
+        synced(&one, &site);
+        synced(&two, &site);
+        assert_eq!(tree(&one.local), tree(&two.local));
+        fs::rename(one.local.join("a"), one.local.join("b")).expect("rename");
+        write_long_ago(&one.local.join("both"), "of one");
+        write_long_ago(&two.local.join("both"), "of the other");
+        fs::remove_dir_all(two.local.join("tree")).expect("remove");
+        for _ in 0..3 {
+            synced(&one, &site);
+            synced(&two, &site);
+        }
+        let found = tree(&one.local);
+        assert_eq!(found, tree(&two.local));
+        let names: Vec<&str> = found.keys().map(String::as_str).collect();
+        assert!(
+            names.contains(&"b/x") && !names.contains(&"tree/"),
+            "{names:?}"
+        );
+        for length in ["6 bytes", "12 bytes"] {
+            let is_there = found.values().any(|text| text.starts_with(length));
+            assert!(is_there, "{length} are not in {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_is_tried_once_and_the_journal_says_what_was_found() {
+    let (lab, site) = (Lab::new(), DavSite::timed(Quirks::nginx()));
+    write_long_ago(&lab.local.join("a"), "a");
+    synced(&lab, &site);
+    let trials = |site: &DavSite| {
+        let entries = site.server.log().entries();
+        let is_trial = |path: &str| path.contains("/probe");
+        entries.iter().filter(|entry| is_trial(&entry.path)).count()
+    };
+    assert!(trials(&site) > 0);
+    assert!(
+        !site
+            .hand()
+            .names()
+            .iter()
+            .any(|name| name.contains("probe"))
+    );
+    site.server.log().clear();
+    write_long_ago(&lab.local.join("b"), "b");
+    synced(&lab, &site);
+    assert_eq!(trials(&site), 0);
+    let events = lab.offline(&["events", "--json"]).out;
+    let probed: Vec<&str> = events
+        .lines()
+        .filter(|line| line.contains("remote_probed"))
+        .collect();
+    assert_eq!(probed.len(), 1, "{events}");
+    for (name, value) in [
+        ("conditions", "false"),
+        ("atomic_put", "true"),
+        ("lists_dot_names", "false"),
+    ] {
+        let fact = format!("{{\"name\":\"{name}\",\"value\":\"{value}\"}}");
+        assert!(probed[0].contains(&fact), "{fact} is not in {probed:?}");
+    }
+}

@@ -1,0 +1,331 @@
+//! What goes wrong on a WebDAV server: nothing follows from it but another try.
+
+use crate::folders::{Memory, items, lines, path, request, run};
+use crate::webdav_site::DavSite;
+use journal_format::event::{Expected, FailureClass};
+use journal_format::value::{DigestKind, Entry, Seq};
+use pydio_sync::adapters::remote::webdav::WebdavRemote;
+use pydio_sync::ports::{Hint, PortResult, Put, PutRequest, Remote, RootState};
+use std::time::Duration;
+use test_servers::webdav::{Fault, Options, Quirks, Rule, Scheme};
+
+/// A site with a folder `d` that holds two files, and a client that has tried it.
+fn tried(quirks: Quirks) -> (DavSite, WebdavRemote) {
+    let site = DavSite::of(quirks);
+    site.hand().write("d/x", b"x");
+    site.hand().write("d/y", b"yy");
+    let remote = site.remote("client");
+    run(remote.claim_root("remote-1")).expect("claim");
+    run(remote.make_dir(&path("new"))).expect("a folder, and the trials");
+    run(remote.remove(Seq(1), &path("new"), &entry(&remote, "new").fingerprint)).expect("remove");
+    (site, remote)
+}
+
+fn entry(remote: &WebdavRemote, name: &str) -> Entry {
+    let found = run(remote.stat(&path(name))).expect("stat");
+    found.expect("something is there")
+}
+
+fn scan(remote: &WebdavRemote, name: &str) -> PortResult<Vec<String>> {
+    run(items(remote.scan(request(&[(name, true)])))).map(|items| lines(&items))
+}
+
+fn put(remote: &WebdavRemote, name: &str, bytes: &[u8], replaces: &Expected) -> PortResult<Put> {
+    run(remote.put(PutRequest {
+        id: Seq(7),
+        path: &path(name),
+        source: Memory::file(bytes),
+        replaces,
+        digest: DigestKind::Blake3,
+    }))
+}
+
+#[test]
+fn a_listing_that_is_not_whole_says_nothing_of_what_lies_in_it() {
+    let (site, remote) = tried(Quirks::none());
+    let whole = [
+        "/ names d",
+        "/d Directory",
+        "d/ whole",
+        "d/x File",
+        "d/y File",
+    ];
+    assert_eq!(scan(&remote, "d").expect("scan"), whole);
+    let away = |fault| Rule::on("PROPFIND", fault).path("/d*").nth(2).times(2);
+    for fault in [
+        Fault::Status(401),
+        Fault::Status(403),
+        Fault::Status(404),
+        Fault::Status(423),
+        Fault::Status(500),
+        Fault::RetryAfter(503, 1),
+        Fault::Html,
+        Fault::HtmlMultistatus,
+        Fault::CutBody(200),
+        Fault::CutChunked(200),
+        Fault::Truncate(300),
+        Fault::NoSelf,
+        Fault::Twice,
+        Fault::Refuse,
+        Fault::Redirect(302, "/login".to_owned()),
+        Fault::Redirect(307, "http://127.0.0.1:1/d/".to_owned()),
+        Fault::ChildHref("x".to_owned(), "/d/../x".to_owned()),
+        Fault::ChildHref("x".to_owned(), "/elsewhere/x".to_owned()),
+        Fault::ChildHref("x".to_owned(), "http://example.org/d/x".to_owned()),
+        Fault::ChildHref("x".to_owned(), "/d/a%2Fb".to_owned()),
+        Fault::Inserted("<D:response><D:href>/d/&bomb;</D:href></D:response>".to_owned()),
+    ] {
+        site.server.inject(away(fault.clone()));
+        let found = scan(&remote, "d");
+        let is_unknown = match &found {
+            Err(_) => true,
+            Ok(lines) => lines.contains(&"d unlisted Unreadable".to_owned()),
+        };
+        assert!(is_unknown, "{fault:?}: {found:?}");
+        site.server.clear_faults();
+    }
+}
+
+#[test]
+fn a_child_of_which_too_little_is_told_is_unknown() {
+    let (site, remote) = tried(Quirks::none());
+    for fault in [
+        Fault::ChildStatus("x".to_owned(), 403),
+        Fault::ChildStatus("x".to_owned(), 404),
+        Fault::ChildPropstat("x".to_owned(), 500),
+        Fault::ChildLacks("x".to_owned(), vec!["getcontentlength".to_owned()]),
+        Fault::ChildLacks("x".to_owned(), vec!["resourcetype".to_owned()]),
+    ] {
+        site.server
+            .inject(Rule::on("PROPFIND", fault.clone()).path("/d*").nth(2));
+        let found = scan(&remote, "d").expect("scan");
+        assert!(
+            found.contains(&"d/x Unreadable".to_owned()),
+            "{fault:?}: {found:?}"
+        );
+        assert!(
+            found.contains(&"d/y File".to_owned()),
+            "{fault:?}: {found:?}"
+        );
+        site.server.clear_faults();
+    }
+}
+
+#[test]
+fn a_folder_that_seems_to_be_empty_is_asked_twice() {
+    let (site, remote) = tried(Quirks::none());
+    scan(&remote, "").expect("scan");
+    site.server
+        .inject(Rule::on("PROPFIND", Fault::EmptyListing).path("/d*").nth(2));
+    let found = scan(&remote, "d").expect("scan");
+    assert!(
+        found.contains(&"d unlisted Unreadable".to_owned()),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn an_answer_that_got_lost_is_in_doubt_only_where_something_may_have_happened() {
+    let (site, remote) = tried(Quirks::none());
+    let x = entry(&remote, "d/x").fingerprint;
+    site.server.inject(Rule::on("PUT", Fault::LoseAnswer));
+    let result = put(&remote, "d/new", b"new", &Expected::Absent);
+    assert_eq!(result.expect_err("lost").class, FailureClass::InDoubt);
+    assert_eq!(site.hand().read("d/new").expect("stored"), b"new");
+    site.server
+        .inject(Rule::on("DELETE", Fault::StatusAfter(502)));
+    let result = run(remote.remove(Seq(8), &path("d/x"), &x));
+    assert_eq!(result.expect_err("lost").class, FailureClass::InDoubt);
+    site.server
+        .inject(Rule::on("PUT", Fault::RetryAfter(429, 7)));
+    let busy = put(&remote, "d/busy", b"b", &Expected::Absent).expect_err("busy");
+    assert_eq!(
+        (busy.class, busy.retry_after_ms),
+        (FailureClass::Retry, Some(7000))
+    );
+    for (status, class) in [
+        (423, FailureClass::Retry),
+        (507, FailureClass::NoSpace),
+        (413, FailureClass::Unsupported),
+        (403, FailureClass::Denied),
+    ] {
+        site.server.inject(Rule::on("PUT", Fault::Status(status)));
+        let error = put(&remote, "d/busy", b"b", &Expected::Absent).expect_err("refused");
+        assert_eq!(error.class, class, "{status}");
+    }
+    site.server.maintenance(true);
+    assert_eq!(
+        run(remote.root()).expect_err("away").class,
+        FailureClass::Retry
+    );
+}
+
+#[test]
+fn what_came_in_between_is_never_replaced_or_removed() {
+    for quirks in [
+        Quirks::none(),
+        Quirks::nginx(),
+        Quirks::rclone(),
+        Quirks::nextcloud(),
+    ] {
+        let name = quirks.name;
+        let (site, remote) = tried(quirks);
+        let x = entry(&remote, "d/x").fingerprint;
+        site.hand().write("d/x", b"of another");
+        for result in [
+            put(&remote, "d/x", b"ours", &Expected::Version(x.clone())).map(drop),
+            put(&remote, "d/x", b"ours", &Expected::Absent).map(drop),
+            run(remote.remove(Seq(9), &path("d/x"), &x)),
+            run(remote.rename(
+                &path("d/y"),
+                &path("d/x"),
+                &entry(&remote, "d/y").fingerprint,
+            ))
+            .map(drop),
+            run(remote.make_dir(&path("d"))).map(drop),
+        ] {
+            assert_eq!(
+                result.expect_err(name).class,
+                FailureClass::Precondition,
+                "{name}"
+            );
+        }
+        assert_eq!(
+            site.hand().read("d/x").expect("kept"),
+            b"of another",
+            "{name}"
+        );
+        let d = entry(&remote, "d").fingerprint;
+        let result = run(remote.remove(Seq(10), &path("d"), &d));
+        assert_eq!(
+            result.expect_err(name).class,
+            FailureClass::Precondition,
+            "{name}"
+        );
+        assert_eq!(site.names(), ["d", "d/x", "d/y"], "{name}");
+    }
+}
+
+#[test]
+fn names_that_a_server_hides_are_problems_and_not_deletions() {
+    for (quirks, name) in [
+        (Quirks::nginx(), "d/.hidden"),
+        (Quirks::nextcloud(), "d/x.part"),
+    ] {
+        let (site, remote) = tried(quirks);
+        let error = put(&remote, name, b"x", &Expected::Absent).expect_err("hidden");
+        assert_eq!(error.class, FailureClass::Unsupported);
+        site.hand().write(name, b"there");
+        let found = scan(&remote, name).expect("scan");
+        assert!(
+            found.iter().any(|line| line.ends_with("InvalidName")),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn every_way_to_log_in_works_and_a_refusal_is_not_repeated() {
+    for scheme in [Scheme::Basic, Scheme::Digest(true), Scheme::Digest(false)] {
+        let site =
+            DavSite::with(Options::new(Quirks::none()).schemes(std::slice::from_ref(&scheme)));
+        assert!(run(site.remote("c").root()).is_ok(), "{scheme:?}");
+        let wrong = crate::webdav_site::remote(&site.place, "wrong", "c");
+        let before = site.server.log().total();
+        assert_eq!(
+            run(wrong.root()).expect_err("refused").class,
+            FailureClass::Auth
+        );
+        assert_eq!(site.server.log().total(), before, "{scheme:?}");
+    }
+    let token = Scheme::Bearer("a token".to_owned());
+    let site = DavSite::with(Options::new(Quirks::none()).schemes(&[token]));
+    let mut place = site.place.clone();
+    place.user = String::new();
+    let remote = crate::webdav_site::remote(&place, "a token", "c");
+    let wanted = RootState::Present { marker: None };
+    assert_eq!(run(remote.root()), Ok(wanted));
+}
+
+#[test]
+fn a_download_goes_on_where_it_broke_and_ends_whole_or_not_at_all() {
+    let (site, remote) = tried(Quirks::none());
+    let big: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
+    site.hand().write("big", &big);
+    let print = entry(&remote, "big").fingerprint;
+    let read = || {
+        run(async {
+            let mut source = remote.open(&path("big"), &print).await?;
+            let mut bytes = Vec::new();
+            while let Some(piece) = source.read().await? {
+                bytes.extend(piece);
+            }
+            Ok(bytes)
+        })
+    };
+    site.server.log().clear();
+    site.server.inject(Rule::on("GET", Fault::CutBody(500_000)));
+    assert_eq!(read(), Ok(big.clone()));
+    assert_eq!(site.server.log().count("GET"), 2);
+    site.server.inject(Rule::on("GET", Fault::Html));
+    let result: PortResult<Vec<u8>> = read();
+    assert!(result.is_err());
+    site.server.inject(Rule::on("GET", Fault::FalseGzip));
+    assert!(read().is_err());
+    site.server
+        .inject(Rule::on("GET", Fault::Delay(Duration::from_millis(1))));
+    site.hand().write("big", &big[1..]);
+    assert_eq!(
+        read().expect_err("another one").class,
+        FailureClass::Precondition
+    );
+}
+
+#[test]
+fn folders_tags_say_where_to_look_and_a_restored_server_is_noticed() {
+    let (site, remote) = tried(Quirks::nextcloud());
+    for number in 0..5 {
+        site.hand().write(&format!("many/{number}/x"), b"x");
+    }
+    let feed = remote.feed().expect("a feed");
+    let first = run(feed.since(None)).expect("a cursor");
+    assert_eq!(first.hints, []);
+    scan(&remote, "").expect("scan");
+    let since = |cursor: &str| run(feed.since(Some(cursor))).expect("changes");
+    assert_eq!(since(&first.cursor), first);
+    site.hand().write("many/3/new", b"new");
+    site.hand().write("d/x", b"changed");
+    site.hand().remove("d/y");
+    site.hand().write("fresh/z", b"z");
+    site.server.log().clear();
+    let second = since(&first.cursor);
+    let hint = |name: &str, subtree| Hint::Path {
+        path: path(name),
+        subtree,
+    };
+    let mut hints = second.hints.clone();
+    hints.sort_by_key(|hint| format!("{hint:?}"));
+    let wanted = [
+        hint("d/x", false),
+        hint("d/y", false),
+        hint("fresh", true),
+        hint("many/3/new", false),
+    ];
+    assert_eq!(hints, wanted);
+    // The root twice, and the four folders above what changed.
+    assert!(
+        site.server.log().total() <= 6,
+        "{:?}",
+        site.server.log().counts()
+    );
+    assert_eq!(since(&second.cursor).hints, []);
+    let again = site.remote("client");
+    let after = run(again.feed().expect("a feed").since(Some(&first.cursor)));
+    assert_eq!(after.expect("changes").hints, [Hint::Rescan]);
+    site.hand().set_fingerprint("restored");
+    let restored = since(&second.cursor);
+    assert!(restored.rolled_back.is_some() && restored.hints == [Hint::Rescan]);
+    let (_site, plain) = tried(Quirks::apache());
+    let none = run(plain.feed().expect("asked").since(None));
+    assert_eq!(none.expect_err("no feed").class, FailureClass::Unsupported);
+}
