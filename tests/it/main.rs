@@ -21,6 +21,7 @@ mod pydio_faults;
 mod pydio_feed;
 mod pydio_names;
 mod pydio_network;
+mod pydio_shapes;
 mod pydio_site;
 mod pydio_traps;
 mod server;
