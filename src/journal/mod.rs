@@ -10,10 +10,12 @@
 mod check;
 mod figures;
 mod portable;
+mod redact;
 
 pub use check::Check;
 pub use figures::{Figures, Kind};
 pub use portable::{PortableReader, PortableWriter, WriteError};
+pub use redact::{RedactError, Redactor};
 
 use journal_format::event::Record;
 use journal_format::portable::PortableError;

@@ -9,6 +9,7 @@
 mod cat;
 mod export;
 mod import;
+mod salvage;
 pub(super) mod source;
 mod stat;
 mod verify;
@@ -32,6 +33,7 @@ pub(super) fn run(
         JournalCommand::Stat(named) => stat::run(args, state_dir, named),
         JournalCommand::Verify(named) => verify::run(args, state_dir, named),
         JournalCommand::Export(flags) => export::run(args, state_dir, flags),
+        JournalCommand::Salvage(flags) => salvage::run(args, state_dir, flags),
         JournalCommand::Import(flags) => import::run(args, state_dir, flags),
     }
 }

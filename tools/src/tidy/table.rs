@@ -274,7 +274,7 @@ pub(super) const ROOMS: &[Room] = &[
     // Looks at journals that others open: readers and writers are given to it.
     room(
         "src/journal",
-        &["journal_format", "sync_core", "serde", "thiserror"],
+        &["journal_format", "sync_core", "blake3", "thiserror"],
         &[NO_CLOCK, NO_THREADS, NO_SOCKET, NO_OPENING, NO_RUNTIME],
     ),
     // The registries name the adapters beneath them and nothing else.
