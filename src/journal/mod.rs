@@ -7,13 +7,19 @@
 //! one is meant and how results are shown (`cli::journal`). A crash leaves nothing
 //! behind. A new question to a journal is a file here.
 
+mod check;
+pub mod compare;
 pub mod explain;
+mod figures;
 pub mod fixture;
 pub mod minimize;
 mod portable;
 pub mod replay;
 pub mod text;
+pub mod what_if;
 
+pub use check::Check;
+pub use figures::{Figures, Kind};
 pub use portable::{PortableReader, PortableWriter, WriteError};
 
 use journal_format::event::Record;

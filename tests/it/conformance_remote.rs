@@ -7,6 +7,7 @@
 
 use crate::folders::{Memory, entries, items, lines, path, request, run};
 use crate::pydio_site::Site;
+use crate::webdav_real::{Address, real};
 use crate::webdav_site::DavSite;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, DigestKind, Entry, Kind, Seq};
@@ -41,7 +42,11 @@ trait Hand {
 type Make = fn() -> Bench;
 
 /// Every remote there is.
-const REMOTES: [(&str, Make); 11] = [
+const REMOTES: [(&str, Make); 15] = [
+    ("Apache", || webdav_real("apache")),
+    ("nginx", || webdav_real("nginx")),
+    ("rclone", || webdav_real("rclone")),
+    ("WsgiDAV", || webdav_real("wsgidav")),
     ("webdav", || webdav(DavQuirks::none())),
     ("webdav as Apache", || webdav_timed(DavQuirks::apache())),
     ("webdav as nginx", || webdav(DavQuirks::nginx())),
@@ -73,6 +78,39 @@ fn webdav_bench(site: DavSite) -> Bench {
     Bench {
         remote: Box::new(remote),
         hand: Box::new(site),
+    }
+}
+
+/// A folder on a real WebDAV server.
+fn webdav_real(kind: &'static str) -> Bench {
+    let address = real(kind);
+    let remote = address.remote("client");
+    run(remote.claim_root("remote-1")).expect("claim");
+    Bench {
+        remote: Box::new(remote),
+        hand: Box::new(address),
+    }
+}
+
+impl Hand for Address {
+    fn write(&self, name: &str, text: &[u8]) {
+        Self::write(self, name, text);
+    }
+
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        Self::read(self, name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        Self::names(self)
+    }
+
+    fn again(&self) -> Box<dyn Remote> {
+        Box::new(self.remote("client"))
+    }
+
+    fn marker(&self) -> Option<&str> {
+        Some("remote-1")
     }
 }
 

@@ -227,7 +227,8 @@ fn names_that_a_server_hides_are_problems_and_not_deletions() {
 #[test]
 fn every_way_to_log_in_works_and_a_refusal_is_not_repeated() {
     for scheme in [Scheme::Basic, Scheme::Digest(true), Scheme::Digest(false)] {
-        let site = DavSite::with(Options::new(Quirks::none()).schemes(&[scheme.clone()]));
+        let site =
+            DavSite::with(Options::new(Quirks::none()).schemes(std::slice::from_ref(&scheme)));
         assert!(run(site.remote("c").root()).is_ok(), "{scheme:?}");
         let wrong = crate::webdav_site::remote(&site.place, "wrong", "c");
         let before = site.server.log().total();

@@ -3,12 +3,14 @@
 //! `tests/servers/webdav.py` starts them; they end when this process does, because their
 //! standard input is a pipe from here. A server that is not installed is a failure.
 
+use crate::webdav_site::{place, remote};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use pydio_sync::adapters::remote::webdav::WebdavRemote;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
-use test_servers::plain::Plain;
+use test_servers::plain::{Plain, Reply};
 use test_servers::webdav::{Clock, DavServer, Options, Quirks};
 
 /// The real ones, by the names that the script has for them.
@@ -21,13 +23,73 @@ pub(crate) struct Address {
     pub(crate) url: String,
     pub(crate) user: String,
     pub(crate) password: String,
-    /// The folder on this machine, if it has one.
-    pub(crate) folder: Option<PathBuf>,
 }
 
 impl Address {
     pub(crate) fn plain(&self) -> Plain {
         Plain::new(&self.url, &self.user, &self.password)
+    }
+
+    /// A client of it; each name is one more.
+    pub(crate) fn remote(&self, client: &str) -> WebdavRemote {
+        remote(&place(&self.url, &self.user), &self.password, client)
+    }
+
+    fn ask(&self, method: &str, name: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let reply = self.plain().ask(method, &encoded(name), headers, body);
+        reply.unwrap_or_else(|error| panic!("{method} {name}: {error}"))
+    }
+
+    /// Writes a file with the folders above it, past the program.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        for (at, _) in name.match_indices('/') {
+            self.ask("MKCOL", &format!("{}/", &name[..at]), &[], b"");
+        }
+        let status = self.ask("PUT", name, &[], bytes).status;
+        assert!((200..300).contains(&status), "{name}: {status}");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Option<Vec<u8>> {
+        let reply = self.ask("GET", name, &[], b"");
+        (reply.status == 200).then_some(reply.body)
+    }
+
+    /// All paths but ours.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut open = vec![String::new()];
+        while let Some(folder) = open.pop() {
+            for (name, is_folder) in self.children(&folder) {
+                if name == ".pydio-sync" {
+                    continue;
+                }
+                if is_folder {
+                    open.push(format!("{name}/"));
+                }
+                names.push(name);
+            }
+        }
+        names.sort();
+        names
+    }
+
+    /// What a listing has below a folder, which ends in a slash unless it is the root;
+    /// every server here ends the hrefs of folders in one, too.
+    fn children(&self, folder: &str) -> Vec<(String, bool)> {
+        let reply = self.ask("PROPFIND", folder, &[("Depth", "1")], b"");
+        assert_eq!(reply.status, 207, "{folder}");
+        let root = self.url.splitn(4, '/').nth(3).unwrap_or("");
+        let own = format!("/{root}").trim_end_matches('/').to_owned();
+        let text = reply.text().replace("&amp;", "&");
+        let hrefs = text.split("href>").skip(1).step_by(2);
+        let hrefs = hrefs.filter_map(|part| part.split('<').next());
+        let paths = hrefs.map(|href| {
+            let path = percent_decode_str(href).decode_utf8().expect("UTF-8");
+            let below = path.strip_prefix(&own).expect("below the root");
+            (below.trim_matches('/').to_owned(), href.ends_with('/'))
+        });
+        let asked = folder.trim_matches('/').to_owned();
+        paths.filter(|(name, _)| *name != asked).collect()
     }
 
     /// The same in a new folder that is ours alone.
@@ -37,14 +99,25 @@ impl Address {
         let made = self.plain().ask("MKCOL", &format!("/{name}/"), &[], b"");
         assert_eq!(made.expect("an answer").status, 201);
         self.url = format!("{}/{name}", self.url);
-        self.folder = self.folder.map(|folder| folder.join(name));
         self
     }
 }
 
+fn encoded(name: &str) -> String {
+    format!("/{}", utf8_percent_encode(name, PLAIN))
+}
+
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// A real server, in a new folder of it.
 pub(crate) fn real(kind: &'static str) -> Address {
-    static RUNNING: OnceLock<Mutex<Vec<(&'static str, Child, Address)>>> = OnceLock::new();
+    type Running = (&'static str, Child, Address);
+    static RUNNING: OnceLock<Mutex<Vec<Running>>> = OnceLock::new();
     let mut running = RUNNING
         .get_or_init(Mutex::default)
         .lock()
@@ -76,7 +149,6 @@ fn start(kind: &str) -> (Child, Address) {
         url: text("url"),
         user: text("user"),
         password: text("password"),
-        folder: Some(text("folder").into()),
     };
     (child, address)
 }
@@ -96,6 +168,5 @@ pub(crate) fn address(server: &DavServer) -> Address {
         url: server.url(),
         user: user.to_owned(),
         password: password.to_owned(),
-        folder: None,
     }
 }

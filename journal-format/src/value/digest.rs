@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::fmt::Write as _;
 
 /// Which hash function a pair uses for content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,11 +62,18 @@ impl fmt::Display for Digest {
             DigestKind::Md5 => "md5",
             DigestKind::Sha1 => "sha1",
         };
-        write!(f, "{name}:")?;
-        self.bytes()
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(name)?;
+        f.write_char(':')?;
+        // Every message of the stream shows digests: formatting each byte is slow.
+        self.bytes().iter().try_for_each(|byte| {
+            f.write_char(digit(byte >> 4))?;
+            f.write_char(digit(byte & 0xf))
+        })
     }
+}
+
+fn digit(nibble: u8) -> char {
+    char::from_digit(u32::from(nibble), 16).unwrap_or('0')
 }
 
 impl fmt::Debug for Digest {

@@ -223,6 +223,13 @@ impl Engine {
 /// Keys and values in order; ends after the first error.
 pub(super) struct Values(Option<fjall::Iter>);
 
+impl Values {
+    /// Ends at once.
+    pub(super) const fn none() -> Self {
+        Self(None)
+    }
+}
+
 impl Iterator for Values {
     type Item = Result<(Seq, Slice), String>;
 

@@ -16,10 +16,12 @@
 //!                    checkpoint   a cache
 //!                    aside/       copies before a recovery, journals given up
 //!                    archive/     older records, as portable files
+//!                    incoming/    a store that is being made out of records
 //!                    copies/      what readers beside a running job look at
 //! ```
 
 mod archive;
+mod build;
 mod checkpoint;
 mod copy;
 mod engine;
@@ -30,14 +32,19 @@ mod open;
 mod read;
 mod reader;
 mod reading;
+mod sizes;
+mod survey;
 mod witness;
 mod worker;
 mod writer;
 
 pub use archive::Archive;
+pub use build::{BuildError, build};
 pub use journal::{Journal, Verified};
 pub use lock::FolderLock;
 pub use reading::{Entries, Reading};
+pub use sizes::{Sizes, on_disk, sizes};
+pub use survey::{Found, Survey};
 pub use witness::JournalId;
 
 use journal_format::value::Seq;

@@ -245,7 +245,7 @@ fn reopen(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> 
             expected,
             found: head,
         }
-    } else if head == Seq::ZERO && witness.lost > Seq::ZERO {
+    } else if head < witness.lost {
         Health::Shortened {
             expected: witness.lost,
             found: head,
@@ -350,7 +350,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), OpenError> {
         .map_err(|error| OpenError::io(&error, from))
 }
 
-fn new_id() -> Result<JournalId, OpenError> {
+pub(super) fn new_id() -> Result<JournalId, OpenError> {
     let source = Path::new("/dev/urandom");
     let mut id = JournalId::default();
     std::fs::File::open(source)

@@ -12,9 +12,11 @@ use super::copy::Copied;
 use super::engine::{self, Engine, Values};
 use super::lock::LockFile;
 use super::open::{Evidence, look_into};
-use super::witness::JournalId;
-use super::{Health, Layout, OpenError};
+use super::survey::Survey;
+use super::witness::{Chain, JournalId, chained};
+use super::{Health, Layout, OpenError, checkpoint};
 use crate::journal::{PortableReader, ReadError, Stored};
+use crate::ports::Checkpoint;
 use journal_format::decode_record;
 use journal_format::value::Seq;
 use std::fs::File;
@@ -29,6 +31,9 @@ pub struct Reading {
     kept: Seq,
     head: Seq,
     archives: Vec<Archive>,
+    /// The evidence's head, and the running hash there.
+    witnessed: (Seq, Chain),
+    checkpoint: Option<Checkpoint>,
     // Released in this order, after the engine.
     _lock: Option<LockFile>,
     copied: Option<Copied>,
@@ -92,6 +97,8 @@ impl Reading {
             head: recovered.head,
             engine: recovered.engine,
             archives,
+            witnessed: (recovered.witness.head, recovered.witness.chain),
+            checkpoint: checkpoint::load(&layout.checkpoint, Some(&recovered.witness.id)),
             _lock: lock,
             copied,
         })
@@ -135,6 +142,46 @@ impl Reading {
     #[must_use]
     pub const fn kept(&self) -> Seq {
         self.kept
+    }
+
+    /// Returns the head that the evidence beside the store remembers, and the running
+    /// hash there.
+    #[must_use]
+    pub const fn witnessed(&self) -> (Seq, [u8; 32]) {
+        self.witnessed
+    }
+
+    /// Returns the running hash before [`Self::first`], where it is known.
+    #[must_use]
+    pub fn before(&self) -> Option<[u8; 32]> {
+        let first = self.first();
+        if first == Seq(1) {
+            return Some([0; 32]);
+        }
+        let archive = self
+            .archives
+            .iter()
+            .find(|archive| archive.first == first)?;
+        let reader = PortableReader::open(File::open(&archive.path).ok()?).ok()?;
+        reader.header().before
+    }
+
+    /// Returns the running hash after one more record.
+    #[must_use]
+    pub fn chained(before: &[u8; 32], record: &[u8]) -> [u8; 32] {
+        chained(before, record)
+    }
+
+    /// Returns the cached state, if there is one that is whole.
+    #[must_use]
+    pub const fn checkpoint(&self) -> Option<&Checkpoint> {
+        self.checkpoint.as_ref()
+    }
+
+    /// Goes through the store itself, whatever is damaged in it.
+    #[must_use]
+    pub fn survey(&self) -> Survey {
+        Survey::new(self.engine.clone(), self.kept, self.head)
     }
 
     /// Returns the files with older records.

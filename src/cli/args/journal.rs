@@ -6,13 +6,36 @@
 //! row in `README.md`.
 
 use super::relative;
-use super::views::{ExplainIn, Minimize, Replay, Tree};
+use super::views::{Compare, ExplainIn, Minimize, Replay, Tree, WhatIf};
 use clap::{Args as Group, Subcommand};
 use journal_format::Tag;
 use journal_format::value::RelPath;
+use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum JournalCommand {
+    /// Tell what a journal holds and what takes space.
+    #[command(after_help = "Example:\n  pydio-sync journal stat documents")]
+    Stat(Named),
+    /// Check every record, checksum and digest, and that none is missing.
+    #[command(
+        after_help = "Exit codes: 0 whole, 7 damaged (each damage is listed, with what was \
+        expected).\n\nExamples:\n  pydio-sync journal verify documents\n  \
+        pydio-sync journal verify documents.pydiojournal --json"
+    )]
+    Verify(Named),
+    /// Write a journal into one file, to be kept, moved or shown to somebody.
+    #[command(
+        after_help = "Examples:\n  pydio-sync journal export documents documents.pydiojournal"
+    )]
+    Export(Export),
+    /// Make an exported journal a job's journal again, where the job has none.
+    #[command(
+        after_help = "Events may have followed after the export, so the next run looks at both \
+        sides anew and deletes nothing until `pydio-sync approve`.\n\nExample:\n  pydio-sync \
+        journal import documents.pydiojournal"
+    )]
+    Import(Import),
     /// Print a journal's events, one a line.
     #[command(
         after_help = "Examples:\n  pydio-sync journal cat documents --from 1000 --to 1100\n  \
@@ -47,6 +70,21 @@ pub(in crate::cli) enum JournalCommand {
         after_help = "Example:\n  pydio-sync journal tree documents --at 1200 --side remote --path letters"
     )]
     Tree(Tree),
+    /// Tell where two releases plan otherwise over one journal.
+    #[command(
+        after_help = "Exit codes: 0 the same, 4 something differs.\n\nExample:\n  pydio-sync-1.0 \
+        journal replay documents.pydiojournal --json > old\n  pydio-sync journal compare old \
+        documents.pydiojournal"
+    )]
+    Compare(Compare),
+    /// Tell what other choices would have changed: nothing is read but the journal.
+    #[command(
+        after_help = "Compared are the plan of the last state, and the plans of all decision \
+        points on the way. What the job's own filter left out is not in the journal, so a filter \
+        given here leaves out more.\n\nExamples:\n  pydio-sync journal what-if documents \
+        --exclude '*.iso'\n  pydio-sync journal what-if documents --conflict local --direction up"
+    )]
+    WhatIf(WhatIf),
 }
 
 /// Which journal.
@@ -81,6 +119,28 @@ pub(in crate::cli) struct Cat {
     /// Only events of this type; may be given several times.
     #[arg(long, value_name = "TYPE", value_parser = event_type)]
     pub(in crate::cli) r#type: Vec<Tag>,
+}
+
+#[derive(Debug, Group)]
+pub(in crate::cli) struct Export {
+    /// A job, by its id or label, or a portable journal file.
+    #[arg(value_name = "JOB|FILE")]
+    pub(in crate::cli) journal: String,
+    /// The file to write; nothing may be there.
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) file: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) range: Range,
+}
+
+#[derive(Debug, Group)]
+pub(in crate::cli) struct Import {
+    /// The file that `export` wrote.
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) file: PathBuf,
+    /// The job that gets it [default: the one that it was exported from].
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) job: Option<String>,
 }
 
 fn event_type(text: &str) -> Result<Tag, String> {

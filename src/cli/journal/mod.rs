@@ -7,11 +7,17 @@
 //! `args::journal`, a file here, an arm of [`run`].
 
 mod cat;
+mod compare;
 mod explain;
+mod export;
+mod import;
 mod minimize;
 mod replay;
 pub(super) mod source;
+mod stat;
 mod tree;
+mod verify;
+mod what_if;
 
 use super::args::Args;
 use super::args::journal::JournalCommand;
@@ -29,9 +35,15 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     match command {
         JournalCommand::Cat(flags) => cat::run(args, state_dir, flags),
+        JournalCommand::Compare(flags) => compare::run(args, state_dir, flags),
         JournalCommand::Explain(flags) => explain::run(args, state_dir, flags),
+        JournalCommand::Export(flags) => export::run(args, state_dir, flags),
+        JournalCommand::Import(flags) => import::run(args, state_dir, flags),
         JournalCommand::Minimize(flags) => minimize::run(args, state_dir, flags),
         JournalCommand::Replay(flags) => replay::run(args, state_dir, flags),
+        JournalCommand::Stat(named) => stat::run(args, state_dir, named),
         JournalCommand::Tree(flags) => tree::run(args, state_dir, flags),
+        JournalCommand::Verify(named) => verify::run(args, state_dir, named),
+        JournalCommand::WhatIf(flags) => what_if::run(args, state_dir, flags),
     }
 }

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 /// An open journal.
 pub(in crate::cli) struct Source {
     facts: Facts,
+    id: [u8; 16],
     holder: Holder,
 }
 
@@ -58,7 +59,8 @@ pub(in crate::cli) enum Origin {
 }
 
 enum Holder {
-    Store(Box<Reading>),
+    /// With the local folder.
+    Store(Box<Reading>, PathBuf),
     File(PathBuf),
 }
 
@@ -122,8 +124,11 @@ fn of_job(known: &Known) -> Result<Source, Failure> {
         },
         place: known.place.clone(),
     };
-    let holder = Holder::Store(Box::new(reading));
-    Ok(Source { facts, holder })
+    Ok(Source {
+        facts,
+        id: reading.id(),
+        holder: Holder::Store(Box::new(reading), known.directory.clone()),
+    })
 }
 
 fn of_file(path: &Path) -> Result<Source, Failure> {
@@ -142,8 +147,11 @@ fn of_file(path: &Path) -> Result<Source, Failure> {
         origin: Origin::File,
         place: path.to_owned(),
     };
-    let holder = Holder::File(path.to_owned());
-    Ok(Source { facts, holder })
+    Ok(Source {
+        facts,
+        id: header.journal,
+        holder: Holder::File(path.to_owned()),
+    })
 }
 
 fn opened(path: &Path) -> Result<File, Failure> {
@@ -189,6 +197,27 @@ impl Source {
         &self.facts
     }
 
+    /// Returns the store that is read, if it is one.
+    pub(in crate::cli) fn reading(&self) -> Option<&Reading> {
+        match &self.holder {
+            Holder::Store(reading, _) => Some(reading),
+            Holder::File(_) => None,
+        }
+    }
+
+    /// Returns the job's local folder, where it is known.
+    pub(in crate::cli) fn local(&self) -> Option<&Path> {
+        match &self.holder {
+            Holder::Store(_, local) => Some(local),
+            Holder::File(_) => None,
+        }
+    }
+
+    /// Returns the journal's id.
+    pub(in crate::cli) const fn journal_id(&self) -> [u8; 16] {
+        self.id
+    }
+
     /// Returns all records from a number on, beginning with the first one there is.
     ///
     /// # Errors
@@ -204,7 +233,7 @@ impl Source {
     /// A file cannot be opened again.
     pub(in crate::cli) fn entries(&self, from: Seq) -> Result<Entries<'_>, Failure> {
         match &self.holder {
-            Holder::Store(reading) => Ok(Box::new(reading.entries(from))),
+            Holder::Store(reading, _) => Ok(Box::new(reading.entries(from))),
             Holder::File(path) => {
                 let reader = PortableReader::open(opened(path)?);
                 let reader = reader.map_err(|error| fault(path, error))?;

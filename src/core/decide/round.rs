@@ -232,8 +232,16 @@ impl Round {
                 continue;
             }
             let side = self.side;
-            let unknown = ObservationEvent::Unknown { side, path, reason };
+            let unknown = ObservationEvent::Unknown {
+                side,
+                path: path.clone(),
+                reason,
+            };
             ledger.emit(Event::Observation(unknown));
+            // Whose place it is now, wherever that one was missing.
+            if let Some(child) = ledger.state.tree.lookup(side, &path) {
+                self.missing.remove(&child);
+            }
         }
     }
 

@@ -93,10 +93,17 @@ fn conditions(
                 _ => return None,
             }
         }
-        for standing in state.tree.occupants(side, place.parent, &place.name) {
-            if standing != step.node && !is_other_twin(state, side, standing, place) {
-                after.push(leaving(step_of(standing), side)?);
-            }
+        let standing = state.tree.occupants(side, place.parent, &place.name);
+        let (beside, there): (Vec<NodeId>, Vec<NodeId>) = standing
+            .filter(|id| *id != step.node)
+            .partition(|id| is_other_twin(state, side, *id, place));
+        let is_here = state.tree.facet(step.node, side).is_present();
+        if !is_here && !beside.is_empty() && !there.is_empty() || is_lone(state, side, &beside) {
+            // Once nobody bears the name, it is the second spelling's: that is looked at.
+            return None;
+        }
+        for standing in there {
+            after.push(leaving(step_of(standing), side)?);
         }
     }
     match &step.act {
@@ -113,6 +120,11 @@ fn conditions(
         _ => {}
     }
     Some(after)
+}
+
+/// Tells whether second spellings are all that is left of a name.
+fn is_lone(state: &State, side: Side, twins: &[NodeId]) -> bool {
+    twins.iter().any(|id| state.tree.is_lone_twin(side, *id))
 }
 
 /// Tells whether a node is a second spelling that stands beside a place, not on it.

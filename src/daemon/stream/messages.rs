@@ -66,7 +66,9 @@ pub(crate) fn messages(
 }
 
 fn text(body: &impl Serialize) -> String {
-    serde_json::to_string(body).expect("strings and integers can be shown")
+    let mut text = Vec::with_capacity(BODY_BYTES);
+    serde_json::to_writer(&mut text, body).expect("strings and integers can be shown");
+    String::from_utf8(text).expect("JSON is text")
 }
 
 /// The fields that every message has.
@@ -301,3 +303,6 @@ const fn class_word(class: FailureClass) -> &'static str {
 
 /// The version of every object.
 pub(crate) const VERSION: u64 = 1;
+
+/// What most bodies fit into.
+const BODY_BYTES: usize = 768;

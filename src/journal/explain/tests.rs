@@ -285,8 +285,8 @@ fn the_answer_says_how_a_path_stands() {
             vec![edit(9)],
             "d/a",
             Fate::Pending,
-            "`d/a` is not synced yet: uploading is next, rule U1: only the local side changed, so \
-             the remote side follows if it still holds what both last agreed on",
+            "`d/a` is not synced yet: uploading is next, rule U1: it is new or changed on the local \
+             side only, so the remote side follows",
         ),
         (
             vec![edit(9), start(Case::U1, upload.clone())],

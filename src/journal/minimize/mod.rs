@@ -151,14 +151,19 @@ fn about(records: &[Record], path: &RelPath) -> Vec<Record> {
     }
 }
 
-/// Leaves out records as long as the rest shows the condition. The first record, which
-/// says what journal this is, stays.
+/// Leaves out records as long as the rest shows the condition. What says whose journal
+/// this is stays.
 fn ddmin(mut records: Vec<Record>, mut shows: impl FnMut(&[Record]) -> bool) -> Vec<Record> {
+    let configured = |record: &Record| {
+        let event = &record.event;
+        matches!(event, Event::Session(SessionEvent::RootConfigured { .. }))
+    };
+    let fixed = records.iter().position(configured).map_or(0, |at| at + 1);
     let mut parts = 2;
-    while records.len() > 1 {
-        let free = records.len() - 1;
+    while records.len() > fixed {
+        let free = records.len() - fixed;
         let size = free.div_ceil(parts);
-        let mut start = 1;
+        let mut start = fixed;
         let mut is_smaller = false;
         while start < records.len() {
             let end = (start + size).min(records.len());

@@ -21,7 +21,7 @@ fn entry(kind: Kind, object: u64, size: u64, mark: u8) -> Entry {
             }),
             version: None,
         },
-        digest: is_file.then(|| Digest::Blake3([mark; 32])),
+        digest: is_file.then_some(Digest::Blake3([mark; 32])),
     }
 }
 

@@ -1,3 +1,4 @@
 //! The journal as a file, and the commands that look at one.
 
+mod file;
 mod source;

@@ -1,0 +1,127 @@
+//! Reading everything that can still be read.
+//!
+//! In: a store that may be damaged. Out: its records, and between them what is damaged
+//! or missing, each with its number. Invariants: ends; a block that cannot be read costs
+//! the records in it and no others. Deliberately absent: mending. CRASH: leaves nothing.
+
+use super::engine::{Engine, Values};
+use crate::journal::Stored;
+use journal_format::decode_record;
+use journal_format::value::Seq;
+
+/// The next thing that was found.
+#[derive(Debug)]
+pub enum Found {
+    /// A record that is whole.
+    Whole(Box<Stored>),
+    /// What stands there is no record, or another one.
+    Damaged {
+        /// Its number.
+        seq: Seq,
+        /// What was found and what was expected.
+        detail: String,
+        /// Whether a newer release wrote it.
+        is_newer: bool,
+    },
+    /// Nothing stands there.
+    Missing {
+        /// The first number.
+        from: Seq,
+        /// The last one.
+        to: Seq,
+    },
+}
+
+/// Goes through a store from a number on, up to the head that it should have.
+pub struct Survey {
+    engine: Engine,
+    values: Values,
+    next: Seq,
+    head: Seq,
+    waiting: Option<Found>,
+    tries: u32,
+}
+
+impl Survey {
+    pub(super) fn new(engine: Engine, from: Seq, head: Seq) -> Self {
+        Self {
+            values: engine.iter(from),
+            engine,
+            next: from,
+            head,
+            waiting: None,
+            tries: 0,
+        }
+    }
+
+    /// What stands at a key; the numbers before it are missing.
+    fn at(&mut self, seq: Seq, bytes: &[u8]) -> Found {
+        let from = self.next;
+        self.next = seq.next();
+        let found = whole(seq, bytes);
+        if seq > from {
+            self.waiting = Some(found);
+            let to = Seq(seq.0 - 1);
+            return Found::Missing { from, to };
+        }
+        found
+    }
+}
+
+impl Iterator for Survey {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        if let Some(found) = self.waiting.take() {
+            return Some(found);
+        }
+        loop {
+            match self.values.next() {
+                Some(Ok((seq, bytes))) if seq >= self.next => return Some(self.at(seq, &bytes)),
+                // Keys are in order; one that is not was read already.
+                Some(Ok(_)) => {}
+                Some(Err(why)) => {
+                    let seq = self.next;
+                    self.next = seq.next();
+                    self.tries += 1;
+                    self.values = if self.tries < TRIES_MAX && self.next <= self.head {
+                        self.engine.iter(self.next)
+                    } else {
+                        Values::none()
+                    };
+                    let detail = format!("cannot be read: {why}");
+                    return Some(Found::Damaged {
+                        seq,
+                        detail,
+                        is_newer: false,
+                    });
+                }
+                None if self.next <= self.head => {
+                    let from = std::mem::replace(&mut self.next, self.head.next());
+                    let to = self.head;
+                    return Some(Found::Missing { from, to });
+                }
+                None => return None,
+            }
+        }
+    }
+}
+
+fn whole(seq: Seq, bytes: &[u8]) -> Found {
+    let (detail, is_newer) = match decode_record(bytes) {
+        Ok(record) if record.seq == seq => {
+            let bytes = bytes.to_vec();
+            return Found::Whole(Box::new(Stored { record, bytes }));
+        }
+        Ok(record) => (format!("says that it is event {}", record.seq), false),
+        Err(error) => (error.to_string(), error.is_from_newer_release()),
+    };
+    Found::Damaged {
+        seq,
+        detail,
+        is_newer,
+    }
+}
+
+/// Records behind one another that cannot be read, after which the rest is given up.
+const TRIES_MAX: u32 = 100_000;

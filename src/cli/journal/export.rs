@@ -1,0 +1,155 @@
+//! `journal export`: a journal as one file.
+//!
+//! In: a journal, a range. Out: a portable file. Invariants: nothing is replaced; the
+//! file has its name only once it is whole and durable; it is readable by its owner
+//! only. CRASH: leaves `FILE.new`, which the next export replaces.
+
+use super::source::{self, Source};
+use crate::cli::args::Args;
+use crate::cli::args::journal::Export;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::offline::shown;
+use crate::cli::print;
+use crate::cli::text::{count, size};
+use crate::journal::{PortableWriter, WriteError};
+use journal_format::portable::Header;
+use journal_format::value::Seq;
+use serde_json::json;
+use std::fs::File;
+use std::io::BufWriter;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Writes the file.
+///
+/// # Errors
+/// The journal is damaged, or the file cannot be written.
+pub(super) fn run(args: &Args, state_dir: &Path, flags: &Export) -> Result<Exit, Failure> {
+    let source = source::open(Some(&flags.journal), state_dir)?;
+    let facts = source.facts();
+    let first = Seq(flags.range.from).max(facts.first);
+    let last = flags.range.to.map_or(facts.head, Seq).min(facts.head);
+    if first > last.next() {
+        let message = format!("no events {first} to {last}");
+        let hint = format!("there are {} to {}", facts.first, facts.head);
+        return Err(Failure::usage(message, hint));
+    }
+    let header = Header {
+        journal: source.journal_id(),
+        job: facts.job.clone(),
+        label: facts.label.clone(),
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        redacted: facts.redacted,
+        first,
+        before: None,
+    };
+    let mut target = Target::create(&flags.file)?;
+    let events = write(&source, &header, last, &mut target)?;
+    let bytes = target.finish()?;
+    if args.common.json {
+        print::data(&json!({
+            "type": "exported", "job": facts.job, "file": flags.file.to_string_lossy(),
+            "first": first.0, "last": last.0, "events": events, "bytes": bytes,
+            "redacted": facts.redacted,
+        }));
+    } else {
+        print::line(&format!(
+            "{} in {}, {}",
+            count(events, "event", "events"),
+            shown(&flags.file),
+            size(bytes)
+        ));
+    }
+    Ok(Exit::InSync)
+}
+
+fn write(source: &Source, header: &Header, last: Seq, target: &mut Target) -> Result<u64, Failure> {
+    let out = BufWriter::with_capacity(OUT_BYTES, &target.file);
+    let refused = |error: WriteError| unwritable(&target.wanted, &error);
+    let mut writer = PortableWriter::begin(out, header).map_err(refused)?;
+    let mut events = 0;
+    if last >= header.first {
+        for read in source.entries(header.first)? {
+            let stored = read.map_err(|error| source.fault(error))?;
+            let seq = stored.record.seq;
+            writer.record(seq, &stored.bytes).map_err(refused)?;
+            events += 1;
+            if seq >= last {
+                break;
+            }
+        }
+    }
+    writer.finish().map_err(refused)?;
+    Ok(events)
+}
+
+/// A file on its way to its name.
+pub(super) struct Target {
+    pub(super) file: File,
+    pub(super) wanted: PathBuf,
+    temporary: PathBuf,
+}
+
+impl Target {
+    /// Begins a file where none is.
+    ///
+    /// # Errors
+    /// Something is there, or the folder refuses.
+    pub(super) fn create(wanted: &Path) -> Result<Self, Failure> {
+        if wanted.symlink_metadata().is_ok() {
+            return Err(Failure::usage(
+                format!("`{}` is there already", shown(wanted)),
+                "name a file that does not exist",
+            ));
+        }
+        let mut name = wanted.as_os_str().to_owned();
+        name.push(".new");
+        let temporary = PathBuf::from(name);
+        let file = File::options()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&temporary)
+            .map_err(|error| unwritable(wanted, &error))?;
+        Ok(Self {
+            file,
+            wanted: wanted.to_owned(),
+            temporary,
+        })
+    }
+
+    /// Makes the file durable and gives it its name. Returns its size.
+    ///
+    /// # Errors
+    /// The disk refuses, or something took the name meanwhile.
+    pub(super) fn finish(self) -> Result<u64, Failure> {
+        let done = || {
+            self.file.sync_all()?;
+            let bytes = self.file.metadata()?.len();
+            // A link fails where something is, which a rename would replace.
+            std::fs::hard_link(&self.temporary, &self.wanted)?;
+            std::fs::remove_file(&self.temporary)?;
+            let folder = self.wanted.parent().filter(|it| !it.as_os_str().is_empty());
+            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+            Ok(bytes)
+        };
+        done().map_err(|error: std::io::Error| unwritable(&self.wanted, &error))
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // Not there any more after a finish.
+        std::fs::remove_file(&self.temporary).ok();
+    }
+}
+
+fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::usage(
+        format!("`{}` cannot be written: {error}", shown(path)),
+        "check the folder and its disk",
+    )
+}
+
+const OUT_BYTES: usize = 1 << 18;

@@ -1,0 +1,74 @@
+//! `journal import`: a portable file as a job's journal again.
+//!
+//! In: a file, a job that has no journal. Out: its store. Invariants: never over a
+//! journal; the file is read to its last byte before the store gets its place; the next
+//! run is told that events may be missing. CRASH: leaves a job without a journal, or with
+//! the whole one.
+
+use super::source::fault;
+use crate::adapters::store::{BuildError, build, job_directory};
+use crate::cli::args::Args;
+use crate::cli::args::journal::Import;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::offline::shown;
+use crate::cli::print;
+use crate::cli::text::{count, plain};
+use crate::journal::PortableReader;
+use journal_format::value::Seq;
+use serde_json::json;
+use std::fs::File;
+use std::path::Path;
+
+/// Makes the store.
+///
+/// # Errors
+/// The file is damaged or cannot be a job's journal, or the job has one.
+pub(super) fn run(args: &Args, state_dir: &Path, flags: &Import) -> Result<Exit, Failure> {
+    let path = &flags.file;
+    let file = File::open(path).map_err(|error| {
+        Failure::usage(
+            format!("`{}` cannot be read: {error}", shown(path)),
+            "name a file that `pydio-sync journal export` wrote",
+        )
+    })?;
+    let reader = PortableReader::open(file).map_err(|error| fault(path, error))?;
+    let header = reader.header();
+    if header.redacted {
+        return Err(Failure::usage(
+            format!("`{}` is redacted: its names are none", shown(path)),
+            "import a file that was exported without `--redact`",
+        ));
+    }
+    if header.first != Seq(1) {
+        return Err(Failure::usage(
+            format!("`{}` begins at event {}", shown(path), header.first),
+            "import a file that was exported without `--from`",
+        ));
+    }
+    let job = flags.job.clone().unwrap_or_else(|| header.job.clone());
+    let place = job_directory(state_dir, &job);
+    // Whether it was the newest is not known, so a loss is told.
+    let head = build(&place, reader, Some(Seq(1))).map_err(|error| match error {
+        BuildError::Open(error) => error.into(),
+        BuildError::Read(error) => fault(path, error),
+        BuildError::Exists => Failure::usage(
+            format!("the job `{}` has a journal", plain(&job)),
+            "nothing was changed; `--job ID` names another job",
+        ),
+        other => Failure::new(Exit::Internal, format!("{}: {other}", shown(&place))),
+    })?;
+    if args.common.json {
+        print::data(&json!({"type": "imported", "job": job, "events": head.0}));
+    } else {
+        print::line(&format!(
+            "{}: {}",
+            plain(&job),
+            count(head.0, "event", "events")
+        ));
+        print::words(
+            "run the job with its usual flags: it looks at both sides anew and deletes nothing \
+             unasked",
+        );
+    }
+    Ok(Exit::InSync)
+}

@@ -1,0 +1,187 @@
+//! `journal stat`: what a journal holds and what takes space.
+//!
+//! In: a journal. Out: figures. Invariant: every record was read; a damaged journal gives
+//! no figures. Deliberately absent: whether it agrees with itself (`verify`).
+
+use super::source::{self, Facts, Origin, Source};
+use crate::adapters::store::{self, Sizes};
+use crate::cli::args::Args;
+use crate::cli::args::journal::Named;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::print;
+use crate::cli::text::{count, plain, size, time};
+use crate::journal::{Figures, Kind};
+use journal_format::Tag;
+use journal_format::value::Seq;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// What lies around a journal.
+struct Around {
+    sizes: Sizes,
+    archives: usize,
+    /// The store's first record.
+    kept: Seq,
+    /// Bytes in the trash of the local folder.
+    trash: u64,
+}
+
+/// Prints figures.
+///
+/// # Errors
+/// No such journal, or it is damaged.
+pub(super) fn run(args: &Args, state_dir: &Path, named: &Named) -> Result<Exit, Failure> {
+    let source = source::open(named.journal.as_deref(), state_dir)?;
+    let mut figures = Figures::default();
+    for read in source.entries(Seq(1))? {
+        figures.count(&read.map_err(|error| source.fault(error))?);
+    }
+    let around = around(&source)?;
+    if args.common.json {
+        print::data(&data(source.facts(), &figures, around.as_ref()));
+    } else {
+        lines(source.facts(), &figures, around.as_ref())
+            .iter()
+            .for_each(|line| print::line(line));
+    }
+    Ok(Exit::InSync)
+}
+
+fn around(source: &Source) -> Result<Option<Around>, Failure> {
+    let Some(reading) = source.reading() else {
+        return Ok(None);
+    };
+    let place = &source.facts().place;
+    let io = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
+    let trash = source.local().map(|local| local.join(TRASH));
+    Ok(Some(Around {
+        sizes: store::sizes(place).map_err(io)?,
+        archives: reading.archives().len(),
+        kept: reading.kept(),
+        trash: trash
+            .map_or(Ok(0), |trash| store::on_disk(&trash))
+            .map_err(io)?,
+    }))
+}
+
+const fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Store => "store",
+        Origin::Copy => "copy",
+        Origin::File => "file",
+    }
+}
+
+/// Kinds by what they take, largest first.
+fn by_bytes(figures: &Figures) -> Vec<(Tag, Kind)> {
+    let mut kinds: Vec<_> = figures
+        .kinds
+        .iter()
+        .map(|(tag, kind)| (*tag, *kind))
+        .collect();
+    kinds.sort_by_key(|(tag, kind)| (std::cmp::Reverse(kind.bytes), tag.number()));
+    kinds
+}
+
+fn data(facts: &Facts, figures: &Figures, around: Option<&Around>) -> Value {
+    let total = figures.total();
+    let kinds: serde_json::Map<String, Value> = by_bytes(figures)
+        .into_iter()
+        .map(|(tag, kind)| {
+            let kind = json!({"events": kind.count, "bytes": kind.bytes});
+            (tag.name().to_owned(), kind)
+        })
+        .collect();
+    let space = around.map(|around| {
+        json!({
+            "store": around.sizes.store, "checkpoint": around.sizes.checkpoint,
+            "archives": around.sizes.archives, "archive_files": around.archives,
+            "aside": around.sizes.aside, "trash": around.trash, "store_first": around.kept.0,
+        })
+    });
+    json!({
+        "type": "journal", "job": facts.job, "label": facts.label, "journal": facts.journal,
+        "origin": origin(facts.origin), "redacted": facts.redacted,
+        "first": facts.first.0, "head": facts.head.0,
+        "first_time": figures.times.map(|(first, _)| first.0),
+        "last_time": figures.times.map(|(_, last)| last.0),
+        "sessions": figures.sessions, "sessions_unclean": figures.unclean,
+        "release": figures.release, "events": total.count, "bytes": total.bytes,
+        "kinds": kinds, "space": space,
+    })
+}
+
+fn lines(facts: &Facts, figures: &Figures, around: Option<&Around>) -> Vec<String> {
+    let redacted = if facts.redacted { ", redacted" } else { "" };
+    let from = match facts.origin {
+        Origin::Store => String::new(),
+        Origin::Copy => ", read from a copy: a process has the job or did not close it".to_owned(),
+        Origin::File => format!(", file {}", plain(&facts.place.to_string_lossy())),
+    };
+    let mut lines = vec![
+        format!(
+            "{} ({}){redacted}{from}",
+            plain(&facts.label),
+            plain(&facts.job)
+        ),
+        format!("journal {}", facts.journal),
+    ];
+    let total = figures.total();
+    match figures.times {
+        Some((first, last)) => lines.push(format!(
+            "events {} to {}, {} to {}",
+            facts.first,
+            facts.head,
+            time(first),
+            time(last)
+        )),
+        None => lines.push("no events".to_owned()),
+    }
+    let release = figures.release.as_deref().unwrap_or("unknown");
+    lines.push(format!(
+        "{}, of which {} not stopped cleanly; last release {}",
+        count(figures.sessions, "session", "sessions"),
+        match figures.unclean {
+            0 => "none was".to_owned(),
+            1 => "1 was".to_owned(),
+            some => format!("{some} were"),
+        },
+        plain(release)
+    ));
+    for (tag, kind) in by_bytes(figures) {
+        let (name, number) = (tag.name(), kind.count);
+        lines.push(format!("  {name:<20} {number:>10}  {}", size(kind.bytes)));
+    }
+    lines.push(format!(
+        "{} in all, {}",
+        count(total.count, "event", "events"),
+        size(total.bytes)
+    ));
+    if let Some(around) = around {
+        lines.extend(space(around));
+    }
+    lines
+}
+
+fn space(around: &Around) -> Vec<String> {
+    let Sizes {
+        store,
+        checkpoint,
+        archives,
+        aside,
+    } = around.sizes;
+    vec![
+        "on the disk:".to_owned(),
+        format!("  store {}, from event {}", size(store), around.kept),
+        format!("  checkpoint {}", size(checkpoint)),
+        format!(
+            "  archives {} in {}",
+            size(archives),
+            count(around.archives as u64, "file", "files")
+        ),
+        format!("  copies aside {}", size(aside)),
+        format!("  trash in the local folder {}", size(around.trash)),
+    ]
+}
+
+const TRASH: &str = ".pydio-sync/trash";

@@ -1,0 +1,169 @@
+//! `journal what-if`: the same observations under other rules.
+//!
+//! In: a journal, other choices. Out: what would be planned otherwise, counted. Invariant:
+//! nothing is read but the journal, and nothing is written. Deliberately absent: what is
+//! compared with what (`journal::what_if` says it).
+
+use super::source;
+use crate::adapters::rooted::{Filter, FilterRules};
+use crate::cli::args::Args;
+use crate::cli::args::views::{OneWay, WhatIf as Flags};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::print;
+use crate::cli::text::{count, plain};
+use crate::journal::what_if::{Change, Difference, WhatIf};
+use journal_format::value::{Brakes, Kind, Mode, Policy, RelPath, Seq};
+use serde_json::json;
+use std::path::Path;
+
+/// Compares plans.
+///
+/// # Errors
+/// No such journal, or a choice that is none.
+pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, Failure> {
+    let brakes = flags.max_delete.as_deref().map(brakes).transpose()?;
+    let choose = |policy: Policy| chosen(policy, flags, brakes);
+    let filter = filter(flags)?;
+    let source = source::open(flags.named.journal.as_deref(), state_dir)?;
+    let mut what_if = WhatIf::new(&choose);
+    for read in source.records(Seq(1))? {
+        what_if.take(&read.map_err(|error| source.fault(error))?);
+    }
+    let leaves_out = filter.as_ref().map(|filter| {
+        |path: &RelPath, kind: Kind| {
+            let (directory, name) = path.split().unwrap_or_default();
+            filter.excludes(directory, name, kind == Kind::Directory)
+        }
+    });
+    let difference = match &leaves_out {
+        Some(leaves_out) => what_if.finish(Some(leaves_out)),
+        None => what_if.finish(None),
+    };
+    if args.common.json {
+        let mut value = json!(difference);
+        value["type"] = "what_if".into();
+        print::data(&value);
+    } else {
+        show(&difference, filter.is_some());
+    }
+    Ok(Exit::InSync)
+}
+
+fn chosen(mut policy: Policy, flags: &Flags, brakes: Option<Brakes>) -> Policy {
+    if let Some(solve) = flags.conflict {
+        policy.solve = solve.into();
+    }
+    if let Some(direction) = flags.direction {
+        policy.direction = direction.into();
+    }
+    if let Some(mode) = flags.mode {
+        policy.mode = match mode {
+            OneWay::Safe => Mode::Safe,
+            OneWay::Mirror => Mode::Mirror,
+        };
+    }
+    policy.brakes = brakes.unwrap_or(policy.brakes);
+    policy
+}
+
+/// The filter beside the one that the journal was written with.
+fn filter(flags: &Flags) -> Result<Option<Filter>, Failure> {
+    if flags.include.is_empty() && flags.exclude.is_empty() {
+        return Ok(None);
+    }
+    let rules = FilterRules {
+        defaults: false,
+        hidden: false,
+        includes: flags.include.clone(),
+        excludes: flags.exclude.clone(),
+    };
+    let filter = Filter::new(&rules);
+    let filter = filter.map_err(|error| Failure::usage(error.to_string(), "quote the pattern"))?;
+    Ok(Some(filter))
+}
+
+/// As `max_delete` of a job file reads it.
+fn brakes(text: &str) -> Result<Brakes, Failure> {
+    let refused = || {
+        let message = format!("--max-delete {text} is no limit");
+        Failure::usage(message, "give a number of entries, or a share like `30%`")
+    };
+    let fallback = Brakes::default();
+    match text.strip_suffix('%') {
+        Some(share) => {
+            let share: u8 = share.parse().map_err(|_| refused())?;
+            if share > 100 {
+                return Err(refused());
+            }
+            Ok(Brakes {
+                deletions_max: u64::MAX,
+                deletions_percent_max: share,
+                ..fallback
+            })
+        }
+        None => Ok(Brakes {
+            deletions_max: text.parse().map_err(|_| refused())?,
+            deletions_percent_max: 100,
+            ..fallback
+        }),
+    }
+}
+
+fn show(difference: &Difference, has_filter: bool) {
+    if has_filter {
+        let files = count(difference.no_longer_synced, "file", "files");
+        print::line(&format!(
+            "with this filter {files} would no longer be synced, {} would be deleted",
+            none_or(difference.deleted)
+        ));
+    } else {
+        print::line(&format!(
+            "now {} would be deleted that are not planned to be, {} planned to be would not",
+            none_or(difference.deleted),
+            none_or(difference.spared)
+        ));
+    }
+    match (&difference.brake, &difference.other_brake) {
+        (None, None) => {}
+        (Some(brake), None) => {
+            print::line(&format!("the job would not be halted ({})", plain(brake)));
+        }
+        (None, Some(brake)) => print::line(&format!("the job would halt: {}", plain(brake))),
+        (Some(_), Some(brake)) => {
+            print::line(&format!("the job would still be halted: {}", plain(brake)));
+        }
+    }
+    group("now", &difference.now);
+    let points = count(difference.points, "decision point", "decision points");
+    group(&format!("on the way ({points})"), &difference.history);
+    if difference.now.is_empty() && difference.history.is_empty() {
+        print::line("the plans are the same");
+    }
+}
+
+fn none_or(number: u64) -> String {
+    match number {
+        0 => "none".to_owned(),
+        number => number.to_string(),
+    }
+}
+
+fn group(when: &str, changes: &[Change]) {
+    if !changes.is_empty() {
+        print::line(&format!("{when}:"));
+    }
+    for change in changes {
+        let more = if change.count > change.examples.len() as u64 {
+            ", …"
+        } else {
+            ""
+        };
+        print::line(&format!(
+            "  {:>8}  {} instead of {}: {}{more}",
+            change.count,
+            change.after,
+            change.before,
+            plain(&change.examples.join(", "))
+        ));
+    }
+}

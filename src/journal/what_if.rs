@@ -1,0 +1,211 @@
+//! The same observations under other rules: what would be planned otherwise.
+//!
+//! In: a journal; other choices of a user, a further filter. Out: a difference of plans,
+//! grouped and counted. Two things are compared. *Now*: the plan of the journal's last
+//! state as it is, against the plan of the same state under the other choices, where
+//! what the filter leaves out was seen to be left out. *History*: at each decision point
+//! (`journal::replay`) the plan as it is, against the other one of the same state; since
+//! the journal went on as it did, each point stands by itself: "had the choice been made
+//! then". A filter is compared now only. Invariant: no IO; the journal's own filter is
+//! not in it, so a filter can only leave out more. Deliberately absent: reading patterns.
+
+use super::replay::{Replay, kind_words};
+use journal_format::event::{Event, ObservationEvent, Record, UnknownReason};
+use journal_format::value::{Kind, Policy, RelPath, Side, Timestamp};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use sync_core::engine::{Deed, Judged};
+use sync_core::look::{Column, rows};
+
+/// What is left out: a path and what it is.
+pub type LeavesOut<'a> = &'a dyn Fn(&RelPath, Kind) -> bool;
+
+/// Compares the plans of a journal with those of other choices.
+pub struct WhatIf<'a> {
+    replay: Replay,
+    choose: &'a dyn Fn(Policy) -> Policy,
+    points: u64,
+    history: Groups,
+    last: Timestamp,
+}
+
+/// What would be otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Files that would no longer be synced.
+    pub no_longer_synced: u64,
+    /// Entries that would be deleted now and are not planned to be.
+    pub deleted: u64,
+    /// Entries that are planned to be deleted now and would not be.
+    pub spared: u64,
+    /// Why the plan is held back as it is, if it is.
+    pub brake: Option<String>,
+    /// Why it would be held back.
+    pub other_brake: Option<String>,
+    /// What would be done otherwise now.
+    pub now: Vec<Change>,
+    /// What would have been done otherwise on the way, had the choice been made then.
+    pub history: Vec<Change>,
+    /// How many decision points were compared.
+    pub points: u64,
+}
+
+/// A group of nodes with which the same would be done instead of the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Change {
+    /// What is done.
+    pub before: String,
+    /// What would be done.
+    pub after: String,
+    /// With how many nodes.
+    pub count: u64,
+    /// Some of them.
+    pub examples: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Groups(BTreeMap<(String, String), (BTreeSet<u64>, Vec<String>)>);
+
+impl<'a> WhatIf<'a> {
+    /// Begins with the choices that `choose` makes of the journal's own.
+    #[must_use]
+    pub fn new(choose: &'a dyn Fn(Policy) -> Policy) -> Self {
+        Self {
+            replay: Replay::new(),
+            choose,
+            points: 0,
+            history: Groups::default(),
+            last: Timestamp(0),
+        }
+    }
+
+    /// Takes the next record.
+    pub fn take(&mut self, record: &Record) {
+        let chosen = self.replay.engine().state().policy();
+        let other = (self.choose)(chosen);
+        if self.replay.decides_before(record) && other != chosen {
+            self.points += 1;
+            let before = self.replay.judge(record.time);
+            let after = self.replay.engine_mut().judge_as(other, record.time);
+            self.history.compare(&before, &after);
+        }
+        self.replay.fold(record);
+        self.last = record.time;
+    }
+
+    /// Compares what would be done now.
+    #[must_use]
+    pub fn finish(mut self, leaves_out: Option<LeavesOut<'_>>) -> Difference {
+        let other = (self.choose)(self.replay.engine().state().policy());
+        let before = self.replay.judge(self.last);
+        let no_longer_synced = leaves_out.map_or(0, |leaves_out| self.leave_out(leaves_out));
+        let after = self.replay.engine_mut().judge_as(other, self.last);
+        let mut now = Groups::default();
+        now.compare(&before, &after);
+        let (planned, would) = (removals(&before), removals(&after));
+        let count = |set: usize| u64::try_from(set).unwrap_or(u64::MAX);
+        let brake = |judged: &Judged| judged.brake.as_ref().map(super::explain::halt_words);
+        Difference {
+            no_longer_synced,
+            deleted: count(would.difference(&planned).count()),
+            spared: count(planned.difference(&would).count()),
+            brake: brake(&before),
+            other_brake: brake(&after),
+            now: now.changes(),
+            history: self.history.changes(),
+            points: self.points,
+        }
+    }
+
+    /// Folds what a scan with the filter would say. Returns how many synced files it
+    /// leaves out.
+    fn leave_out(&mut self, leaves_out: LeavesOut<'_>) -> u64 {
+        let state = self.replay.engine().state();
+        let is_left_out = |path: &RelPath, kind| {
+            let mut above = path.parent();
+            let mut hidden = leaves_out(path, kind);
+            while let Some(directory) = above.filter(|it| !hidden && !it.is_root()) {
+                hidden = leaves_out(&directory, Kind::Directory);
+                above = directory.parent();
+            }
+            hidden
+        };
+        let synced = rows(state, Column::Synced).into_iter();
+        let lost =
+            synced.filter(|row| row.kind != Kind::Directory && is_left_out(&row.path, row.kind));
+        let lost = lost.count();
+        let mut unseen = Vec::new();
+        for side in Side::BOTH {
+            for row in rows(state, Column::Side(side)) {
+                if !row.unknown && leaves_out(&row.path, row.kind) {
+                    unseen.push((side, row.path));
+                }
+            }
+        }
+        let mut seq = self.replay.seq();
+        for (side, path) in unseen {
+            seq = seq.next();
+            let reason = UnknownReason::Excluded;
+            let event = ObservationEvent::Unknown { side, path, reason };
+            self.replay.fold(&Record {
+                seq,
+                time: self.last,
+                event: Event::Observation(event),
+            });
+        }
+        u64::try_from(lost).unwrap_or(u64::MAX)
+    }
+}
+
+impl Groups {
+    fn compare(&mut self, before: &Judged, after: &Judged) {
+        let (before, after) = (deeds(before), deeds(after));
+        let nodes: BTreeSet<u64> = before.keys().chain(after.keys()).copied().collect();
+        for node in nodes {
+            let (old, new) = (before.get(&node), after.get(&node));
+            let words = |deed: Option<&(String, RelPath)>| {
+                deed.map_or_else(|| "nothing".to_owned(), |(words, _)| words.clone())
+            };
+            if words(old) == words(new) {
+                continue;
+            }
+            let group = self.0.entry((words(old), words(new))).or_default();
+            let path = new.or(old).map(|(_, path)| path);
+            if group.0.insert(node) && group.1.len() < EXAMPLES_MAX {
+                group.1.extend(path.map(|path| path.as_str().to_owned()));
+            }
+        }
+    }
+
+    fn changes(self) -> Vec<Change> {
+        let groups = self.0.into_iter();
+        let changes = groups.map(|((before, after), (nodes, examples))| Change {
+            before,
+            after,
+            count: u64::try_from(nodes.len()).unwrap_or(u64::MAX),
+            examples,
+        });
+        let mut changes: Vec<Change> = changes.collect();
+        changes.sort_by(|a, b| (b.count, &a.before, &a.after).cmp(&(a.count, &b.before, &b.after)));
+        changes
+    }
+}
+
+/// What is done with each node.
+fn deeds(judged: &Judged) -> BTreeMap<u64, (String, RelPath)> {
+    let held = judged.held.iter().map(|held| {
+        let words = format!("{} held", held.case.letter());
+        (held.node, (words, held.path.clone()))
+    });
+    let planned = judged.planned.iter();
+    let planned = planned.map(|step| (step.node, (kind_words(step), step.path.clone())));
+    held.chain(planned).collect()
+}
+
+fn removals(judged: &Judged) -> BTreeSet<u64> {
+    let planned = judged.planned.iter();
+    let removals = planned.filter(|step| step.deed == Deed::Remove);
+    removals.map(|step| step.node).collect()
+}
+
+const EXAMPLES_MAX: usize = 5;
