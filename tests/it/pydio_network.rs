@@ -160,7 +160,13 @@ fn no_more_is_sent_than_the_limit_allows_as_the_server_sees_it() {
         let began = Instant::now();
         let puts = futures::future::join(
             try_put(&remote, "one", Memory::file(&one), &Expected::Absent),
-            try_put_as(Seq(2), &remote, "other", Memory::file(&other), &Expected::Absent),
+            try_put_as(
+                Seq(2),
+                &remote,
+                "other",
+                Memory::file(&other),
+                &Expected::Absent,
+            ),
         );
         let mut puts = std::pin::pin!(puts);
         let done = loop {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Every key a job may have, beside those that begin with [`HIDE`].
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 31] = [
     "__type__",
     "active",
     "ca_file",

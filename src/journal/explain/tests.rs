@@ -229,6 +229,7 @@ fn a_path_is_followed_through_renames_of_itself_and_of_its_folder() {
 
 /// What a journal ends with, what is asked, and the answer.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_answer_says_how_a_path_stands() {
     let unknown = |at: &str, reason| {
         Event::Observation(ObservationEvent::Unknown {
