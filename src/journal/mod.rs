@@ -16,6 +16,7 @@ pub mod minimize;
 mod portable;
 pub mod replay;
 pub mod text;
+pub mod undo;
 pub mod what_if;
 
 pub use check::Check;
