@@ -173,6 +173,9 @@ impl Run<'_> {
         let is_blocked = self
             .world
             .with(|state| converged::is_anything_blocked(state));
+        // What was written within a step of a coarse disk's times is looked at again.
+        self.world.with(|state| state.time.pass(GRAIN_MAX_NS));
+        self.run_to_its_end(Mode::Once)?;
         let mut runs_left = if is_blocked { RUNS_MAX } else { 1 };
         loop {
             let before = self.world.with(|state| second_run_idle::before(state));
@@ -373,4 +376,6 @@ const SHORT_NAPS_MAX: u32 = 150;
 const NAPS_MAX: u32 = 200;
 const LONG_NAP_NS: i64 = 3_600_000_000_000;
 const RUNS_MAX: u32 = 20;
+/// Longer than any disk's step of time.
+const GRAIN_MAX_NS: i64 = 3_000_000_000;
 const TURNS_MAX: u64 = 200_000;

@@ -154,7 +154,8 @@ impl From<OpenError> for Failure {
             | OpenError::Damaged { .. }
             | OpenError::Foreign { .. } => (
                 Exit::JournalDamaged,
-                "nothing was changed; put the journal's files back from a backup if you have one",
+                "nothing was changed; put the journal's files back from a backup if you have one, or \
+                 keep what can be read: pydio-sync journal salvage",
             ),
             OpenError::Io { .. } => (Exit::Internal, "check the state folder and its disk"),
         };

@@ -58,6 +58,10 @@ pub(super) struct Login {
     pub(super) account: Account,
     #[command(flatten)]
     pub(super) access: Access,
+    /// Log in with a browser (Nextcloud): prints an address, waits until you agreed
+    /// there, and keeps the app password that the server makes.
+    #[arg(long, requires = "server", conflicts_with_all = ["password", "password_file", "unchecked"])]
+    pub(super) web: bool,
     /// Keep it without asking the server.
     #[arg(long)]
     pub(super) unchecked: bool,

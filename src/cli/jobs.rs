@@ -5,6 +5,7 @@
 //! gets into it. Deliberately absent: what the keys mean (`jobfile`).
 
 use super::args::Args;
+use super::channel::Daemon;
 use super::config::JobConfig;
 use super::exit::{Exit, Failure};
 use super::job_args::{NewJob, OneFile};
@@ -13,6 +14,7 @@ use super::text::plain;
 use super::{jobfile, login, pair, password, print, run};
 use crate::adapters::credentials::Credentials;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -54,24 +56,42 @@ pub(super) fn configured(file: Option<&Path>) -> Result<Vec<JobConfig>, Failure>
 pub(super) fn list(args: &Args, flags: &OneFile) -> Result<Exit, Failure> {
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
     let configured = run::checked(configured(flags.file.as_deref())?, &state_dir)?;
+    let states = states(&state_dir);
     for job in &configured {
         let known = Known::of(&job.pair);
-        one(args, &known, true, job.config.is_active);
+        one(args, &known, &states, true, job.config.is_active);
     }
     for known in known::all(&state_dir)? {
         if configured.iter().all(|job| job.pair.job != known.id) {
-            one(args, &known, false, true);
+            one(args, &known, &states, false, true);
         }
     }
     Ok(Exit::InSync)
 }
 
-fn one(args: &Args, job: &Known, is_configured: bool, is_active: bool) {
+type States = BTreeMap<String, String>;
+
+/// Asks the daemon, if one answers, in which states its jobs are.
+fn states(state_dir: &Path) -> States {
+    let Ok(runtime) = run::runtime() else {
+        return States::new();
+    };
+    let rows = runtime.block_on(async {
+        let mut daemon = Daemon::find(state_dir).await?;
+        daemon.rows().await.ok()
+    });
+    let rows = rows.unwrap_or_default().into_iter();
+    rows.map(|row| (row.job, row.state)).collect()
+}
+
+fn one(args: &Args, job: &Known, states: &States, is_configured: bool, is_active: bool) {
+    let state = states.get(&job.id);
     if args.common.json {
         let mut value = serde_json::to_value(job).unwrap_or(Value::Null);
         value["type"] = "job".into();
         value["configured"] = is_configured.into();
         value["active"] = is_active.into();
+        value["state"] = state.map_or(Value::Null, |state| state.as_str().into());
         print::data(&value);
         return;
     }
@@ -83,12 +103,13 @@ fn one(args: &Args, job: &Known, is_configured: bool, is_active: bool) {
         None => job.server.clone(),
     };
     print::line(&format!(
-        "{} ({}): {} <-> {}{}",
+        "{} ({}): {} <-> {}{}{}",
         plain(&job.label),
         plain(&job.id),
         plain(&job.directory.to_string_lossy()),
         plain(&remote),
         if is_active { "" } else { "; not active" },
+        state.map_or_else(String::new, |state| format!("; {}", plain(state))),
     ));
 }
 

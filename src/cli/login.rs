@@ -10,10 +10,16 @@ use super::config::Given;
 use super::exit::{Exit, Failure};
 use super::job_args::{Access, Account as AccountFlags, Login};
 use super::place::is_webdav;
+use super::text::plain;
 use super::{password, print, run, server};
-use crate::adapters::credentials::Credentials;
+use crate::adapters::credentials::{Account, Credentials};
 use crate::adapters::remote::Link;
+use crate::adapters::remote::webdav::Grant;
+use crate::adapters::secret::Secret;
+use journal_format::event::FailureClass;
 use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
 
 /// Keeps a password.
 ///
@@ -21,6 +27,10 @@ use serde_json::json;
 /// The server does not take it, or no store does.
 pub(super) fn login(args: &Args, flags: &Login) -> Result<Exit, Failure> {
     let state_dir = super::pair::state_dir(args.common.state_dir.as_deref())?;
+    if flags.web {
+        let (account, secret) = run::runtime()?.block_on(by_browser(flags))?;
+        return keep(args, &state_dir, &account, &secret, "; the server made it");
+    }
     let account = accounts::named(args, &flags.account)?;
     let given = given(&flags.access);
     if let Some(Given::Flag(_)) = given {
@@ -46,28 +56,75 @@ pub(super) fn login(args: &Args, flags: &Login) -> Result<Exit, Failure> {
             run::runtime()?.block_on(asked)?;
         }
     }
-    let kept = Credentials::new(&state_dir)
-        .save(&account, &secret)
+    let checked = if flags.unchecked {
+        ", unchecked"
+    } else {
+        "; the server takes it"
+    };
+    keep(args, &state_dir, &account, &secret, checked)
+}
+
+fn keep(
+    args: &Args,
+    state_dir: &Path,
+    account: &Account,
+    secret: &Secret,
+    checked: &str,
+) -> Result<Exit, Failure> {
+    let kept = Credentials::new(state_dir)
+        .save(account, secret)
         .map_err(|error| {
             Failure::new(Exit::Internal, format!("the password is not kept: {error}"))
         })?;
     if args.common.json {
         print::data(&json!({
             "type": "login", "server": account.server, "user": account.user,
-            "kept": kept.to_string(), "checked": !flags.unchecked,
+            "kept": kept.to_string(), "checked": checked != ", unchecked",
         }));
     } else {
-        let checked = if flags.unchecked {
-            ", unchecked"
-        } else {
-            "; the server takes it"
-        };
         print::words(&format!(
             "the password of `{}` at `{}` is kept in {kept}{checked}",
-            account.user, account.server
+            plain(&account.user),
+            account.server
         ));
     }
     Ok(Exit::InSync)
+}
+
+/// Has a person agree in a browser, and fetches what the server made.
+async fn by_browser(flags: &Login) -> Result<(Account, Secret), Failure> {
+    let server = flags.account.server.as_deref().unwrap_or_default();
+    let server = super::place::server_url(server)?;
+    if !is_webdav(&server) {
+        return Err(Failure::usage(
+            "a login by browser is Nextcloud's, and its address is a WebDAV one",
+            "write it like `webdavs://HOST/remote.php/dav/files/USER`",
+        ));
+    }
+    let nobody = Account {
+        server,
+        user: String::new(),
+    };
+    let place = server::place_of(&nobody, &link(&flags.access)?);
+    let failed = |error| server::refused(&nobody, &error);
+    let grant = Grant::begin(&place).await.map_err(failed)?;
+    print::words(&format!("open {} and agree there", plain(&grant.page)));
+    for _ in 0..QUESTIONS_MAX {
+        match grant.ask().await {
+            Ok(Some(granted)) => {
+                let user = granted.user;
+                let server = nobody.server;
+                return Ok((Account { server, user }, granted.password));
+            }
+            Ok(None) => {}
+            Err(error) if error.class == FailureClass::Retry => {
+                tracing::info!("asked in vain: {error}");
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(Failure::new(Exit::Unreachable, "nobody agreed for 20 minutes").hint("run it again"))
 }
 
 /// Forgets a password.
@@ -118,3 +175,8 @@ pub(super) fn link(access: &Access) -> Result<Link, Failure> {
         ..Link::default()
     })
 }
+
+/// Between two questions whether somebody agreed.
+const PAUSE: Duration = Duration::from_secs(2);
+/// As long as the server keeps the login open.
+const QUESTIONS_MAX: u32 = 600;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 pub(super) struct Row {
     pub(super) job: String,
     pub(super) label: String,
+    pub(super) state: String,
 }
 
 #[derive(Deserialize)]

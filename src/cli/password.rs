@@ -19,6 +19,7 @@ use std::path::Path;
 pub(super) struct Passwords {
     stores: Credentials,
     found: Vec<(Account, Secret)>,
+    given: Vec<(Account, Secret)>,
 }
 
 impl Passwords {
@@ -26,6 +27,7 @@ impl Passwords {
         Self {
             stores: Credentials::new(state_dir),
             found: Vec::new(),
+            given: Vec::new(),
         }
     }
 
@@ -73,10 +75,10 @@ impl Passwords {
         account: &Account,
     ) -> Result<Secret, Failure> {
         if let Some(secret) = explicit(given)? {
-            return Ok(secret);
+            return Ok(self.shared(account, &secret));
         }
         if let Some(Given::JobFile(secret)) = given {
-            return Ok(secret.clone());
+            return Ok(self.shared(account, secret));
         }
         if let Some((_, secret)) = self.found.iter().find(|(known, _)| known == account) {
             return Ok(secret.clone());
@@ -108,6 +110,20 @@ impl Passwords {
         };
         self.found.push((account.clone(), secret.clone()));
         Ok(secret)
+    }
+
+    /// Returns the copy of a password that all jobs of an account share, so that they
+    /// share what the server says of it, and no other account does.
+    fn shared(&mut self, account: &Account, secret: &Secret) -> Secret {
+        let is_same = |(whose, known): &&(Account, Secret)| {
+            whose == account && known.expose() == secret.expose()
+        };
+        if let Some((_, known)) = self.given.iter().find(is_same) {
+            return known.clone();
+        }
+        let own = Secret::new(secret.expose());
+        self.given.push((account.clone(), own.clone()));
+        own
     }
 }
 

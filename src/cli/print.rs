@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::pair::Pair;
 use super::text::{count, duration, plain, quoted, size, time};
 use crate::daemon::{Report, Tally};
-use crate::journal::explain::Explanation;
+use crate::journal::explain::{Explanation, Fate};
 use journal_format::event::{Action, Case, Displaced, HaltReason, Operation};
 use journal_format::value::{Side, Timestamp};
 use serde_json::{Value, json};
@@ -332,10 +332,13 @@ pub(super) fn explanation(args: &Args, job: &str, told: &Explanation) {
         format!(" --state-dir {}", quoted(&place.to_string_lossy()))
     });
     for version in &told.trash {
+        let what = match told.state {
+            Fate::Gone => "bring it back",
+            _ => "bring an older version back",
+        };
+        let (since, command) = (time(Timestamp(version.time)), plain(&version.command));
         line(&format!(
-            "  from the trash, as of {}: {}{state_dir}",
-            time(Timestamp(version.time)),
-            plain(&version.command)
+            "  {what} (in the trash since {since}): {command}{state_dir}"
         ));
     }
     if told.left_out > 0 {

@@ -14,6 +14,7 @@ mod figures;
 pub mod fixture;
 pub mod minimize;
 mod portable;
+mod redact;
 pub mod replay;
 pub mod text;
 pub mod undo;
@@ -22,6 +23,7 @@ pub mod what_if;
 pub use check::Check;
 pub use figures::{Figures, Kind};
 pub use portable::{PortableReader, PortableWriter, WriteError};
+pub use redact::{RedactError, Redactor};
 
 use journal_format::event::Record;
 use journal_format::portable::PortableError;

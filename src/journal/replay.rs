@@ -296,7 +296,7 @@ fn cell_words(row: &sync_core::look::Row, shown: &RelPath) -> String {
 /// Up to this many dirty nodes are planned for at each decision point.
 const FEW_NODES: usize = 64;
 /// Nodes that all digests of one replay look at together.
-const DIGEST_NODES_MAX: u64 = 20_000_000;
+const DIGEST_NODES_MAX: u64 = 4_000_000;
 const STEPS_MAX: usize = 20;
 const HASH_DIGITS: usize = 16;
 const NEIGHBOURS_MAX: usize = 40;

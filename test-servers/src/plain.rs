@@ -51,11 +51,10 @@ impl Plain {
     pub fn new(url: &str, user: &str, password: &str) -> Self {
         let rest = url.strip_prefix("http://").unwrap_or(url);
         let (host, root) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let pair = base64(format!("{user}:{password}").as_bytes());
         Self {
             host: host.to_owned(),
             root: root.trim_end_matches('/').to_owned(),
-            authorization: format!("Basic {pair}"),
+            authorization: basic(user, password),
         }
     }
 
@@ -111,6 +110,12 @@ impl Plain {
                 .and(Err(io::ErrorKind::UnexpectedEof.into())),
         }
     }
+}
+
+/// What `Authorization` says of a name and a password.
+#[must_use]
+pub fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", base64(format!("{user}:{password}").as_bytes()))
 }
 
 /// Reads a whole answer; nothing if it is cut.

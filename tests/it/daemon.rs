@@ -287,6 +287,10 @@ fn a_manual_job_runs_when_told() {
     house.configure(&["a"], &json!({"frequency": "manual"}));
     let daemon = house.start();
     daemon.wait_for("a", "waiting");
+    let listed = house
+        .lab
+        .offline(&["jobs", "list", "-f", &house.file().to_string_lossy()]);
+    assert!(listed.out.trim_end().ends_with("; waiting"), "{listed:?}");
     write(&house.near("a").join("f"), "x");
     daemon.ask("job.sync_now", json!({"job": "a"}));
     until("it runs", || house.far("a").join("f").exists());

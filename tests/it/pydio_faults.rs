@@ -5,6 +5,7 @@ use crate::pydio_site::{Site, class, put, read, try_put};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::Seq;
 use pydio_sync::adapters::remote::pydio::PydioRemote;
+use pydio_sync::adapters::rooted::{Filter, FilterRules};
 use pydio_sync::adapters::secret::Secret;
 use pydio_sync::ports::Remote;
 use std::time::Duration;
@@ -270,7 +271,7 @@ fn a_server_that_says_nothing_is_given_up_and_a_slow_one_is_not() {
 #[test]
 fn refused_credentials_are_asked_once_and_then_left_alone() {
     let site = Site::of(Quirks::v6_4());
-    let filter = pydio_sync::adapters::rooted::Filter::default();
+    let filter = Filter::default();
     let remote =
         PydioRemote::open(&site.place, Secret::new("wrong"), "client", filter).expect("remote");
     run(async {
@@ -283,6 +284,25 @@ fn refused_credentials_are_asked_once_and_then_left_alone() {
         }
     });
     assert_eq!(site.server().log().total(), 1);
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_however_many_jobs_have_it() {
+    let site = Site::of(Quirks::v6_4());
+    let wrong = Secret::new("wrong");
+    let open = |number: usize| {
+        let filter = Filter::new(&FilterRules::default()).expect("filter");
+        let client = format!("client {number}");
+        PydioRemote::open(&site.place, wrong.clone(), &client, filter).expect("remote")
+    };
+    let remotes: Vec<PydioRemote> = (0..4).map(open).collect();
+    run(async {
+        let asked = futures::future::join_all(remotes.iter().map(|remote| remote.root())).await;
+        for found in asked {
+            assert_eq!(class(&found), Some(FailureClass::Auth));
+        }
+        assert_eq!(site.server().log().total(), 1);
+    });
 }
 
 #[test]

@@ -9,6 +9,7 @@ use pydio_sync::adapters::remote::pydio::PydioRemote;
 use pydio_sync::ports::{Changes, Hint, Remote, ScanRequest, ScanTarget};
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 use test_servers::pydio::{Fault, Options, Quirk, Quirks, Rule, Workspace};
 
 async fn since(remote: &PydioRemote, cursor: Option<&str>) -> Changes {
@@ -258,6 +259,20 @@ fn names_that_the_database_mixes_up_never_get_each_others_hash() {
 }
 
 #[test]
+fn a_rename_of_letters_case_alone_is_looked_at_under_both_names() {
+    let site = Site::of(Quirks::v6_4());
+    site.write("Abc.txt", b"x");
+    let remote = site.remote("client");
+    run(async {
+        let begun = since(&remote, None).await;
+        rename(&site, "Abc.txt", "abc.txt");
+        let changes = since(&remote, Some(&begun.cursor)).await;
+        let seen = look(&remote, &changes).await;
+        assert_eq!(seen, ["/ names Abc.txt abc.txt", "/abc.txt File"]);
+    });
+}
+
+#[test]
 fn names_that_the_feed_never_shows_are_in_the_full_listing() {
     let site = Site::of(Quirks::v6_4());
     let remote = site.remote("client");
@@ -292,6 +307,88 @@ fn a_database_that_hides_moves_of_folders_is_caught_by_the_full_listing() {
             .expect("rename");
         let now = all(&remote).await;
         assert_eq!(now["f/x"], was["e/x"]);
+    });
+}
+
+/// Makes all folders of the workspace old, so that a change shows in their seconds.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server's disk has the machine's time"
+)]
+fn age(site: &Site, names: &[&str]) {
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    for name in names {
+        let folder = site.server().folder("sync").join(name);
+        let folder = fs::File::open(folder).expect("folder");
+        folder.set_modified(long_ago).expect("time");
+    }
+}
+
+#[test]
+fn what_no_feed_shows_shows_in_the_times_of_folders() {
+    type Act = fn(&Site);
+    let cases: [(Quirks, Act, &str); 2] = [
+        (
+            Quirks::v6_4().with(Quirk::Sqlite),
+            |site| rename(site, "top/d", "top/e"),
+            "top/e/x",
+        ),
+        (
+            Quirks::v6_4(),
+            |site| site.write("top/😀.txt", b"y"),
+            "top/😀.txt",
+        ),
+    ];
+    for (quirks, act, wanted) in cases {
+        let mut site = Site::of(quirks);
+        site.place.link.recheck = Duration::ZERO;
+        site.write("top/d/x", b"x");
+        site.write("other/y", b"y");
+        age(&site, &["", "top", "top/d", "other"]);
+        let remote = site.remote("client");
+        run(async {
+            let begun = since(&remote, None).await;
+            all(&remote).await;
+            let first = since(&remote, Some(&begun.cursor)).await;
+            assert!(first.hints.is_empty());
+            act(&site);
+            let changes = since(&remote, Some(&first.cursor)).await;
+            let found = look(&remote, &changes).await.join("\n");
+            let name = wanted.rsplit('/').next().expect("name");
+            assert!(found.contains(name), "{found}");
+            assert!(!found.contains("other"), "{found}");
+            // What was told once is not told again; it costs a request.
+            site.server().log().clear();
+            let again = since(&remote, Some(&changes.cursor)).await;
+            assert_eq!(again.hints, []);
+            assert_eq!(site.server().log().total(), 2);
+        });
+    }
+}
+
+#[test]
+fn a_change_that_the_feed_or_we_tell_of_is_no_hidden_one() {
+    let mut site = Site::of(Quirks::v6_4());
+    site.place.link.recheck = Duration::ZERO;
+    site.write("top/d/x", b"x");
+    age(&site, &["", "top", "top/d"]);
+    let remote = site.remote("client");
+    run(async {
+        let begun = since(&remote, None).await;
+        all(&remote).await;
+        let first = since(&remote, Some(&begun.cursor)).await;
+        put(&remote, "top/ours", b"1", &Expected::Absent).await;
+        site.write("top/d/theirs", b"2");
+        let changes = since(&remote, Some(&first.cursor)).await;
+        let mut found = look(&remote, &changes).await;
+        found.retain(|line| !line.contains(" names "));
+        assert_eq!(found, ["top/d/theirs File", "top/ours File"]);
+        // A process that listed nothing looks at everything once.
+        let fresh = site.remote("client");
+        let first = since(&fresh, Some(&changes.cursor)).await;
+        assert!(first.hints.is_empty());
+        let second = since(&fresh, Some(&first.cursor)).await;
+        assert_eq!(second.hints, [Hint::Rescan]);
     });
 }
 

@@ -20,6 +20,9 @@ pub(crate) struct Site {
     _dir: Option<TempDir>,
     pub(crate) place: ServerPlace,
     password: String,
+    /// Tells its clients from those of other tests on the same server: two clients of
+    /// one name would end each other's keys.
+    unique: String,
 }
 
 impl Site {
@@ -38,6 +41,7 @@ impl Site {
             server: Some(server),
             _dir: Some(dir),
             password,
+            unique: unique(),
         }
     }
 
@@ -54,13 +58,13 @@ impl Site {
             _dir: None,
             place: place(&read("URL")?, &read("WORKSPACE")?, &read("USER")?),
             password: read("PASSWORD")?,
+            unique: unique(),
         })
     }
 
     /// The same in a new folder of the workspace.
     pub(crate) fn in_new_folder(mut self) -> Self {
-        let unique = std::time::UNIX_EPOCH.elapsed().expect("clock").as_nanos();
-        let folder = path(&format!("test {unique}"));
+        let folder = path(&format!("test {}", self.unique));
         let remote = self.remote("maker");
         run(remote.make_dir(&folder)).expect("folder");
         self.place.folder = folder;
@@ -75,7 +79,8 @@ impl Site {
         };
         let filter = Filter::new(&rules).expect("filter");
         let password = Secret::new(self.password.as_str());
-        PydioRemote::open(&self.place, password, client, filter).expect("remote")
+        let client = format!("{client} {}", self.unique);
+        PydioRemote::open(&self.place, password, &client, filter).expect("remote")
     }
 
     pub(crate) fn password(&self) -> &str {
@@ -148,6 +153,14 @@ pub(crate) async fn read(remote: &PydioRemote, name: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+fn unique() -> String {
+    let now = std::time::UNIX_EPOCH.elapsed().expect("clock").as_nanos();
+    format!("{now}-{:?}", std::thread::current().id())
+        .replace(['(', ')'], "-")
+        .trim_end_matches('-')
+        .to_owned()
+}
+
 fn place(url: &str, workspace: &str, user: &str) -> ServerPlace {
     ServerPlace {
         url: url.to_owned(),
@@ -168,8 +181,20 @@ pub(crate) async fn try_put(
     source: Box<dyn Source>,
     replaces: &Expected,
 ) -> PortResult<Put> {
+    try_put_as(Seq(1), remote, name, source, replaces).await
+}
+
+/// As [`try_put`], as an operation of its own: two at once need two ids, which their
+/// temporary names hold.
+pub(crate) async fn try_put_as(
+    id: Seq,
+    remote: &PydioRemote,
+    name: &str,
+    source: Box<dyn Source>,
+    replaces: &Expected,
+) -> PortResult<Put> {
     let request = PutRequest {
-        id: Seq(1),
+        id,
         path: &path(name),
         source,
         replaces,

@@ -321,6 +321,21 @@ fn several_jobs_of_a_file_run_in_one_process_with_one_question_for_a_password() 
     assert_eq!(run.out.matches(r#""type":"summary""#).count(), 2, "{run:?}");
     assert_eq!(read(&site.there().join("one/l1")), "l1");
     assert_eq!(read(&site.there().join("two/l2")), "l2");
+    let known = read(&file);
+    let wrong = known.replace(r#""user":"ada""#, r#""user":"ada","password":"wrong""#);
+    assert_ne!(known, wrong);
+    fs::write(&file, wrong).expect("the job file");
+    let before = site.questions();
+    let refused = done(
+        site.lab
+            .bare()
+            .arg("-f")
+            .arg(&file)
+            .args(["--once", "-z", "0"]),
+    );
+    assert_eq!(refused.code, 6, "{refused:?}");
+    assert_eq!(site.questions() - before, 1, "one try for all jobs");
+    fs::write(&file, known).expect("the job file");
     let nested = read(&file).replace("/two", "/one/inner");
     fs::write(&file, nested).expect("the job file");
     let refused = done(

@@ -257,8 +257,8 @@ const PRINTED: [(&str, i32, &str, &str); 17] = [
     (
         "explain docs d/a",
         0,
-        "`d/a` is in sync on both sides\n  look twice\n  from the trash, as of 2017-07-14 02:40:00 \
-         UTC: pydio-sync trash restore docs 0000000000000002 --state-dir STATE\n(7 older events left out)\n       \
+        "`d/a` is in sync on both sides\n  look twice\n  bring an older version back (in the trash since 2017-07-14 02:40:00 \
+         UTC): pydio-sync trash restore docs 0000000000000002 --state-dir STATE\n(7 older events left out)\n       \
          2  2017-07-14 02:40:00 UTC  upload `d/a`\n",
         "",
     ),

@@ -1,9 +1,10 @@
 //! The program against WebDAV servers: flags, two clients, servers' own habits.
 
-use crate::program::{Done, Lab, done, read, tree, write_long_ago};
+use crate::program::{Done, Lab, Running, done, read, tree, write_long_ago};
 use crate::webdav_site::DavSite;
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use test_servers::webdav::Quirks;
 
 fn command(lab: &Lab, site: &DavSite) -> Command {
@@ -141,4 +142,34 @@ fn a_server_is_tried_once_and_the_journal_says_what_was_found() {
         let fact = format!("{{\"name\":\"{name}\",\"value\":\"{value}\"}}");
         assert!(probed[0].contains(&fact), "{fact} is not in {probed:?}");
     }
+}
+
+#[test]
+fn a_login_by_browser_keeps_an_app_password_that_later_runs_use() {
+    let (lab, site) = (Lab::new(), DavSite::of(Quirks::nextcloud()));
+    site.hand().write("there", b"there");
+    let mut login = lab.bare();
+    login.args(["login", "--web", "-s", &site.place.url]);
+    login.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut login = Running(login.spawn().expect("the program starts"));
+    let mut told = BufReader::new(login.0.stderr.take().expect("words"));
+    let mut line = String::new();
+    told.read_line(&mut line).expect("an address");
+    assert!(line.contains("/login/v2/flow/"), "{line}");
+    assert_eq!(site.server.grant_logins(), 1);
+    assert_eq!(login.end().code(), Some(0));
+    let mut run = lab.bare();
+    run.args([
+        "-s",
+        &site.place.url,
+        "-u",
+        &site.place.user,
+        "--once",
+        "-z",
+        "0",
+        "-d",
+    ]);
+    let done = done(run.arg(&lab.local).arg("--json"));
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(read(&lab.local.join("there")), "there");
 }

@@ -14,6 +14,7 @@ mod sim;
 mod state;
 mod stream;
 mod tidy;
+mod webdav_server;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Serves a folder as a Pydio server does, for tests and for trying the program.
     PydioServer(pydio_server::Args),
+    /// Serves WebDAV as Nextcloud, Apache, nginx, rclone or WsgiDAV do.
+    WebdavServer(webdav_server::Args),
     /// Feeds mutated inputs to a parser.
     Mutate(mutate::Args),
     /// Measures the publishing socket.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::PydioServer(args) => pydio_server::run(&args),
+        Command::WebdavServer(args) => webdav_server::run(&args),
         Command::Mutate(args) => mutate::run(&args),
         Command::Stream(args) => stream::run(&args),
         Command::Journal(args) => journal::run(&args),

@@ -6,6 +6,8 @@
 //! properties beside the parsers check the same with shrinking; this looks longer.
 //! The next one: a variant of [`Target`] with its samples and its check.
 
+mod journal;
+
 use pydio_sync::adapters::zmtp::{Caps, Event, Session, SocketType, Violation};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -27,15 +29,42 @@ pub(crate) struct Args {
 enum Target {
     /// The sockets' protocol.
     Zmtp,
+    /// A journal's record, as it comes.
+    Envelope,
+    /// A record's fields, behind a checksum that is right.
+    Decoder,
+    /// A journal as a file.
+    Portable,
+}
+
+impl Target {
+    fn samples(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Zmtp => samples(),
+            Self::Envelope | Self::Decoder => journal::samples("bin"),
+            Self::Portable => journal::samples("pydiojournal"),
+        }
+    }
+
+    /// Gives how far an input was understood, or which promise was broken.
+    fn check(self, input: &[u8], seed: u64) -> Result<usize, String> {
+        match self {
+            Self::Zmtp => check(input, seed),
+            Self::Envelope => journal::envelope(input),
+            Self::Decoder => journal::fields(input),
+            Self::Portable => journal::portable(input, seed),
+        }
+    }
 }
 
 /// Runs until the time is over or a promise is broken.
 #[expect(clippy::print_stdout, reason = "a command")]
 #[expect(clippy::disallowed_methods, reason = "tools measure")]
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let Target::Zmtp = args.target;
+    let target = args.target;
     let mut chance = Chance(args.seed);
-    let mut pool = samples();
+    let mut pool = target.samples();
+    let kept = pool.len();
     let began = Instant::now();
     let (mut inputs, mut bytes) = (0_u64, 0_u64);
     while began.elapsed() < Duration::from_secs(args.seconds) {
@@ -44,8 +73,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             for _ in 0..=chance.below(6) {
                 mutate(&mut input, &pool, &mut chance);
             }
-            input.truncate(4096);
-            let held = std::panic::catch_unwind(|| check(&input, args.seed ^ inputs));
+            input.truncate(journal::INPUT_BYTES_MAX);
+            let held = std::panic::catch_unwind(|| target.check(&input, args.seed ^ inputs));
             let depth = match held {
                 Ok(Ok(depth)) => depth,
                 Ok(Err(broken)) => return report(&input, &broken),
@@ -57,7 +86,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             if depth > 3 && chance.below(64) == 0 {
                 let place = chance.below(512);
                 match pool.get_mut(place) {
-                    Some(old) if place >= SAMPLES => *old = input,
+                    Some(old) if place >= kept => *old = input,
                     Some(_) => {}
                     None => pool.push(input),
                 }

@@ -307,6 +307,11 @@ impl State {
             object: node.ino,
             born_ns: if disk.options.births { node.born_ns } else { 0 },
         };
+        let mtime_ns = if kind != Kind::Directory && self.is_young(side, mtime_ns) {
+            mtime_ns + 1
+        } else {
+            mtime_ns
+        };
         let version = RemoteVersion::new(format!("\"{}\"", node.version)).ok();
         let fingerprint = Fingerprint {
             kind,
@@ -322,6 +327,35 @@ impl State {
         Some(Entry {
             fingerprint,
             digest,
+        })
+    }
+
+    /// Tells whether a change of equal size would leave this time of modification. Such
+    /// a time is shown a little later than it is.
+    fn is_young(&self, side: Side, mtime_ns: i64) -> bool {
+        let step_ns = self.disk(side).options.granularity_ns;
+        let left_ns = mtime_ns + step_ns - self.time.now_ns(side);
+        step_ns >= COARSE_NS && left_ns > 0 && left_ns <= step_ns + AHEAD_MAX_NS
+    }
+
+    /// As [`State::expected`], for what is to be replaced or removed: while it may
+    /// change without a sign, that has to wait.
+    pub(super) fn expected_grown(
+        &self,
+        call: &CallOf,
+        path: &RelPath,
+        expect: &Fingerprint,
+    ) -> PortResult<Entry> {
+        let found = self.expected(call, path, expect)?;
+        let node = self.node_seen(call.side, path);
+        let is_young = node.is_some_and(|node| self.is_young(call.side, node.mtime_ns));
+        if found.kind() == Kind::Directory || !is_young {
+            return Ok(found);
+        }
+        let step_ns = self.disk(call.side).options.granularity_ns;
+        Err(PortError {
+            retry_after_ms: u64::try_from(step_ns / 1_000_000).ok(),
+            ..PortError::new(FailureClass::Retry, format!("{path} was written just now"))
         })
     }
 
@@ -350,6 +384,10 @@ pub fn is_same(expect: &Fingerprint, found: &Fingerprint) -> bool {
         found == expect
     }
 }
+
+/// As the real adapters.
+const COARSE_NS: i64 = 100_000_000;
+const AHEAD_MAX_NS: i64 = 60_000_000_000;
 
 /// Hashes content.
 #[must_use]

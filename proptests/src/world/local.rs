@@ -92,7 +92,7 @@ impl LocalFs for WorldLocal {
         let (path, expect) = (path.clone(), expect.clone());
         self.0.start(&call.clone(), async move {
             inner.before(&call).await?;
-            inner.state.borrow().expected(&call, &path, &expect)?;
+            inner.state.borrow().expected_grown(&call, &path, &expect)?;
             inner.worst_moment(SIDE, &path).await;
             let slot = slot_path(id);
             let (now, out) = inner.engine_does(&call, |state| {
@@ -114,7 +114,7 @@ impl LocalFs for WorldLocal {
         let (path, expect) = (path.clone(), expect.clone());
         self.0.start(&call.clone(), async move {
             inner.before(&call).await?;
-            inner.state.borrow().expected(&call, &path, &expect)?;
+            inner.state.borrow().expected_grown(&call, &path, &expect)?;
             inner.worst_moment(SIDE, &path).await;
             let slot = slot_path(id);
             let faults = &inner.options.faults;

@@ -126,7 +126,14 @@ impl World {
     #[must_use]
     pub fn new(seed: u64, options: Options) -> Self {
         let skews = [options.disks[0].skew_ns, options.disks[1].skew_ns];
-        let disks = Side::BOTH.map(|side| Disk::new(side, options.disks[side as usize].clone()));
+        // A clock that goes back makes a time again that was over.
+        let may_go_back = options.faults.clock_jump != Ratio::NEVER;
+        let disks = Side::BOTH.map(|side| {
+            let mut disk = Disk::new(side, options.disks[side as usize].clone());
+            let is_coarse = disk.options.granularity_ns > 1;
+            disk.hides_edits = is_coarse && !(side == Side::Local && may_go_back);
+            disk
+        });
         let state = State {
             rng: Rng::new(seed),
             steps: 0,

@@ -2,7 +2,8 @@
 //!
 //! In: a generator. Out: the properties of both disks and of the remote, which
 //! faults occur and how often (a swarm: each run has some of them, few have all).
-//! Invariant: no combination makes a change of content invisible to a fingerprint.
+//! Invariant: a change of content shows in a fingerprint, at the latest once a step of
+//! the disk's times is over.
 //! Deliberately absent: state. A new property is a field here, drawn in `draw`.
 
 use super::prng::{Ratio, Rng};

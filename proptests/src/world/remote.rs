@@ -120,7 +120,7 @@ impl Remote for WorldRemote {
         let (path, expect) = (path.clone(), expect.clone());
         self.inner.start(&call.clone(), async move {
             inner.before(&call).await?;
-            let found = inner.state.borrow().expected(&call, &path, &expect)?;
+            let found = inner.state.borrow().expected_grown(&call, &path, &expect)?;
             let faults = &inner.options.faults;
             absence_proven::judge(&mut inner.state.borrow_mut(), faults, SIDE, &path);
             if found.kind() == Kind::Directory || inner.is_atomic(SIDE) {
@@ -276,7 +276,7 @@ fn incoming(inner: &Inner, call: &CallOf, job: &PutJob, body: Body) -> PortResul
 fn fits(inner: &Inner, call: &CallOf, job: &PutJob) -> PortResult<()> {
     let state = inner.state.borrow();
     match &job.replaces {
-        Expected::Version(expect) => state.expected(call, &job.path, expect).map(drop),
+        Expected::Version(expect) => state.expected_grown(call, &job.path, expect).map(drop),
         Expected::Absent if state.node_seen(SIDE, &job.path).is_some() => {
             Err(PortError::precondition(format!("{} is taken", job.path)))
         }

@@ -79,23 +79,33 @@ impl Credentials {
         }
     }
 
-    /// Looks for a password. Blocks, so never inside the async runtime.
+    /// Looks for the password that was kept last. Blocks, so never inside the async
+    /// runtime.
     #[must_use]
     pub fn find(&self, account: &Account) -> Found {
+        self.find_with(account, service::find)
+    }
+
+    /// The file first: only what no service would take gets there, and a service that
+    /// takes one has it removed there, so what the file has is newer than a service's.
+    fn find_with(
+        &self,
+        account: &Account,
+        service: impl FnOnce(&Account) -> Result<Option<Secret>, CredentialError>,
+    ) -> Found {
         let mut found = Found::default();
-        match service::find(account) {
+        match file::find(&self.file, account) {
             Ok(Some(secret)) => {
-                found.secret = Some((secret, Kept::Service));
+                found.secret = Some((secret, Kept::File(self.file.clone())));
                 return found;
             }
-            // A machine without a Secret Service is nothing to tell of.
-            Ok(None) | Err(CredentialError::NoService(_)) => {}
+            Ok(None) => {}
             Err(trouble) => found.troubles.push(trouble),
         }
-        match file::find(&self.file, account) {
-            Ok(secret) => {
-                found.secret = secret.map(|secret| (secret, Kept::File(self.file.clone())));
-            }
+        match service(account) {
+            Ok(secret) => found.secret = secret.map(|secret| (secret, Kept::Service)),
+            // A machine without a Secret Service is nothing to tell of.
+            Err(CredentialError::NoService(_)) => {}
             Err(trouble) => found.troubles.push(trouble),
         }
         found

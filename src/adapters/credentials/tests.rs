@@ -74,6 +74,27 @@ fn an_entry_of_a_service_is_found_and_forgotten() {
 }
 
 #[test]
+fn what_was_kept_last_is_found_whichever_store_took_it() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let stores = Credentials::new(dir.path());
+    let ada = account("ada");
+    let old = |_: &Account| Ok(Some(Secret::new("old")));
+    let found = |service: fn(&Account) -> Result<Option<Secret>, CredentialError>| {
+        let found = stores.find_with(&ada, service);
+        found.secret.map(|(secret, _)| secret.expose().to_owned())
+    };
+    assert_eq!(found(old).as_deref(), Some("old"));
+    // Kept while no service answered, such as over a plain connection.
+    file::save(&stores.file, &ada, &Secret::new("new")).expect("saved");
+    assert_eq!(found(old).as_deref(), Some("new"));
+    assert_eq!(found(|_| Ok(None)).as_deref(), Some("new"));
+    file::remove(&stores.file, &ada).expect("removed");
+    assert_eq!(found(old).as_deref(), Some("old"));
+    let refused = |_: &Account| Err(CredentialError::Refused("locked".to_owned()));
+    assert_eq!(stores.find_with(&ada, refused).troubles.len(), 1);
+}
+
+#[test]
 fn a_replaced_file_is_whole_has_its_bits_and_may_be_behind_a_link() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let (real, link) = (dir.path().join("real"), dir.path().join("link"));

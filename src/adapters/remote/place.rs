@@ -51,6 +51,8 @@ pub struct Link {
     pub proxy: Option<Secret>,
     /// How long to wait for a connection, and for a server that says nothing.
     pub timeout: Duration,
+    /// How often a server whose feed hides changes is asked when its folders changed.
+    pub recheck: Duration,
     /// Requests in flight at once.
     pub poolsize: usize,
     /// Bytes a second to the server; 0 for no limit.
@@ -69,6 +71,7 @@ impl Default for Link {
             client_cert: None,
             proxy: None,
             timeout: Duration::from_secs(TIMEOUT_SECONDS),
+            recheck: Duration::from_secs(RECHECK_SECONDS),
             poolsize: POOLSIZE,
             limit_up: 0,
             limit_down: 0,
@@ -173,5 +176,6 @@ impl fmt::Display for ServerPlace {
 
 /// What the old client had.
 const TIMEOUT_SECONDS: u64 = 20;
+const RECHECK_SECONDS: u64 = 600;
 /// What the old client had.
 const POOLSIZE: usize = 4;

@@ -10,6 +10,7 @@
 use super::fault::{fatal, fault};
 use super::filter::Filter;
 use super::flush::Pending;
+use super::grain::{Disk, Grain, measure};
 use super::lane::Lane;
 use super::look::{device_of, look_open};
 use super::writers::Writers;
@@ -18,7 +19,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, fstatfs, open, stat};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What both kinds of folder can be told.
 #[derive(Debug, Clone, Default)]
@@ -54,11 +55,32 @@ pub(crate) struct Base {
     /// The root's path as the kernel spells it.
     pub(crate) canonical: PathBuf,
     quick_stats: bool,
+    /// How times are kept, once that was tried.
+    grain: OnceLock<Option<Grain>>,
 }
 
 impl AsFd for Base {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+impl Base {
+    /// Returns what looks need to know of the disk.
+    pub(crate) fn disk(&self) -> Disk {
+        Disk {
+            device: self.device,
+            grain: self.grain.get().copied().flatten(),
+        }
+    }
+
+    /// Tries how the disk keeps times, once; the root was claimed.
+    pub(crate) fn learn_grain(&self) {
+        if self.grain.get().is_none()
+            && let Ok(grain) = measure(self)
+        {
+            self.grain.get_or_init(|| grain);
+        }
     }
 }
 
@@ -116,6 +138,7 @@ impl Folder {
             inode: stat.stx_ino,
             canonical: std::fs::read_link(link).unwrap_or_else(|_| self.path.clone()),
             quick_stats: fstatfs(&fd).is_ok_and(|fs| ON_DISK.contains(&fs.f_type)),
+            grain: OnceLock::new(),
             fd,
         });
         *locked(&self.base) = Some(Arc::clone(&base));

@@ -214,7 +214,7 @@ impl<'a> Lister<'a> {
         if job.path.join(text).is_err() {
             return Ok(Some(Seen::Unknown(UnknownReason::NameTooLong)));
         }
-        let seen = match look(directory, raw, self.base.device) {
+        let seen = match look(directory, raw, self.base.disk()) {
             Ok(seen) => seen,
             Err(Errno::STALE | Errno::IO) => return Err(UnknownReason::Unreadable),
             Err(_) => Some(Seen::Unknown(UnknownReason::Unreadable)),

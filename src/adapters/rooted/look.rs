@@ -4,6 +4,7 @@
 //! synced. Invariant: links are not followed, nothing is opened or mounted, and the
 //! time of the last status change is no part of a fingerprint.
 
+use super::grain::Disk;
 use crate::ports::Seen;
 use journal_format::event::UnknownReason;
 use journal_format::value::{Entry, Fingerprint, Identity, Kind};
@@ -14,10 +15,10 @@ use rustix::path::Arg;
 
 /// Looks at a name in a directory: nothing when it is absent. Links are not
 /// followed, nothing is mounted.
-pub(crate) fn look(directory: impl AsFd, name: impl Arg, device: u64) -> Result<Option<Seen>> {
+pub(crate) fn look(directory: impl AsFd, name: impl Arg, disk: Disk) -> Result<Option<Seen>> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     match statx(directory, name, flags, MASK) {
-        Ok(stat) => Ok(Some(seen(&stat, device))),
+        Ok(stat) => Ok(Some(seen(&stat, disk))),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error),
     }
@@ -28,8 +29,8 @@ pub(crate) fn look_open(file: impl AsFd) -> Result<Statx> {
     statx(file, c"", AtFlags::EMPTY_PATH, MASK)
 }
 
-/// Reads what a stat says; `device` is the root's.
-pub(crate) fn seen(stat: &Statx, device: u64) -> Seen {
+/// Reads what a stat says.
+pub(crate) fn seen(stat: &Statx, disk: Disk) -> Seen {
     let kind = match FileType::from_raw_mode(stat.stx_mode.into()) {
         FileType::RegularFile => Kind::File,
         FileType::Directory => Kind::Directory,
@@ -39,14 +40,14 @@ pub(crate) fn seen(stat: &Statx, device: u64) -> Seen {
     // The device alone tells a mounted directory; for files, some stacked file
     // systems report the lower one's.
     let mounted = stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
-        || (kind == Kind::Directory && device_of(stat) != device);
+        || (kind == Kind::Directory && device_of(stat) != disk.device);
     if mounted {
         return Seen::Unknown(UnknownReason::MountPoint);
     }
-    Seen::Entry(Entry {
+    Seen::Entry(disk.shown_entry(Entry {
         fingerprint: fingerprint(stat, kind),
         digest: None,
-    })
+    }))
 }
 
 /// Reads the fingerprint off a stat.

@@ -35,7 +35,12 @@ impl Folder {
             return Ok(RootState::Unreadable(error.to_string()));
         }
         Ok(match read_marker(&base) {
-            Ok(marker) => RootState::Present { marker },
+            Ok(marker) => {
+                if marker.is_some() {
+                    base.learn_grain();
+                }
+                RootState::Present { marker }
+            }
             Err(message) => RootState::Unreadable(message),
         })
     }
@@ -57,7 +62,9 @@ impl Folder {
             });
             made.map_err(|error| fault(error, path))?;
         }
-        write_marker(&base, marker).map_err(|error| fault(error, MARKER))
+        write_marker(&base, marker).map_err(|error| fault(error, MARKER))?;
+        base.learn_grain();
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ mod fault;
 mod filter;
 mod flush;
 mod folder;
+mod grain;
 mod ignores;
 mod lane;
 mod list;

@@ -92,7 +92,7 @@ fn try_all(base: &Base) -> Result<Probes> {
     })
 }
 
-fn mtime_step(file: impl AsFd) -> Result<i64> {
+pub(super) fn mtime_step(file: impl AsFd) -> Result<i64> {
     let time = Timespec {
         tv_sec: 1_600_000_001,
         tv_nsec: 123_456_789,

@@ -8,6 +8,7 @@
 //! slot by the next look at the leftovers.
 
 use super::beneath::Place;
+use super::grain::Disk;
 use super::look::look;
 use crate::ports::Seen;
 use journal_format::value::Kind;
@@ -35,7 +36,7 @@ pub(crate) fn exchange(slot: &Place<'_>, path: &Place<'_>, aside: &str) -> Resul
 }
 
 fn rename_new_plainly(from: &Place<'_>, to: &Place<'_>) -> Result<()> {
-    let directory = match look(from, from.name, 0)? {
+    let directory = match look(from, from.name, Disk::default())? {
         None => return Err(Errno::NOENT),
         // Without the root's device a directory may look like a mount point.
         Some(Seen::Entry(entry)) => entry.kind() == Kind::Directory,
@@ -50,7 +51,7 @@ fn rename_new_plainly(from: &Place<'_>, to: &Place<'_>) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
-    match look(to, to.name, 0)? {
+    match look(to, to.name, Disk::default())? {
         Some(_) => Err(Errno::EXIST),
         None => renameat(from, from.name, to, to.name),
     }

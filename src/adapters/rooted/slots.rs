@@ -10,6 +10,7 @@
 use super::beneath::{CONTROL, LISTED, Place, STAGING, TRASH, open_beneath};
 use super::fault::{fault, unsupported};
 use super::folder::{Base, Folder, locked};
+use super::grain::Disk;
 use super::look::look;
 use super::rename::{exchange, rename_new};
 use super::source::{check_path, entry_of};
@@ -47,10 +48,11 @@ impl Folder {
         let from = control_place(&base, STAGING, slot)?;
         let now = entry_in_slot(&base, &from)?;
         let to = Place::of(base.as_fd(), path).map_err(|error| fault(error, path))?;
-        self.expect(path, expect)?;
+        self.expect_grown(path, expect)?;
         exchange(&from, &to, &format!("{slot}{OUT}")).map_err(|error| fault(error, path))?;
         self.moved_between(slot, path);
         let out = entry_in_slot(&base, &from)?;
+        let now = base.disk().shown_entry(now);
         Ok(Exchanged { now, out })
     }
 
@@ -64,7 +66,7 @@ impl Folder {
         let base = self.base()?;
         let to = control_place(&base, STAGING, slot)?;
         let from = Place::of(base.as_fd(), path).map_err(|error| fault(error, path))?;
-        self.expect(path, expect)?;
+        self.expect_grown(path, expect)?;
         rename_new(&from, &to).map_err(|error| fault(error, path))?;
         self.moved_between(slot, path);
         entry_in_slot(&base, &to)
@@ -94,7 +96,7 @@ impl Folder {
         rename_new(&from, to).map_err(|error| fault(error, to.name))?;
         locked(&self.staged).remove(slot);
         self.changed_directory(STAGING);
-        Ok(entry)
+        Ok(base.disk().shown_entry(entry))
     }
 
     fn moved_between(&self, slot: &str, path: &RelPath) {
@@ -131,7 +133,7 @@ impl Folder {
         let all = Mode::RWXU | Mode::RWXG | Mode::RWXO;
         mkdirat(&place, place.name, all).map_err(|error| fault(error, path))?;
         self.changed_directory(parent_of(path));
-        let made = look(&place, place.name, base.device).map_err(|error| fault(error, path))?;
+        let made = look(&place, place.name, base.disk()).map_err(|error| fault(error, path))?;
         let made = made.ok_or_else(|| PortError::precondition(format!("{path} vanished")))?;
         entry_of(made, path)
     }
@@ -249,9 +251,13 @@ pub(crate) fn names_in(base: &Base, directory: &str) -> PortResult<Vec<String>> 
     Ok(names)
 }
 
-/// Looks at what lies in a slot.
+/// Looks at what lies in a slot, where nobody edits it: its time is told as it is.
 pub(crate) fn entry_in_slot(base: &Base, slot: &Place<'_>) -> PortResult<Entry> {
-    let seen = look(slot, slot.name, base.device).map_err(|error| fault(error, slot.name))?;
+    let disk = Disk {
+        grain: None,
+        ..base.disk()
+    };
+    let seen = look(slot, slot.name, disk).map_err(|error| fault(error, slot.name))?;
     let seen =
         seen.ok_or_else(|| PortError::precondition(format!("slot {} is empty", slot.name)))?;
     let path = RelPath::new(slot.name).unwrap_or_default();

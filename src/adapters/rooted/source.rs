@@ -48,7 +48,7 @@ impl Folder {
         let base = self.base()?;
         if path.is_root() {
             let stat = look_open(base.as_fd()).map_err(|error| fault(error, "the root"))?;
-            return entry_of(seen(&stat, super::look::device_of(&stat)), path).map(Some);
+            return entry_of(seen(&stat, base.disk()), path).map(Some);
         }
         check_path(path)?;
         match entry_at(&base, path) {
@@ -76,6 +76,24 @@ impl Folder {
         Ok(found)
     }
 
+    /// Looks at a path that is to be replaced or removed, and compares.
+    ///
+    /// # Errors
+    /// As [`Folder::expect`]; `Retry` while it may change without a sign.
+    pub(crate) fn expect_grown(&self, path: &RelPath, expect: &Fingerprint) -> PortResult<Entry> {
+        let found = self.expect(path, expect)?;
+        match self.base()?.disk().young_for_ms(&found) {
+            None => Ok(found),
+            Some(left_ms) => Err(PortError {
+                retry_after_ms: Some(left_ms),
+                ..PortError::new(
+                    FailureClass::Retry,
+                    format!("{path} was written just now, and the disk's times are coarse"),
+                )
+            }),
+        }
+    }
+
     /// Opens what is expected at a path.
     fn open(&self, path: &RelPath, expect: &Fingerprint) -> PortResult<Opened> {
         let found = self.expect(path, expect)?;
@@ -94,7 +112,7 @@ impl Folder {
                 let file = open_beneath(base.as_fd(), path.as_str(), flags, Mode::empty());
                 let file = Arc::new(File::from(file.map_err(|error| fault(error, path))?));
                 let stat = look_open(&file).map_err(|error| fault(error, path))?;
-                let opened = entry_of(seen(&stat, base.device), path)?;
+                let opened = entry_of(seen(&stat, base.disk()), path)?;
                 compare(path, expect, &opened.fingerprint)?;
                 if self.writers.has_open(&base, &file) {
                     return Err(PortError::new(
@@ -182,7 +200,7 @@ impl Folder {
             compare(
                 path,
                 expect,
-                &entry_of(seen(&stat, base.device), path)?.fingerprint,
+                &entry_of(seen(&stat, base.disk()), path)?.fingerprint,
             )?;
         }
         self.expect(path, expect).map(drop)
@@ -281,7 +299,7 @@ pub(crate) fn compare(path: &RelPath, expect: &Fingerprint, found: &Fingerprint)
 /// Looks at a path below an open root.
 pub(crate) fn entry_at(base: &Base, path: &RelPath) -> PortResult<Option<Entry>> {
     let found =
-        Place::of(base.as_fd(), path).and_then(|place| look(&place, place.name, base.device));
+        Place::of(base.as_fd(), path).and_then(|place| look(&place, place.name, base.disk()));
     match found.map_err(|error| fault(error, path))? {
         None => Ok(None),
         Some(seen) => entry_of(seen, path).map(Some),

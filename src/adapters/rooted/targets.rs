@@ -74,7 +74,7 @@ impl Looker<'_> {
                     return;
                 }
             };
-            let seen = match look(&fd, name, self.base.device) {
+            let seen = match look(&fd, name, self.base.disk()) {
                 Ok(seen) => seen,
                 Err(error) => Some(Seen::Unknown(reason_of(error))),
             };

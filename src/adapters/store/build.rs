@@ -49,19 +49,22 @@ pub fn build(
     let layout = Layout::new(dir);
     files::make_directory(&layout.root)?;
     let lock = LockFile::acquire(&layout.lock)?;
+    if layout.witness.exists() {
+        return Err(BuildError::Exists);
+    }
     let built = into(&layout, records, expected);
     drop(lock);
     built
 }
 
-/// As [`build`], for whoever has the lock.
+/// As [`build`], for whoever has the lock; evidence of an earlier journal is replaced.
 pub(super) fn into(
     layout: &Layout,
     records: impl Iterator<Item = Result<Stored, ReadError>>,
     expected: Option<Seq>,
 ) -> Result<Seq, BuildError> {
     let is_empty = engine::look(&layout.journal)? == Look::Empty;
-    if !is_empty || layout.witness.exists() || layout.archive.exists() {
+    if !is_empty || layout.archive.exists() {
         return Err(BuildError::Exists);
     }
     let incoming = layout.root.join("incoming");

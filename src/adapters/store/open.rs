@@ -97,6 +97,16 @@ impl OpenError {
 }
 
 impl Evidence {
+    /// Whose journal it was.
+    pub(super) const fn id(&self) -> Option<JournalId> {
+        self.id
+    }
+
+    /// The highest head that was acknowledged for sure.
+    pub(super) const fn expected(&self) -> Seq {
+        self.expected
+    }
+
     pub(super) fn gather(layout: &Layout) -> Result<Self, OpenError> {
         let (witness, damaged) = match Witness::load(&layout.witness)
             .map_err(|error| OpenError::io(&error, &layout.witness))?
@@ -342,7 +352,7 @@ fn give_up(layout: &Layout) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn rename(from: &Path, to: &Path) -> Result<(), OpenError> {
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), OpenError> {
     let sync = |path: &Path| path.parent().map_or(Ok(()), files::sync_directory);
     std::fs::rename(from, to)
         .and_then(|()| sync(to))

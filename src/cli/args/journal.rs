@@ -26,7 +26,11 @@ pub(in crate::cli) enum JournalCommand {
     Verify(Named),
     /// Write a journal into one file, to be kept, moved or shown to somebody.
     #[command(
-        after_help = "Examples:\n  pydio-sync journal export documents documents.pydiojournal"
+        after_help = "With --redact a reader can replay everything and learns no name, no \
+        content, no host and no user: each is replaced by a pseudonym under a key that is \
+        thrown away. What stays: sizes, times, common extensions, two bytes of each content \
+        hash.\n\nExamples:\n  pydio-sync journal export documents documents.pydiojournal\n  \
+        pydio-sync journal export documents for-the-bug-report.pydiojournal --redact"
     )]
     Export(Export),
     /// Make an exported journal a job's journal again, where the job has none.
@@ -36,6 +40,13 @@ pub(in crate::cli) enum JournalCommand {
         journal import documents.pydiojournal"
     )]
     Import(Import),
+    /// Make a damaged journal usable again, as far as it can be read.
+    #[command(
+        after_help = "The damaged files are moved to the job's `aside` folder, never deleted. The \
+        next run looks at both sides anew and deletes nothing until `pydio-sync approve`.\n\n\
+        Example:\n  pydio-sync journal salvage documents --out documents.pydiojournal"
+    )]
+    Salvage(Salvage),
     /// Print a journal's events, one a line.
     #[command(
         after_help = "Examples:\n  pydio-sync journal cat documents --from 1000 --to 1100\n  \
@@ -129,6 +140,9 @@ pub(in crate::cli) struct Export {
     /// The file to write; nothing may be there.
     #[arg(value_name = "FILE")]
     pub(in crate::cli) file: PathBuf,
+    /// Replace names, hosts, users and contents' hashes by pseudonyms.
+    #[arg(long)]
+    pub(in crate::cli) redact: bool,
     #[command(flatten)]
     pub(in crate::cli) range: Range,
 }
@@ -141,6 +155,15 @@ pub(in crate::cli) struct Import {
     /// The job that gets it [default: the one that it was exported from].
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) job: Option<String>,
+}
+
+#[derive(Debug, Group)]
+pub(in crate::cli) struct Salvage {
+    /// The job's id or label; may be left out when only one is known.
+    pub(in crate::cli) job: Option<String>,
+    /// A copy of what was kept, as a portable file.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) out: Option<PathBuf>,
 }
 
 fn event_type(text: &str) -> Result<Tag, String> {

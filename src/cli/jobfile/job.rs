@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Every key a job may have, beside those that begin with [`HIDE`].
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 31] = [
     "__type__",
     "active",
     "ca_file",
@@ -37,6 +37,7 @@ const KEYS: [&str; 30] = [
     "poll_interval",
     "poolsize",
     "proxy",
+    "recheck",
     "remote_folder",
     "requests_max",
     "server",
@@ -270,6 +271,11 @@ fn link(fields: &Fields<'_>) -> Result<Link, Fault> {
         timeout: fields
             .whole("timeout", 1..=86_400, "seconds")?
             .map_or(default.timeout, |seconds| {
+                Duration::from_secs(seconds.unsigned_abs())
+            }),
+        recheck: fields
+            .whole("recheck", 60..=86_400, "seconds")?
+            .map_or(default.recheck, |seconds| {
                 Duration::from_secs(seconds.unsigned_abs())
             }),
         poolsize: fields

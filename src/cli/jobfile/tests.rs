@@ -52,7 +52,7 @@ const OLD_SERVER_JOB: &str = r#"{"cloud.example.org-my-files": {
     "directory": "/home/me/Pydio", "remote_folder": "/", "user": "me",
     "direction": "bi", "active": "true", "monitor": "true", "frequency": "auto",
     "start_time": {"h": 0, "m": 0}, "solve": "manual", "trust_ssl": "false",
-    "timeout": 30, "poolsize": 2, "poll_interval": 15,
+    "timeout": 30, "poolsize": 2, "poll_interval": 15, "recheck": 900,
     "ca_file": "/etc/own.pem", "proxy": "http://me:hunter2@proxy:3128",
     "limit_up": 1000, "limit_down": 0,
     "hide_up_dir": "false", "hide_bi_dir": "false", "hide_down_dir": "true",
@@ -112,7 +112,7 @@ fn hidden_names_are_left_out_with_a_pydio_server_only_and_excludes_replace_the_d
 }
 
 /// What stands beside a good job's keys, and what the message must hold.
-const MISTAKES: [(&str, &[&str]); 37] = [
+const MISTAKES: [(&str, &[&str]); 38] = [
     (r#""trust_ssl": "maybe""#, &["/0/trust_ssl", "\"maybe\""]),
     (r#""ca_file": "own.pem""#, &["/0/ca_file", "own.pem", "`/`"]),
     (
@@ -161,6 +161,7 @@ const MISTAKES: [(&str, &[&str]); 37] = [
     (r#""max_delete": -3"#, &["/0/max_delete", "-3"]),
     (r#""max_delete": true"#, &["/0/max_delete", "true"]),
     (r#""timeout": 0"#, &["/0/timeout"]),
+    (r#""recheck": 5"#, &["/0/recheck", "60 to 86400"]),
     (r#""poolsize": 1000"#, &["/0/poolsize", "1000", "1 to 64"]),
     (r#""limit_up": "fast""#, &["/0/limit_up", "bytes a second"]),
     (r#""trust_ssl": 1"#, &["/0/trust_ssl", "true or false"]),

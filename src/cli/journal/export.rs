@@ -11,12 +11,14 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::offline::shown;
 use crate::cli::print;
 use crate::cli::text::{count, size};
-use crate::journal::{PortableWriter, WriteError};
+use crate::journal::{PortableWriter, Redactor, WriteError};
+use journal_format::encode_record;
+use journal_format::event::Record;
 use journal_format::portable::Header;
 use journal_format::value::Seq;
 use serde_json::json;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -43,14 +45,18 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Export) -> Result<Exit,
         first,
         before: None,
     };
-    let mut target = Target::create(&flags.file)?;
-    let events = write(&source, &header, last, &mut target)?;
+    let redactor = flags.redact.then(redactor).transpose()?;
+    let header = redactor
+        .as_ref()
+        .map_or_else(|| header.clone(), |it| it.header(&header));
+    let target = Target::create(&flags.file)?;
+    let events = write(&source, &header, last, redactor.as_ref(), &target)?;
     let bytes = target.finish()?;
     if args.common.json {
         print::data(&json!({
             "type": "exported", "job": facts.job, "file": flags.file.to_string_lossy(),
             "first": first.0, "last": last.0, "events": events, "bytes": bytes,
-            "redacted": facts.redacted,
+            "redacted": header.redacted,
         }));
     } else {
         print::line(&format!(
@@ -63,15 +69,24 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Export) -> Result<Exit,
     Ok(Exit::InSync)
 }
 
-fn write(source: &Source, header: &Header, last: Seq, target: &mut Target) -> Result<u64, Failure> {
+fn write(
+    source: &Source,
+    header: &Header,
+    last: Seq,
+    redactor: Option<&Redactor>,
+    target: &Target,
+) -> Result<u64, Failure> {
     let out = BufWriter::with_capacity(OUT_BYTES, &target.file);
     let refused = |error: WriteError| unwritable(&target.wanted, &error);
     let mut writer = PortableWriter::begin(out, header).map_err(refused)?;
     let mut events = 0;
     if last >= header.first {
         for read in source.entries(header.first)? {
-            let stored = read.map_err(|error| source.fault(error))?;
+            let mut stored = read.map_err(|error| source.fault(error))?;
             let seq = stored.record.seq;
+            if let Some(redactor) = redactor {
+                stored.bytes = redacted(redactor, &stored.record)?;
+            }
             writer.record(seq, &stored.bytes).map_err(refused)?;
             events += 1;
             if seq >= last {
@@ -81,6 +96,21 @@ fn write(source: &Source, header: &Header, last: Seq, target: &mut Target) -> Re
     }
     writer.finish().map_err(refused)?;
     Ok(events)
+}
+
+/// A redactor under a key of its own, which is gone with it.
+fn redactor() -> Result<Redactor, Failure> {
+    let source = "/dev/urandom";
+    let mut key = [0; 32];
+    let filled = File::open(source).and_then(|mut file| file.read_exact(&mut key));
+    filled.map_err(|error| Failure::new(Exit::Internal, format!("{source}: {error}")))?;
+    Ok(Redactor::new(key))
+}
+
+fn redacted(redactor: &Redactor, record: &Record) -> Result<Vec<u8>, Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::new(Exit::Internal, error.to_string());
+    let redacted = redactor.record(record).map_err(|error| refused(&error))?;
+    encode_record(&redacted).map_err(|error| refused(&error))
 }
 
 /// A file on its way to its name.

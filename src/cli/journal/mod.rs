@@ -13,6 +13,7 @@ mod export;
 mod import;
 mod minimize;
 mod replay;
+mod salvage;
 pub(super) mod source;
 mod stat;
 mod tree;
@@ -38,6 +39,7 @@ pub(super) fn run(
         JournalCommand::Compare(flags) => compare::run(args, state_dir, flags),
         JournalCommand::Explain(flags) => explain::run(args, state_dir, flags),
         JournalCommand::Export(flags) => export::run(args, state_dir, flags),
+        JournalCommand::Salvage(flags) => salvage::run(args, state_dir, flags),
         JournalCommand::Import(flags) => import::run(args, state_dir, flags),
         JournalCommand::Minimize(flags) => minimize::run(args, state_dir, flags),
         JournalCommand::Replay(flags) => replay::run(args, state_dir, flags),

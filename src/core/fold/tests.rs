@@ -306,3 +306,61 @@ fn a_directory_and_its_child_change_places_in_one_step() {
     let after = ["a", "a/a", "a/x"].map(|path| bench.node(Side::Local, path));
     assert_eq!(after, before);
 }
+
+fn adopted(text: &str) -> Event {
+    Event::Operation(OperationEvent::Adopted {
+        local: path(text),
+        remote: path(text),
+        case: Case::A1,
+    })
+}
+
+#[test]
+fn two_directories_that_are_adopted_are_one_with_all_that_lies_in_both() {
+    let mut bench = Bench::default();
+    for side in Side::BOTH {
+        bench.observed(side, "d", Kind::Directory, 1);
+        bench.observed(side, "d/old", Kind::File, 2);
+    }
+    bench.take(adopted("d"));
+    bench.take(adopted("d/old"));
+    bench.gone(Side::Remote, "d");
+    bench.observed(Side::Remote, "e", Kind::Directory, 3);
+    bench.observed(Side::Remote, "e/new", Kind::File, 4);
+    bench.observed(Side::Local, "d/same", Kind::File, 5);
+    bench.observed(Side::Remote, "e/same", Kind::File, 6);
+    bench.moved(Side::Remote, &[("e", "d", Kind::Directory, 3)]);
+    let found = |bench: &Bench, side, text| bench.state.tree.lookup(side, &path(text));
+    let pair = |bench: &Bench, text| Side::BOTH.map(|side| found(bench, side, text));
+    let [local, remote] = pair(&bench, "d");
+    assert_ne!(local, remote);
+    bench.take(adopted("d"));
+    let [local, remote] = pair(&bench, "d");
+    assert_eq!((local, local.is_some()), (remote, true));
+    assert!(bench.state.tree.is_in_sync(local.expect("it is there")));
+    let [local, remote] = pair(&bench, "d/same");
+    assert_eq!((local, local.is_some()), (remote, true));
+    assert!(found(&bench, Side::Remote, "d/new").is_some());
+    assert!(found(&bench, Side::Local, "d/old").is_some());
+}
+
+#[test]
+fn a_directory_that_is_on_one_side_only_takes_the_place_of_the_one_that_comes() {
+    let mut bench = Bench::default();
+    for side in Side::BOTH {
+        for (text, object) in [("came", 1), ("kept", 2)] {
+            bench.observed(side, text, Kind::Directory, object);
+        }
+    }
+    bench.take(adopted("came"));
+    bench.take(adopted("kept"));
+    bench.gone(Side::Local, "kept");
+    bench.moved(Side::Local, &[("came", "kept", Kind::Directory, 1)]);
+    let found = |bench: &Bench, side, text| bench.state.tree.lookup(side, &path(text));
+    let kept = found(&bench, Side::Remote, "kept");
+    assert_ne!(found(&bench, Side::Local, "kept"), kept);
+    bench.take(adopted("kept"));
+    assert_eq!(found(&bench, Side::Local, "kept"), kept);
+    let came = found(&bench, Side::Remote, "came").expect("it stays until it is empty");
+    assert!(bench.state.tree.facet(came, Side::Local).is_absent());
+}

@@ -257,8 +257,7 @@ const fn words(case: Case) -> (&'static str, &'static str) {
         Case::N0 => ("nothing to do", "both sides are as they last agreed"),
         Case::U1 => (
             "changed or new locally, unchanged remotely",
-            "only the local side changed, so the remote side follows if it still holds what both \
-             last agreed on",
+            "it is new or changed on the local side only, so the remote side follows",
         ),
         Case::U2 => (
             "gone locally, unchanged remotely",
@@ -267,8 +266,7 @@ const fn words(case: Case) -> (&'static str, &'static str) {
         ),
         Case::D1 => (
             "changed or new remotely, unchanged locally",
-            "only the remote side changed, so the local side follows if it still holds what both \
-             last agreed on",
+            "it is new or changed on the remote side only, so the local side follows",
         ),
         Case::D2 => (
             "gone remotely, unchanged locally",
@@ -326,7 +324,7 @@ const fn words(case: Case) -> (&'static str, &'static str) {
         ),
         Case::Q1 => (
             "whether the content changed is not known before it is read",
-            "the size is the same and the time is not, so the content decides",
+            "whether both sides hold the same is not known before the content is read",
         ),
         Case::V1 => (
             "one way: the target left the source",

@@ -15,7 +15,7 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
-pub use names::NameId;
+pub use names::{NameId, Spelling};
 pub(crate) use names::{Names, canonical, key};
 pub(crate) use node::{Baseline, BaselineState};
 pub use node::{Facet, Facts, Location, Node, NodeId, Presence};

@@ -80,6 +80,29 @@ pub(crate) fn canonical(name: &str, fold_case: bool) -> Cow<'_, str> {
     }
 }
 
+/// A name in the forms that decide whether two spellings are one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spelling {
+    /// Composed, as names are compared.
+    pub composed: String,
+    /// Decomposed, as some file systems give it.
+    pub decomposed: String,
+    /// Composed and in lower case, as names are compared where case does not count.
+    pub folded: String,
+}
+
+impl Spelling {
+    /// Spells a name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self {
+            composed: canonical(name, false).into_owned(),
+            decomposed: name.nfd().collect(),
+            folded: canonical(name, true).into_owned(),
+        }
+    }
+}
+
 /// Hashes a canonical name for the child index.
 pub(crate) fn key(canonical_name: &str) -> u32 {
     #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]

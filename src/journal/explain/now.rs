@@ -11,7 +11,8 @@ use super::words::{halt_words, rule, unknown_words};
 use super::{Context, Fate};
 use crate::journal::text::{quoted, time};
 use journal_format::event::{
-    Action, Case, Event, ObservationEvent, Operation, OperationEvent, Record, UnknownReason,
+    Action, Case, Event, HaltReason, ObservationEvent, Operation, OperationEvent, Record,
+    UnknownReason,
 };
 use journal_format::value::{RelPath, Side, Timestamp};
 use sync_core::engine::{Deed, Engine, Planned};
@@ -223,11 +224,13 @@ fn held(engine: &Engine, look: &Look, name: &RelPath, context: &Context) -> Opti
             quote(name),
             halt_words(halt)
         );
-        return Some((
-            Fate::Halted,
-            answer,
-            vec![format!("pydio-sync approve {job}")],
-        ));
+        let advice = match halt.reason {
+            HaltReason::RootMissing => {
+                "put the folder back; the job then goes on by itself".to_owned()
+            }
+            _ => format!("if this is meant: pydio-sync approve {job}"),
+        };
+        return Some((Fate::Halted, answer, vec![advice]));
     }
     if state.paused {
         let answer = format!("{} is not synced yet: the job is paused", quote(name));

@@ -32,6 +32,7 @@ pub fn tell(path: &RelPath, records: &[Record], context: &Context) -> Explanatio
         look: None,
         begun: BTreeMap::new(),
         ending: Ending::default(),
+        halt: None,
         told: Vec::new(),
         trash: Vec::new(),
         job: &context.job,
@@ -91,6 +92,8 @@ struct Teller<'a> {
     /// What began and was told.
     begun: BTreeMap<Seq, Option<Operation>>,
     ending: Ending,
+    /// The halt in force, while nothing of the object was held back by it.
+    halt: Option<Told>,
     told: Vec<Told>,
     trash: Vec<Trashed>,
     job: &'a str,
@@ -107,7 +110,13 @@ impl Teller<'_> {
             .or_else(|| self.object.and_then(|number| look::numbered(state, number)));
         self.look = self.id.and_then(|id| look::look(state, id));
         if !self.is_told(record, before.as_ref()) {
+            self.note_halt(record);
             return;
+        }
+        let is_waiting = self.look.as_ref().is_some_and(|look| !look.in_sync);
+        if let Some(halt) = self.halt.take_if(|_| is_waiting) {
+            self.begun.insert(Seq(halt.seq), None);
+            self.told.push(halt);
         }
         let beginning = beginning(&record.event);
         let operation = match &record.event {
@@ -135,6 +144,33 @@ impl Teller<'_> {
         });
     }
 
+    /// Keeps a halt in mind: it is told once it holds something of the object back.
+    fn note_halt(&mut self, record: &Record) {
+        let Event::Session(event) = &record.event else {
+            return;
+        };
+        match event {
+            SessionEvent::HaltRaised { .. } => {
+                let known = Before {
+                    path: self.path,
+                    look: None,
+                    operation: None,
+                };
+                self.halt = Some(Told {
+                    seq: record.seq.0,
+                    time: record.time.0,
+                    kind: Tag::of(&record.event).name().to_owned(),
+                    case: None,
+                    text: sentence(&record.event, &known),
+                });
+            }
+            SessionEvent::HaltApproved { .. } | SessionEvent::HaltCleared { .. } => {
+                self.halt = None;
+            }
+            _ => {}
+        }
+    }
+
     fn is_told(&self, record: &Record, before: Option<&Look>) -> bool {
         if let Some(beginning) = beginning(&record.event) {
             return self.begun.contains_key(&beginning) || names(&record.event, self.path);
@@ -158,9 +194,15 @@ impl Teller<'_> {
                 _ => false,
             };
         }
-        let is_changed = before != self.look.as_ref();
-        is_changed && !is_about_inside(record, self.look.as_ref().or(before))
+        let look = self.look.as_ref().or(before);
+        let is_changed = before != self.look.as_ref() && !is_about_inside(record, look);
+        let mut places = before.into_iter().flat_map(|look| &look.sides);
+        is_changed
             || names(&record.event, self.path)
+            || places.any(|side| {
+                let place = side.path.as_ref();
+                place.is_some_and(|place| names(&record.event, place))
+            })
     }
 
     /// Where the object was on the side that an event speaks of, right before it.

@@ -229,6 +229,7 @@ fn a_path_is_followed_through_renames_of_itself_and_of_its_folder() {
 
 /// What a journal ends with, what is asked, and the answer.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_answer_says_how_a_path_stands() {
     let unknown = |at: &str, reason| {
         Event::Observation(ObservationEvent::Unknown {
@@ -285,8 +286,8 @@ fn the_answer_says_how_a_path_stands() {
             vec![edit(9)],
             "d/a",
             Fate::Pending,
-            "`d/a` is not synced yet: uploading is next, rule U1: only the local side changed, so \
-             the remote side follows if it still holds what both last agreed on",
+            "`d/a` is not synced yet: uploading is next, rule U1: it is new or changed on the local \
+             side only, so the remote side follows",
         ),
         (
             vec![edit(9), start(Case::U1, upload.clone())],

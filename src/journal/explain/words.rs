@@ -132,6 +132,13 @@ fn session(event: &SessionEvent) -> String {
         SessionEvent::RemoteRolledBack { detail } => {
             format!("the server went back in time: {}", plain(detail))
         }
+        SessionEvent::RemoteProbed { facts } => {
+            let facts = facts
+                .iter()
+                .map(|fact| format!("{} {}", fact.name, fact.value));
+            let facts: Vec<String> = facts.collect();
+            format!("the server was tried: {}", plain(&facts.join(", ")))
+        }
         SessionEvent::Ordered { order, by } => match order {
             Order::Pause => format!("{} paused the job", plain(by)),
             Order::Start => format!("{} let the job go on", plain(by)),
@@ -143,9 +150,9 @@ fn session(event: &SessionEvent) -> String {
         SessionEvent::SessionStarted { .. } => "the program started".to_owned(),
         SessionEvent::SessionStopped => "the program ended".to_owned(),
         SessionEvent::Undone { changes, by } => undone(changes, by, &RelPath::root()),
-        SessionEvent::DigestStamped { .. }
-        | SessionEvent::FeedRead { .. }
-        | SessionEvent::RemoteProbed { .. } => "the program kept its books".to_owned(),
+        SessionEvent::DigestStamped { .. } | SessionEvent::FeedRead { .. } => {
+            "the program kept its books".to_owned()
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Fault {
     StatusAfter(u16),
     /// An HTML page with status 200, before anything is done.
     Html,
+    /// An empty answer with status 200, as for an action that the server does not know.
+    Empty,
     /// No answer ever, before anything is done.
     Hang,
     /// No answer ever, after everything was done.

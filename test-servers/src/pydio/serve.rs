@@ -135,6 +135,7 @@ fn before(fault: Option<&Fault>) -> Before {
             Before::Answer(Answer::page(*status, "Something went wrong"))
         }
         Some(Fault::Html) => Before::Answer(Answer::page(200, "Welcome to this network")),
+        Some(Fault::Empty) => Before::Answer(Answer::empty()),
         Some(Fault::Unauthorized) => Before::Answer(Answer::unauthorized(
             "You are not authorized to access this API.",
             true,

@@ -2,7 +2,7 @@
 
 use super::{holds, open, record, records, wait};
 use journal_format::value::Seq;
-use pydio_sync::adapters::store::{Health, Journal, OpenError, Options};
+use pydio_sync::adapters::store::{Health, Journal, OpenError, Options, salvage};
 use pydio_sync::ports::Store;
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -232,6 +232,77 @@ fn each_damage_is_told_or_harmless() {
             );
         }
     }
+}
+
+/// Salvages and judges: what is kept is a beginning of what was written, the damaged
+/// files are still there, and the next open tells a loss until a record is appended.
+fn salvaged(dir: &Path, head: u64) -> u64 {
+    let found = salvage(dir, ("job", "Job"), "0.1.0").expect("salvaged");
+    assert!(found.kept.0 <= head && found.expected >= found.kept);
+    assert!(found.file.exists());
+    let (journal, health) = open(dir).expect("open");
+    holds(&journal, found.kept.0);
+    assert!(
+        matches!(health, Health::Shortened { expected, found: there }
+            if expected > there && there == found.kept),
+        "{health:?} after {found:?}"
+    );
+    wait(journal.verify()).expect("verify");
+    let next = found.kept.0 + 1;
+    wait(journal.append(records(next, 1))).expect("append");
+    journal.close().expect("close");
+    let (journal, health) = open(dir).expect("open");
+    assert_eq!(health, Health::Clean);
+    holds(&journal, next);
+    found.kept.0
+}
+
+#[test]
+fn each_damage_is_salvaged_as_far_as_it_can_be_read() {
+    for closed in [true, false] {
+        let whole = prepared(HEAD, closed);
+        for (name, spoil, ..) in DAMAGES {
+            let dir = copy(whole.path());
+            spoil(dir.path());
+            let place = dir.path().join("journal");
+            let before = with_extension(dir.path(), "jnl").len();
+            let kept = salvaged(dir.path(), HEAD);
+            let readable = ["nothing", "witness missing", "witness and mark of nothing"];
+            assert_eq!(kept == HEAD, readable.contains(&name), "{name}: {kept}");
+            let aside = with_extension(&dir.path().join("aside"), "jnl");
+            assert!(aside.len() >= before, "{name}: the damaged files are kept");
+            assert!(place.exists(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_costs_what_follows_it_and_nothing_before() {
+    let whole = prepared(LARGE, true);
+    let tables: Vec<PathBuf> = files(&whole.path().join("journal/keyspaces/1/tables"));
+    let path = tables
+        .iter()
+        .max_by_key(|path| used_bytes(path))
+        .expect("a table");
+    let name = path.strip_prefix(whole.path()).expect("inside");
+    let used = used_bytes(path);
+    let mut partly = 0;
+    for n in 1..8 {
+        let dir = copy(whole.path());
+        let file = fs::File::options()
+            .read(true)
+            .write(true)
+            .open(dir.path().join(name));
+        let file = file.expect("open");
+        let position = used * n / 9;
+        let mut byte = [0];
+        file.read_at(&mut byte, position).expect("read");
+        byte[0] ^= 4;
+        file.write_all_at(&byte, position).expect("flip");
+        let kept = salvaged(dir.path(), LARGE);
+        partly += u64::from(0 < kept && kept < LARGE);
+    }
+    assert!(partly > 3, "{partly} of 7 kept a part");
 }
 
 #[test]

@@ -193,3 +193,50 @@ fn vectors_of_damaged_files_are_refused_in_words() {
     }
     assert!(seen > 10);
 }
+
+#[test]
+fn a_redacted_export_names_nobody_and_can_be_read() {
+    let lab = Lab::new();
+    write(
+        &lab.local.join("Letters to Ada/draft of the will.docx"),
+        "one",
+    );
+    write(&lab.remote.join("smith.johnson"), "two");
+    lab.synced();
+    let whole = lab.dir.path().join("whole.pydiojournal");
+    let hidden = lab.dir.path().join("hidden.pydiojournal");
+    let (whole, hidden) = (
+        whole.to_str().expect("text"),
+        hidden.to_str().expect("text"),
+    );
+    let job = value(&lab.offline(&["journal", "stat", "--json"]))["job"].clone();
+    let job = job.as_str().expect("a job");
+    assert_eq!(lab.offline(&["journal", "export", job, whole]).code, 0);
+    let done = lab.offline(&["journal", "export", job, hidden, "--redact"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let bytes = std::fs::read(hidden).expect("read");
+    for text in [
+        "Letters", "Ada", "draft", "will", "smith", "johnson", "local-", job,
+    ] {
+        let is_there = bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes());
+        assert!(!is_there, "{text}");
+    }
+    assert_eq!(lab.offline(&["journal", "verify", hidden]).code, 0);
+    let kinds =
+        |file: &str| value(&lab.offline(&["journal", "stat", "--json", file]))["kinds"].clone();
+    let events = |file: &str| {
+        let kinds = kinds(file);
+        let kinds = kinds.as_object().expect("kinds").clone();
+        kinds
+            .into_iter()
+            .map(|(name, kind)| (name, kind["events"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        std::collections::BTreeMap::from_iter(events(whole)),
+        std::collections::BTreeMap::from_iter(events(hidden))
+    );
+    assert_eq!(lab.offline(&["journal", "import", hidden]).code, 2);
+}

@@ -1,4 +1,5 @@
 //! The journal as a file, and the commands that look at one.
 
 mod file;
+mod salvage;
 mod source;

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
-use told::{events, pinned, small, told, truthful};
+use told::{documented, events, pinned, small, told, truthful};
 
 #[test]
 fn a_file_deleted_by_a_colleague_and_edited_here_lives_on() {
@@ -188,6 +188,7 @@ fn a_file_deleted_by_mistake_comes_back_from_the_trash() {
     fs::remove_file(lab.remote.join("letters/draft.txt")).expect("gone");
     lab.synced();
     pinned("deleted-by-mistake", &told(&lab, "letters/draft.txt"));
+    documented("my-file-is-gone.md", "deleted-by-mistake");
     let whole = lab.offline(&["explain", "letters/draft.txt", "--json"]);
     let whole: serde_json::Value = serde_json::from_str(&whole.out).expect("an object");
     let command = whole["trash"][0]["command"].as_str().expect("a command");

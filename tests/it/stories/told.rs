@@ -69,7 +69,35 @@ fn line(line: &str) -> String {
         }
         _ => text,
     };
-    conflict_names(&text)
+    conflict_names(&somebody(&text))
+}
+
+/// Who asked is whoever runs the tests.
+fn somebody(text: &str) -> String {
+    match (
+        text.split_once("TIME  "),
+        text.split_once(" (command line)"),
+    ) {
+        (Some((start, _)), Some((_, rest))) => {
+            format!("{start}TIME  SOMEBODY (command line){rest}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// Checks that a page of the documentation shows what the program prints.
+pub(super) fn documented(page: &str, name: &str) {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs").join(page)).expect("a page");
+    let (_, after) = text.split_once("```text explain\n").expect("a block");
+    let (block, _) = after.split_once("```").expect("its end");
+    let shown: Vec<String> = block.lines().map(line).collect();
+    let golden = root.join(format!("tests/golden/stories/{name}.txt"));
+    let kept = std::fs::read_to_string(golden).expect("a page that is kept");
+    let kept = kept
+        .replace(" --state-dir PLACE/state", "")
+        .replace("JOB", "documents");
+    assert_eq!(shown.join("\n") + "\n", kept, "{page}");
 }
 
 /// A conflict's name ends with the date and four digits of the content.

@@ -76,6 +76,54 @@ pub(super) fn download(port: u16, names: &Path, root: &Path) -> Result<()> {
     )
 }
 
+/// A WebDAV server on this machine, and who uses it.
+#[derive(Clone)]
+pub(super) struct Dav {
+    pub(super) port: u16,
+    /// The path of the root, without a slash at the end.
+    pub(super) root: String,
+    /// What `Authorization` says.
+    pub(super) authorization: String,
+}
+
+impl Dav {
+    fn head(&self, method: &str, target: &str, length: usize) -> String {
+        format!(
+            "{method} {}/{target} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: {}\r\n\
+             Content-Length: {length}\r\n\r\n",
+            self.root, self.port, self.authorization
+        )
+    }
+
+    /// Uploads a tree of folders with files.
+    pub(super) fn upload(&self, root: &Path) -> Result<()> {
+        let mut connection = Connection::open(self.port)?;
+        for folder in fs::read_dir(root)? {
+            let name = format!("{}/", folder?.file_name().to_string_lossy());
+            connection.exchange(&self.head("MKCOL", &name, 0), b"", 201)?;
+        }
+        let put = |file: &Path, connection: &mut Connection| {
+            let bytes = fs::read(root.join(file))?;
+            let head = self.head("PUT", &file.to_string_lossy(), bytes.len());
+            connection.exchange(&head, &bytes, 201).map(drop)
+        };
+        at_once(&files(root)?, put, self.port)
+    }
+
+    /// Downloads a tree whose names are known already.
+    pub(super) fn download(&self, names: &Path, root: &Path) -> Result<()> {
+        for folder in fs::read_dir(names)? {
+            fs::create_dir(root.join(folder?.file_name()))?;
+        }
+        let get = |file: &Path, connection: &mut Connection| {
+            let head = self.head("GET", &file.to_string_lossy(), 0);
+            let bytes = connection.exchange(&head, b"", 200)?;
+            Ok(fs::write(root.join(file), bytes)?)
+        };
+        at_once(&files(names)?, get, self.port)
+    }
+}
+
 /// Does the work for each file, some at once, and returns the first error.
 fn at_once(
     files: &[PathBuf],
@@ -132,7 +180,12 @@ impl Connection {
              User-Agent: python-requests\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        let mut request = head.into_bytes();
+        self.exchange(&head, body, 200)
+    }
+
+    /// Sends a request and returns the body of an answer with this status.
+    fn exchange(&mut self, head: &str, body: &[u8], wanted: u16) -> Result<Vec<u8>> {
+        let mut request = head.as_bytes().to_vec();
         request.extend_from_slice(body);
         self.0.get_mut().write_all(&request)?;
         let (mut line, mut length, mut status) = (String::new(), 0, String::new());
@@ -153,10 +206,11 @@ impl Connection {
         }
         let mut answer = vec![0; length];
         self.0.read_exact(&mut answer)?;
-        if status.starts_with("HTTP/1.1 200") {
+        if status.starts_with(&format!("HTTP/1.1 {wanted}")) {
             Ok(answer)
         } else {
-            Err(format!("{target}: {}", status.trim()).into())
+            let asked = head.lines().next().unwrap_or_default();
+            Err(format!("{asked}: {}", status.trim()).into())
         }
     }
 }

@@ -305,7 +305,7 @@ pub(super) const ROOMS: &[Room] = &[
         &["journal_format", "pydio_sync::adapters::secret"],
         ADAPTER,
     ),
-    room("src/adapters/secret", &["zeroize"], ADAPTER),
+    room("src/adapters/secret", &["tokio", "zeroize"], ADAPTER),
     room(
         "src/adapters/credentials",
         &[
@@ -336,7 +336,6 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ADAPTER,
     ),
-    room("src/adapters/secret", &["zeroize"], ADAPTER),
     // Shared by whatever works beneath a folder without leaving it.
     room(
         "src/adapters/rooted",

@@ -6,7 +6,7 @@
 //! the new data, a part of it or none, even where its rename survived. Killing a
 //! process loses nothing. Inode numbers may be used again.
 //! Invariant: content that a person wrote never becomes another one under the same
-//! fingerprint. Deliberately absent: hard links, permissions (see `faults`).
+//! fingerprint, unless the disk hides edits: then only within a step of its times. Deliberately absent: hard links, permissions (see `faults`).
 //! A new call is a method here that makes effects, never touches the image itself.
 
 mod image;
@@ -88,6 +88,8 @@ pub struct Disk {
     next_version: u64,
     free_inos: BTreeSet<u64>,
     shown: BTreeMap<(u64, i64, usize, i64), Vec<u8>>,
+    /// Whether a person's edit may look like the version before, within a step of time.
+    pub hides_edits: bool,
 }
 
 impl Disk {
@@ -111,6 +113,7 @@ impl Disk {
             next_version: 1,
             free_inos: BTreeSet::new(),
             shown: BTreeMap::new(),
+            hides_edits: false,
         }
     }
 
@@ -170,8 +173,9 @@ impl Disk {
         Ok(id)
     }
 
-    /// Gives a file other data. Data of a person grows by a byte where it could
-    /// not be told from earlier data of the same inode; returns what was written.
+    /// Gives a file other data. Unless the disk hides edits, data of a person grows by
+    /// a byte where it could not be told from earlier data of the same inode; returns
+    /// what was written.
     pub fn write(
         &mut self,
         path: &RelPath,
@@ -181,7 +185,7 @@ impl Disk {
         now_ns: i64,
     ) -> Vec<u8> {
         let mtime_ns = self.rounded(now_ns);
-        if author == Author::User {
+        if author == Author::User && !self.hides_edits {
             while self.is_ambiguous(id, mtime_ns, &data) {
                 data.push(b'+');
             }

@@ -1,12 +1,12 @@
 //! Who we are: a key pair that signs calls, or name and password.
 //!
 //! In: a user's password. Out: what a call carries. Invariant: one refresh at a time;
-//! once the server refused name and password nothing is sent for a minute, so that
-//! no account is locked by hammering. Deliberately absent: storing keys; a start
+//! once the server refused name and password nothing is sent for a minute, by no job
+//! that has a copy of the password, so that no account is locked by hammering. Deliberately absent: storing keys; a start
 //! makes new ones for the same device, which revokes the old ones.
 
 use super::http::{Answer, Call, Extra, Http, Pairs};
-use crate::adapters::secret::Secret;
+use crate::adapters::secret::{Secret, Trial};
 use crate::ports::{PortError, PortResult};
 use hmac::{Hmac, KeyInit, Mac};
 use journal_format::event::FailureClass;
@@ -30,7 +30,6 @@ struct State {
     means: Option<Means>,
     /// Grows with each refresh.
     generation: u64,
-    refused: Option<Instant>,
 }
 
 #[derive(Clone)]
@@ -78,9 +77,11 @@ impl Auth {
     /// `Auth` when name and password are refused, or were a moment ago.
     pub(super) async fn ticket(&self, http: &Http) -> PortResult<Ticket> {
         let mut state = self.state.lock().await;
-        state.check_refused()?;
         let means = match &state.means {
-            Some(means) => means.clone(),
+            Some(means) => {
+                check_refused(*self.password.trial().await)?;
+                means.clone()
+            }
             None => self.renew(http, &mut state).await?,
         };
         Ok(Ticket {
@@ -98,7 +99,6 @@ impl Auth {
         if state.generation != ticket.generation {
             return Ok(Refusal::Renewed);
         }
-        state.check_refused()?;
         let means = self.renew(http, &mut state).await?;
         Ok(match (&ticket.means, means) {
             (Means::Pair(_), _) => Refusal::Renewed,
@@ -116,19 +116,35 @@ impl Auth {
             query: &Vec::new(),
             basic: Some((&self.user, self.password.expose())),
         };
+        // The first try is one for all jobs; what was taken once is no risk.
+        let trial = self.password.trial().await;
+        check_refused(*trial)?;
+        let first = match *trial {
+            Trial::Taken => {
+                drop(trial);
+                None
+            }
+            Trial::Untried | Trial::Refused(_) => Some(trial),
+        };
         let answer = http.fetch(&Call::get(path), &extra).await?;
+        let mut trial = match first {
+            Some(trial) => trial,
+            None => self.password.trial().await,
+        };
         if answer.status == 401 {
-            state.refused = Some(Instant::now());
+            *trial = Trial::Refused(Instant::now());
+            drop(trial);
             state.means = None;
             return Err(refused());
         }
+        *trial = Trial::Taken;
+        drop(trial);
         let is_basic = matches!(state.means, Some(Means::Basic));
         let means = match pair(&answer) {
             Some(pair) if !is_basic => Means::Pair(pair),
             _ => Means::Basic,
         };
         state.means = Some(means.clone());
-        state.refused = None;
         state.generation += 1;
         Ok(means)
     }
@@ -164,12 +180,10 @@ impl Auth {
     }
 }
 
-impl State {
-    fn check_refused(&self) -> PortResult<()> {
-        match self.refused {
-            Some(at) if at.elapsed() < REFUSED_FOR => Err(refused()),
-            _ => Ok(()),
-        }
+fn check_refused(trial: Trial) -> PortResult<()> {
+    match trial {
+        Trial::Refused(at) if at.elapsed() < REFUSED_FOR => Err(refused()),
+        _ => Ok(()),
     }
 }
 

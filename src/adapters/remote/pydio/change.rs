@@ -71,10 +71,14 @@ impl Inner {
         link.server.check_writable().await?;
         let at = self.new_place(path).await?;
         let coming = self.proofs.coming();
+        link.explain(&at);
         let made = self.folders.ask(&at).await?;
         let found = self.proofs.ask_as(coming, &at).await?;
         match (made, found) {
-            (Made::Created, Found::Directory) => Ok(link.folder_entry(&at)),
+            (Made::Created, Found::Directory) => {
+                link.folders.borrow_mut().seen(&at, None);
+                Ok(link.folder_entry(&at))
+            }
             (Made::Created, _) => Err(in_doubt(&at, "it was created and is not there")),
             (Made::Refused(_), Found::Directory | Found::File(_) | Found::Odd) => {
                 Err(PortError::precondition(format!("`{at}` is taken")))
@@ -102,11 +106,14 @@ impl Inner {
         if there != Found::Absent && from != to {
             return Err(PortError::precondition(format!("`{to}` is taken")));
         }
+        link.explain(&from);
+        link.explain(&to);
         let form = vec![("file", from.clone()), ("dest", to.clone())];
         let verdict = link.server.change("rename", "", form).await?;
         let refused = refused(verdict);
         if refused.is_none() {
             link.index.borrow_mut().renamed(&from, &to);
+            link.folders.borrow_mut().renamed(&from, &to);
         }
         let [left, now] = self.proofs.ask_few([&from, &to]).await?;
         match refused {
@@ -161,6 +168,7 @@ impl Inner {
             let found = self.hashes.ask(at).await?;
             link.expect(at, &found, expect)?;
         }
+        link.explain(at);
         let form = vec![("file", at.to_owned())];
         if let Some(refused) = refused(link.server.change("delete", "", form).await?) {
             let found = self.looks.ask(at).await?;

@@ -96,8 +96,10 @@ impl Link {
                 let fresh: Vec<Row> = fresh.cloned().collect();
                 self.index.borrow_mut().apply(&fresh);
                 let next = fresh.last().map_or(cursor.at, Row::anchor);
+                let mut hints = self.hints(&fresh);
+                hints.extend(self.hidden().await);
                 Ok(Changes {
-                    hints: self.hints(&fresh),
+                    hints,
                     cursor: self.cursor(next),
                     rolled_back: None,
                 })
@@ -125,7 +127,25 @@ impl Link {
         Cursor { at, scope }.text()
     }
 
+    /// Returns folders in which something changed that no row speaks of.
+    async fn hidden(&self) -> Vec<Hint> {
+        let changed = self.unexplained().await;
+        let mut places = BTreeMap::new();
+        for path in changed.iter().filter_map(|at| self.hinted(at)) {
+            tracing::info!(%path, "a folder changed and the feed says nothing of it");
+            if path.is_root() {
+                return vec![Hint::Rescan];
+            }
+            places.insert(path, true);
+        }
+        without_covered(places)
+    }
+
     fn hints(&self, rows: &[Row]) -> Vec<Hint> {
+        let places = rows.iter().flat_map(|row| [&row.source, &row.target]);
+        for at in places.flatten() {
+            self.explain(at);
+        }
         if rows.len() > HINTS_MAX {
             return vec![Hint::Rescan];
         }

@@ -5,6 +5,7 @@
 //! Deliberately absent: ports. CRASH: nothing of it outlives the process.
 
 use super::batch::BATCH_MAX;
+use super::folders::Folders;
 use super::index::Index;
 use super::names::composed;
 use super::rows::Anchor;
@@ -18,7 +19,9 @@ use journal_format::value::{Digest, Entry, Fingerprint, Kind, RelPath, RemoteVer
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 pub(super) struct Link {
     pub(super) server: Server,
@@ -26,6 +29,9 @@ pub(super) struct Link {
     pub(super) folder: String,
     pub(super) filter: Filter,
     pub(super) index: RefCell<Index>,
+    pub(super) folders: RefCell<Folders>,
+    /// How often the times of folders are asked for.
+    recheck: Duration,
     /// One reader of the feed at a time.
     gate: Mutex<()>,
     pub(super) has_feed: Cell<bool>,
@@ -57,6 +63,7 @@ pub(super) struct Parts {
     pub(super) mark: String,
     pub(super) scope: String,
     pub(super) width: usize,
+    pub(super) recheck: Duration,
 }
 
 impl Link {
@@ -66,6 +73,8 @@ impl Link {
             folder: parts.folder,
             filter: parts.filter,
             index: RefCell::default(),
+            folders: RefCell::default(),
+            recheck: parts.recheck,
             gate: Mutex::default(),
             has_feed: Cell::new(true),
             decomposed: RefCell::default(),
@@ -289,6 +298,36 @@ impl Link {
         };
         tracing::debug!(?found, ?expect, "{at} {what}");
         Err(PortError::precondition(format!("`{at}` {what}")))
+    }
+
+    /// Notes a change of ours, which shows in the times of folders.
+    pub(super) fn explain(&self, at: &str) {
+        self.folders.borrow_mut().explain(at);
+    }
+
+    /// Returns the folders that changed without anybody telling of it, when it is time
+    /// to ask; the root if nothing was listed yet. What cannot be asked now is asked
+    /// later.
+    pub(super) async fn unexplained(&self) -> Vec<String> {
+        let due = self.folders.borrow_mut().due(self.recheck, Instant::now());
+        let Some(asked) = due else {
+            return Vec::new();
+        };
+        if asked.is_empty() {
+            return vec![self.folder.clone()];
+        }
+        let mut changed = Vec::new();
+        for paths in asked.chunks(BATCH_MAX) {
+            match self.server.folder_times(paths).await {
+                Ok(now) if now.is_empty() => {}
+                Ok(now) => changed.extend(self.folders.borrow_mut().compare(paths, &now)),
+                Err(error) => {
+                    tracing::debug!("the times of folders are not known: {error}");
+                    break;
+                }
+            }
+        }
+        changed
     }
 
     /// Remembers a hash that was verified.

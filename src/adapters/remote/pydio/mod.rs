@@ -16,6 +16,7 @@ mod chunks;
 mod clock;
 mod download;
 mod feed;
+mod folders;
 mod http;
 mod index;
 mod link;
@@ -103,6 +104,7 @@ impl PydioRemote {
             mark: mark[..MARK_DIGITS].to_owned(),
             scope: scope[..SCOPE_DIGITS].to_owned(),
             width,
+            recheck: place.link.recheck,
         }));
         Ok(Self {
             inner: Rc::new(Inner::new(link, width, place.user.clone())),

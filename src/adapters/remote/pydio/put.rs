@@ -54,6 +54,7 @@ impl Inner {
             replaces: request.replaces,
             size: source.fingerprint.size,
         };
+        link.explain(&target.at);
         // Many at once, so that they share requests.
         if *target.replaces == Expected::Absent {
             self.check(&target).await?;

@@ -245,7 +245,11 @@ async fn list(link: &Link, folder: &RelPath) -> PortResult<Listings> {
     let is_too_deep = link.too_deep.borrow().contains(&at);
     if !is_too_deep {
         match link.server.list(&at, How::Deep).await {
-            Ok(document) => return deep(link, folder, document.tree).await,
+            Ok(document) => {
+                let mtime = document.tree.mtime;
+                link.folders.borrow_mut().seen(&at, Some(mtime));
+                return deep(link, folder, document.tree).await;
+            }
             Err(error)
                 if matches!(error.class, FailureClass::Retry | FailureClass::Unsupported) =>
             {
@@ -339,6 +343,9 @@ fn listing(
     let at = link.at(folder);
     let mut entries = Vec::with_capacity(nodes.len());
     for node in nodes {
+        if !node.is_file && !node.is_bin {
+            link.folders.borrow_mut().seen(&node.path, Some(node.mtime));
+        }
         let name = node
             .path
             .strip_prefix(&at)

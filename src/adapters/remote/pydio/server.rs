@@ -247,6 +247,19 @@ impl Server {
         })
     }
 
+    /// Asks when folders changed last, as far as one answer tells.
+    pub(super) async fn folder_times(&self, paths: &[String]) -> PortResult<BTreeMap<String, i64>> {
+        let call = match paths {
+            [path] => Call::get(self.path("stat", path)),
+            _ => {
+                let nodes = paths.iter().map(|path| ("nodes[]", path.clone()));
+                Call::post(self.path("stat", ""), nodes.collect(), Effect::Reads)
+            }
+        };
+        let value = answer::json(&self.call(&call).await?)?;
+        Ok(value.map_or_else(BTreeMap::new, |value| stat::folder_times(&value, paths)))
+    }
+
     /// Lists a folder, or everything below it, or a further page of it.
     pub(super) async fn list(&self, path: &str, how: Listing) -> PortResult<Document> {
         let (path, form) = match how {

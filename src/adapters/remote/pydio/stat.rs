@@ -45,6 +45,32 @@ pub(super) fn single(value: &Value) -> Found {
 /// Reads the answer about several paths: for each one what was found; one that the
 /// answer does not speak of is `Odd`.
 pub(super) fn bulk(value: &Value, asked: &[String]) -> Option<BTreeMap<String, Found>> {
+    let found = answers(value, asked)?.into_iter();
+    let found = found.map(|(path, answer)| (path.clone(), answer.map_or(Found::Odd, single)));
+    Some(found.collect())
+}
+
+/// Reads when folders changed last; what is no folder that can be seen is left out.
+pub(super) fn folder_times(value: &Value, asked: &[String]) -> BTreeMap<String, i64> {
+    let found = match asked {
+        [path] => vec![(path, Some(value))],
+        _ => answers(value, asked).unwrap_or_default(),
+    };
+    let found = found.into_iter().filter_map(|(path, answer)| {
+        let fields = answer?.as_object()?;
+        let field = |name: &str| fields.get(name).and_then(number);
+        (field("mode")? & KIND_BITS == DIRECTORY)
+            .then_some(field("mtime")?)
+            .map(|mtime| (path.clone(), mtime))
+    });
+    found.collect()
+}
+
+/// Finds the answer to each of several paths.
+fn answers<'a>(
+    value: &'a Value,
+    asked: &'a [String],
+) -> Option<Vec<(&'a String, Option<&'a Value>)>> {
     let Value::Object(answers) = value else {
         return None;
     };
@@ -60,7 +86,7 @@ pub(super) fn bulk(value: &Value, asked: &[String]) -> Option<BTreeMap<String, F
         let answer = answers
             .get(path)
             .or_else(|| by_form.get(composed(path).as_ref()).copied());
-        (path.clone(), answer.map_or(Found::Odd, single))
+        (path, answer)
     });
     Some(found.collect())
 }

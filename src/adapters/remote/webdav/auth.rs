@@ -98,14 +98,9 @@ impl Auth {
         Ok((value.map(Secret::new), generation))
     }
 
-    /// Learns that a request got through. A server that did not ask is told from now on
-    /// who we are, since it may show others less.
+    /// Learns that a request got through.
     pub(super) fn passed(&self) {
         self.accepted.set(true);
-        let mut means = self.means.borrow_mut();
-        if matches!(*means, Means::Waiting) && self.password.is_some() {
-            *means = self.plain();
-        }
     }
 
     /// Finds out what a 401 means. `generation` is that of the refused request.

@@ -139,7 +139,6 @@ impl Inner {
                 other => return Err(other.error(path)),
             }
         }
-        server.emptied(path.as_str());
         Ok(())
     }
 

@@ -175,14 +175,15 @@ impl Server {
             let below = join(path, &child.name);
             let is_same = before.get(&child.name) == Some(&mark(&child.found));
             match &child.found {
-                Found::Folder(folder)
-                    if is_same
-                        && shown.folders.contains_key(&below)
-                        && !shown.has_tag(&below, folder.etag.as_deref()) =>
-                {
-                    open.push(below);
+                Found::Folder(folder) => {
+                    let is_known = is_same && shown.folders.contains_key(&below);
+                    let is_quiet = shown.has_tag(&below, folder.etag.as_deref());
+                    match (is_known, is_quiet) {
+                        (true, true) => {}
+                        (true, false) => open.push(below),
+                        (false, _) => hint(&child.name, true),
+                    }
                 }
-                Found::Folder(_) => hint(&child.name, true),
                 _ if !is_same => hint(&child.name, false),
                 _ => {}
             }

@@ -81,6 +81,12 @@ impl Base {
         url
     }
 
+    /// Tells whether an address is on the same server, by the same protocol.
+    pub(super) fn has_origin(&self, address: &str) -> bool {
+        let url = Url::parse(address).ok();
+        url.is_some_and(|url| url.origin().ascii_serialization() == self.origin)
+    }
+
     /// Returns the decoded path of the root, with slashes between.
     pub(super) fn path(&self) -> String {
         format!("/{}", self.prefix.join("/"))

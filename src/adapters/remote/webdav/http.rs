@@ -255,10 +255,15 @@ impl Http {
         let (mut tries, mut asked, mut ask) = (0, 0, std::borrow::Cow::Borrowed(ask));
         let mut permits = Some(self.permits(is_long).await);
         loop {
-            let (request, generation) = self.request(&self.quick, &ask, None)?;
             let length = ask.body.as_ref().map_or(0, Bytes::len);
+            // The quick one gives up after silence from the start, however long the body.
+            let client = if length > QUICK_BYTES {
+                &self.patient
+            } else {
+                &self.quick
+            };
+            let (request, generation) = self.request(client, &ask, None)?;
             self.up.take(length).await;
-            // The client gives up after silence from the start, however long the body.
             let wait = answer_wait(self.timeout) + slow(length);
             let sent = tokio::time::timeout(wait, request.send()).await;
             let response = match sent {
@@ -448,6 +453,8 @@ const POOL_MAX: usize = 64;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// About two million entries.
 const LISTING_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Bodies up to this size go out at once.
+const QUICK_BYTES: usize = 16 * 1024;
 /// Uploads up to this size count as short calls.
 const LONG_BYTES: u64 = 4 * 1024 * 1024;
 const WAIT_S_MAX: u64 = 3600;

@@ -13,6 +13,7 @@ mod download;
 mod feed;
 mod found;
 mod frame;
+mod grant;
 mod href;
 mod http;
 mod multistatus;
@@ -23,6 +24,7 @@ mod scan;
 mod server;
 mod slots;
 
+pub use grant::{Grant, Granted};
 pub use report::{Remark, Report, probe};
 
 use crate::adapters::http::unsupported;

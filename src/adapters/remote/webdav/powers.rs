@@ -119,7 +119,7 @@ impl Server {
         self.make_rooms().await?;
         let found = Trial { server: self }.run().await;
         // Whatever came of it, nothing stays.
-        let cleared = self.clear(PROBE).await;
+        let cleared = self.clear(&self.probe_room()).await;
         let powers = found?;
         cleared?;
         tracing::info!(facts = ?powers.facts(), "the server was tried");
@@ -175,6 +175,11 @@ impl Server {
         *product = Some(name);
     }
 
+    /// Where this client tries things; another one has a room of its own.
+    fn probe_room(&self) -> String {
+        format!("{PROBE}-{}", self.mark)
+    }
+
     /// Removes a folder of ours with all it holds, if it is there.
     async fn clear(&self, room: &str) -> PortResult<()> {
         let gone = self
@@ -194,11 +199,12 @@ struct Trial<'a> {
 impl Trial<'_> {
     async fn run(&self) -> PortResult<Powers> {
         let server = self.server;
-        server.clear(PROBE).await?;
-        let folder = Ask::write("MKCOL", server.base.url(PROBE, true));
+        let room = server.probe_room();
+        server.clear(&room).await?;
+        let folder = Ask::write("MKCOL", server.base.url(&room, true));
         let made = server.change(&folder).await?;
         if made != Verdict::Done {
-            return Err(made.error(&super::slots::rel(PROBE)));
+            return Err(made.error(&super::slots::rel(&room)));
         }
         let mut powers = Powers {
             tells_taken: server.change(&folder).await? == Verdict::Taken,
@@ -209,7 +215,7 @@ impl Trial<'_> {
         self.moves(&mut powers).await?;
         powers.is_atomic = self.is_atomic().await?;
         self.put(".dot", "x", &[]).await?;
-        let listed = server.list_once(PROBE).await?.0;
+        let listed = server.list_once(&room).await?.0;
         powers.lists_dots = listed.iter().any(|child| child.name == ".dot");
         Ok(powers)
     }
@@ -257,7 +263,7 @@ impl Trial<'_> {
                 .0
                 == Verdict::Taken;
         }
-        let url = self.server.base.url(&at("a"), false);
+        let url = self.server.base.url(&self.at("a"), false);
         let delete = Ask::write("DELETE", url).with(wrong.0, wrong.1);
         honoured &= self.server.change(&delete).await? == Verdict::Taken;
         powers.has_conditions = honoured;
@@ -270,7 +276,7 @@ impl Trial<'_> {
         }
         let moved = self
             .server
-            .send_move(&at("a"), &at("c"), false, false)
+            .send_move(&self.at("a"), &self.at("c"), false, false)
             .await?;
         powers.refuses_overwrite = moved == Verdict::Taken;
         if !powers.refuses_overwrite {
@@ -279,7 +285,7 @@ impl Trial<'_> {
         let before = self.version("a").await?;
         let moved = self
             .server
-            .send_move(&at("a"), &at("e"), false, false)
+            .send_move(&self.at("a"), &self.at("e"), false, false)
             .await?;
         if moved != Verdict::Done {
             return Ok(());
@@ -288,7 +294,7 @@ impl Trial<'_> {
         powers.keeps_version = (before.mtime, before.etag) == (after.mtime, after.etag);
         let moved = self
             .server
-            .send_move(&at("e"), &at("none/e"), false, false)
+            .send_move(&self.at("e"), &self.at("none/e"), false, false)
             .await;
         // A refusal may come as any error.
         powers.makes_parents = moved == Ok(Verdict::Done);
@@ -301,15 +307,15 @@ impl Trial<'_> {
         let half = Bytes::from(vec![b'z'; HALF_BYTES]);
         let pieces = [Ok(half), Err(std::io::Error::other("broken off"))];
         let body = Body::wrap_stream(stream::iter(pieces));
-        let ask = Ask::write("PUT", self.server.base.url(&at("f"), false));
+        let ask = Ask::write("PUT", self.server.base.url(&self.at("f"), false));
         self.server
             .http
             .break_off(&ask, body, 2 * HALF_BYTES as u64)
             .await?;
-        let get = Ask::read("GET", self.server.base.url(&at("f"), false));
+        let get = Ask::read("GET", self.server.base.url(&self.at("f"), false));
         // The second time is for servers that are slow to notice.
         for _ in 0..2 {
-            let version = self.server.look(&at("f")).await?;
+            let version = self.server.look(&self.at("f")).await?;
             let is_old = matches!(version, Found::File(version) if version.size == 3);
             if !is_old || self.server.http.fetch(&get).await?.body != b"old" {
                 return Ok(false);
@@ -326,7 +332,7 @@ impl Trial<'_> {
     ) -> PortResult<Option<String>> {
         match self.try_put(name, text, headers).await? {
             (Verdict::Done, tag) => Ok(tag),
-            (other, _) => Err(other.error(&super::slots::rel(PROBE))),
+            (other, _) => Err(other.error(&super::slots::rel(&self.at(name)))),
         }
     }
 
@@ -336,23 +342,23 @@ impl Trial<'_> {
         text: &'static str,
         headers: &[(&'static str, String)],
     ) -> PortResult<(Verdict, Option<String>)> {
-        let mut ask = Ask::write("PUT", self.server.base.url(&at(name), false));
+        let mut ask = Ask::write("PUT", self.server.base.url(&self.at(name), false));
         ask.headers.extend(headers.iter().cloned());
         ask.body = Some(Bytes::from_static(text.as_bytes()));
         let answer = self.server.http.fetch(&ask).await?;
         Ok((verdict(&answer)?, answer.tag()))
     }
 
+    fn at(&self, name: &str) -> String {
+        format!("{}/{name}", self.server.probe_room())
+    }
+
     async fn version(&self, name: &str) -> PortResult<Version> {
-        match self.server.look(&at(name)).await? {
+        match self.server.look(&self.at(name)).await? {
             Found::File(version) => Ok(version),
             _ => Err(super::http::strange("what was stored is not there")),
         }
     }
-}
-
-fn at(name: &str) -> String {
-    format!("{PROBE}/{name}")
 }
 
 /// What the server calls itself, among the facts.

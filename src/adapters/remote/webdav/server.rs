@@ -52,8 +52,8 @@ pub(super) struct Server {
     pub(super) distrusted: RefCell<BTreeSet<String>>,
     /// What the last listings showed, where folders' tags tell of changes below.
     pub(super) shown: RefCell<Shown>,
-    /// Folders that held something when they were last listed.
-    filled: RefCell<BTreeSet<String>>,
+    /// Folders that were found empty twice, and not filled since.
+    empty: RefCell<BTreeSet<String>>,
 }
 
 /// One name of a listing.
@@ -105,7 +105,7 @@ impl Server {
             has_rooms: Cell::new(false),
             distrusted: RefCell::default(),
             shown: RefCell::default(),
-            filled: RefCell::default(),
+            empty: RefCell::default(),
         })
     }
 
@@ -174,23 +174,20 @@ impl Server {
     /// `Precondition` when it is no folder; whatever keeps the listing from being whole.
     pub(super) async fn list(&self, path: &str) -> PortResult<Vec<Child>> {
         let (children, folder) = self.list_once(path).await?;
-        if self.is_oc.get() {
-            self.shown.borrow_mut().note(path, &folder, &children);
-        }
-        let was_filled = self.filled.borrow().contains(path);
         if !children.is_empty() {
-            if self.filled.borrow().len() < FILLED_MAX {
-                self.filled.borrow_mut().insert(path.to_owned());
-            }
-            return Ok(children);
-        }
-        // Servers that lost their storage for a moment show empty folders.
-        if was_filled {
+            self.empty.borrow_mut().remove(path);
+        } else if !self.empty.borrow().contains(path) {
+            // Servers that lost their storage for a moment show empty folders.
             let (again, _) = self.list_once(path).await?;
             if !again.is_empty() {
                 return Err(strange("two listings of a folder differ"));
             }
-            self.filled.borrow_mut().remove(path);
+            if self.empty.borrow().len() < EMPTY_MAX {
+                self.empty.borrow_mut().insert(path.to_owned());
+            }
+        }
+        if self.is_oc.get() {
+            self.shown.borrow_mut().note(path, &folder, &children);
         }
         Ok(children)
     }
@@ -255,11 +252,6 @@ impl Server {
             },
         });
         Ok((children.collect(), folder))
-    }
-
-    /// Forgets that a folder held something: we emptied it.
-    pub(super) fn emptied(&self, path: &str) {
-        self.filled.borrow_mut().remove(path);
     }
 
     /// Sends a change and reads what became of it.
@@ -383,4 +375,4 @@ const WANTED_OC: &str = concat!(
 const MARK_DIGITS: usize = 8;
 const WIDTH_MAX: usize = 64;
 const ENTRIES_MAX: usize = 2_000_000;
-const FILLED_MAX: usize = 200_000;
+const EMPTY_MAX: usize = 200_000;

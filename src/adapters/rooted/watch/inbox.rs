@@ -8,9 +8,10 @@ use super::super::folder::locked;
 use crate::ports::Hint;
 use futures::task::AtomicWaker;
 use journal_format::value::RelPath;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 /// The place where events, armer and stream meet.
 #[derive(Default)]
@@ -25,6 +26,8 @@ struct State {
     hints: BTreeMap<RelPath, bool>,
     rescan: bool,
     directories: BTreeSet<RelPath>,
+    /// What is hinted at again, and when; the earliest first.
+    later: VecDeque<(Instant, RelPath)>,
     all_directories: bool,
     ended: bool,
     closed: bool,
@@ -53,6 +56,19 @@ impl Inbox {
         state.hint(path, false);
         drop(state);
         self.reader.wake();
+    }
+
+    /// Hints at a path again after a while: until then another change might not show.
+    pub(super) fn later(&self, path: RelPath, wait: Duration) {
+        let mut state = locked(&self.state);
+        state.later.push_back((now() + wait, path));
+        if state.later.len() > WAITING_MAX {
+            let last = state.later.pop_back().map(|(at, _)| (at, RelPath::root()));
+            state.later.clear();
+            state.later.extend(last);
+        }
+        drop(state);
+        self.to_arm.notify_one();
     }
 
     /// Hints at a directory with everything below it.
@@ -126,10 +142,18 @@ impl Inbox {
             if !state.directories.is_empty() {
                 return Some(ToArm::Some(std::mem::take(&mut state.directories)));
             }
-            state = self
-                .to_arm
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            let wait = state.hint_due(now());
+            if !state.hints.is_empty() || state.rescan {
+                self.reader.wake();
+            }
+            state = match wait {
+                None => self.to_arm.wait(state),
+                Some(wait) => match self.to_arm.wait_timeout(state, wait) {
+                    Ok((state, _)) => Ok(state),
+                    Err(poisoned) => Ok(poisoned.into_inner().0),
+                },
+            }
+            .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -145,10 +169,34 @@ impl State {
         }
     }
 
+    /// Hints at what is due; returns how long the next one waits.
+    fn hint_due(&mut self, now: Instant) -> Option<Duration> {
+        while let Some((at, path)) = self.later.pop_front() {
+            if at > now {
+                self.later.push_front((at, path));
+                return Some(at - now);
+            }
+            if path.is_root() {
+                self.rescan_all();
+            } else {
+                self.hint(path, false);
+            }
+        }
+        None
+    }
+
     fn rescan_all(&mut self) {
         self.hints.clear();
         self.rescan = true;
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "when to look again, decides nothing"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Paths that wait at most.

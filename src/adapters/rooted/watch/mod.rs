@@ -25,6 +25,7 @@ use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, R
 use notify::{Config, ErrorKind, Event, RecommendedWatcher, Watcher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Starts to watch. Every directory is watched when this returns, which takes
 /// about as long as a walk over them.
@@ -97,6 +98,12 @@ impl notify::EventHandler for Handler {
 }
 
 impl Handler {
+    /// Returns after what time a file that changed now shows whether it changed since.
+    fn grown_after(&self) -> Option<Duration> {
+        let grain = self.folder.opened_before()?.disk().grain?;
+        u64::try_from(grain.step_ns).ok().map(Duration::from_nanos)
+    }
+
     fn handle(&self, event: &Event) {
         let Some(change) = change_of(&event.kind) else {
             return;
@@ -113,7 +120,10 @@ impl Handler {
                     // Other rules may show or hide anything beside or below it.
                     self.inbox.subtree(path.parent().unwrap_or_default());
                 }
-                self.inbox.changed(path, change == Change::Came);
+                self.inbox.changed(path.clone(), change == Change::Came);
+                if let Some(wait) = self.grown_after() {
+                    self.inbox.later(path, wait);
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ mod large;
 mod rename;
 mod server;
 mod steady;
+mod webdav;
 
 use super::Result;
 use super::lab::Lab;
@@ -26,7 +27,7 @@ pub(super) struct Row {
 }
 
 /// The names of [`ROWS`], for the command line.
-pub(super) const NAMES: [&str; 12] = [
+pub(super) const NAMES: [&str; 16] = [
     "first-sync",
     "large-file",
     "no-change",
@@ -38,11 +39,15 @@ pub(super) const NAMES: [&str; 12] = [
     "server-down",
     "server-up-50ms",
     "server-down-50ms",
+    "webdav-up",
+    "webdav-down",
+    "webdav-no-change",
+    "webdav-rename",
     "deletes",
 ];
 
 /// Everything that is measured.
-pub(super) const ROWS: [Row; 12] = [
+pub(super) const ROWS: [Row; 16] = [
     Row {
         name: NAMES[0],
         title: first::title,
@@ -100,6 +105,26 @@ pub(super) const ROWS: [Row; 12] = [
     },
     Row {
         name: NAMES[11],
+        title: webdav::up_title,
+        run: webdav::up,
+    },
+    Row {
+        name: NAMES[12],
+        title: webdav::down_title,
+        run: webdav::down,
+    },
+    Row {
+        name: NAMES[13],
+        title: webdav::no_change_title,
+        run: webdav::no_change,
+    },
+    Row {
+        name: NAMES[14],
+        title: webdav::rename_title,
+        run: webdav::rename,
+    },
+    Row {
+        name: NAMES[15],
         title: deletes::title,
         run: deletes::run,
     },

@@ -1,0 +1,275 @@
+//! A damaged journal, made usable as far as it can be read.
+//!
+//! In: a job's directory that no process has. Out: what was found, and a store with the
+//! records up to the first gap. Invariants: the damaged files are read from a copy and
+//! then moved to `aside/`, never deleted; the next open tells the loss, so that both
+//! sides are scanned and nothing is deleted unasked; what a newer release wrote is left
+//! alone. Watched by `tests/it/journal/salvage`. Deliberately absent: records behind a
+//! gap, which nothing can be concluded from. CRASH: leaves evidence of a loss and all
+//! files, in their places or in `aside/`; salvaging again goes on.
+
+use super::archive;
+use super::build::{BuildError, into};
+use super::copy::Copied;
+use super::engine::{self, Engine, Look};
+use super::lock::LockFile;
+use super::open::{Evidence, new_id, rename};
+use super::survey::{Found, Survey};
+use super::witness::Witness;
+use super::{Layout, OpenError, files};
+use crate::journal::{PortableReader, PortableWriter, ReadError, Stored, WriteError};
+use journal_format::portable::Header;
+use journal_format::value::Seq;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+/// What became of a damaged journal.
+#[derive(Debug)]
+pub struct Salvaged {
+    /// The head that was acknowledged, as far as is known.
+    pub expected: Seq,
+    /// The last record that was kept; 0 for none.
+    pub kept: Seq,
+    /// What was cut or skipped, in order.
+    pub losses: Vec<String>,
+    /// Where the damaged files are now.
+    pub aside: PathBuf,
+    /// The records that were kept, as a portable file.
+    pub file: PathBuf,
+}
+
+/// Why nothing was salvaged. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SalvageError {
+    /// The job's directory cannot be used, or another process has it.
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    /// A newer release wrote it: an upgrade reads what this release cannot.
+    #[error("event {seq}: {detail}")]
+    Newer {
+        /// The first such event.
+        seq: Seq,
+        /// What was found.
+        detail: String,
+    },
+    /// What can be read cannot be written elsewhere.
+    #[error("{0}")]
+    Write(#[from] WriteError),
+    /// The new store cannot be made; the old files are in `aside/`.
+    #[error("{0}")]
+    Build(#[from] BuildError),
+}
+
+/// Salvages a job's journal. `name` is the job's id and label.
+///
+/// # Errors
+/// See [`SalvageError`].
+pub fn salvage(dir: &Path, name: (&str, &str), release: &str) -> Result<Salvaged, SalvageError> {
+    let layout = Layout::new(dir);
+    let io = |error: std::io::Error| OpenError::io(&error, &layout.root);
+    layout.root.metadata().map_err(io)?;
+    let lock = LockFile::acquire(&layout.lock)?;
+    let evidence = Evidence::gather(&layout)?;
+    let mut losses = Vec::new();
+    let aside = files::next_aside(&layout.aside, "salvaged")?;
+    let file = aside.join("kept.pydiojournal");
+    let header = Header {
+        journal: evidence.id().unwrap_or_default(),
+        job: name.0.to_owned(),
+        label: name.1.to_owned(),
+        release: release.to_owned(),
+        redacted: false,
+        first: Seq(1),
+        before: None,
+    };
+    let kept = match write(&layout, &evidence, &header, &file, &mut losses) {
+        Ok(kept) => kept,
+        Err(error) => {
+            std::fs::remove_dir_all(&aside).map_err(io)?;
+            return Err(error);
+        }
+    };
+    files::sync_directory(&aside).map_err(io)?;
+    let expected = evidence.expected().max(kept);
+    put_aside(&layout, &aside, expected.max(Seq(1)))?;
+    let reader = PortableReader::open(File::open(&file).map_err(io)?).map_err(BuildError::Read)?;
+    into(&layout, reader, Some(expected.max(Seq(1))))?;
+    drop(lock);
+    if expected > kept {
+        losses.push(format!("events {} to {expected} are lost", kept.next()));
+    }
+    Ok(Salvaged {
+        expected,
+        kept,
+        losses,
+        aside,
+        file,
+    })
+}
+
+/// Writes the records up to the first gap; durable on return.
+fn write(
+    layout: &Layout,
+    evidence: &Evidence,
+    header: &Header,
+    path: &Path,
+    losses: &mut Vec<String>,
+) -> Result<Seq, SalvageError> {
+    let io = |error: std::io::Error| SalvageError::Open(OpenError::io(&error, path));
+    let file = File::create_new(path).map_err(io)?;
+    let mut writer = PortableWriter::begin(BufWriter::new(&file), header)?;
+    let mut kept = archived(layout, &mut writer, losses)?;
+    let copied = Copied::make(layout)?;
+    match engine_of(layout, &copied, evidence) {
+        Ok((engine, head)) => {
+            let head = head.max(evidence.expected());
+            survey(engine, head, &mut kept, &mut writer, losses)?;
+        }
+        Err(why) => losses.push(format!("the store cannot be read: {why}")),
+    }
+    writer.finish()?;
+    file.sync_all().map_err(io)?;
+    Ok(kept)
+}
+
+type Output<'a> = PortableWriter<BufWriter<&'a File>>;
+
+/// Copies what the archives hold, up to the first gap.
+fn archived(
+    layout: &Layout,
+    writer: &mut Output<'_>,
+    losses: &mut Vec<String>,
+) -> Result<Seq, SalvageError> {
+    let listed = archive::list(&layout.archive);
+    let listed = listed.map_err(|error| OpenError::io(&error, &layout.archive))?;
+    let mut kept = Seq::ZERO;
+    for archive in listed {
+        let read = File::open(&archive.path)
+            .map_err(ReadError::Io)
+            .and_then(PortableReader::open);
+        let records = match read {
+            Ok(reader) => reader,
+            Err(error) => {
+                losses.push(format!("{}: {error}", archive.path.display()));
+                continue;
+            }
+        };
+        for read in records {
+            match read {
+                Ok(stored) if stored.record.seq == kept.next() => {
+                    kept = keep(&stored, writer)?;
+                }
+                Ok(_) => {}
+                Err(error) if error.is_from_newer_release() => {
+                    return Err(SalvageError::Newer {
+                        seq: kept.next(),
+                        detail: error.to_string(),
+                    });
+                }
+                Err(error) => losses.push(format!("{}: {error}", archive.path.display())),
+            }
+        }
+    }
+    Ok(kept)
+}
+
+fn keep(stored: &Stored, writer: &mut Output<'_>) -> Result<Seq, SalvageError> {
+    writer.record(stored.record.seq, &stored.bytes)?;
+    Ok(stored.record.seq)
+}
+
+/// Opens the copy of a store, if it is this journal's.
+fn engine_of(
+    layout: &Layout,
+    copied: &Copied,
+    evidence: &Evidence,
+) -> Result<(Engine, Seq), String> {
+    match engine::look(&layout.journal).map_err(|error| error.to_string())? {
+        Look::Empty => return Err("it is gone".to_owned()),
+        Look::Partial(why) => return Err(why.to_owned()),
+        Look::Whole => {}
+    }
+    let written = files::read_bounded(&layout.id, 16).ok().flatten();
+    if let (Some(written), Some(known)) = (written, evidence.id())
+        && written != known
+    {
+        return Err("another journal was put in its place".to_owned());
+    }
+    let engine = Engine::open(&copied.layout.journal).map_err(|error| error.to_string())?;
+    let head = engine.ends()?.map_or(Seq::ZERO, |(_, head)| head);
+    Ok((engine, head))
+}
+
+fn survey(
+    engine: Engine,
+    head: Seq,
+    kept: &mut Seq,
+    writer: &mut Output<'_>,
+    losses: &mut Vec<String>,
+) -> Result<(), SalvageError> {
+    let mut skipped: Option<(Seq, Seq)> = None;
+    for found in Survey::new(engine, kept.next(), head) {
+        match found {
+            Found::Whole(stored) if stored.record.seq == kept.next() => {
+                *kept = keep(&stored, writer)?;
+            }
+            Found::Whole(stored) => {
+                let seq = stored.record.seq;
+                skipped = Some((skipped.map_or(seq, |(first, _)| first), seq));
+            }
+            Found::Damaged {
+                seq,
+                detail,
+                is_newer: true,
+            } => return Err(SalvageError::Newer { seq, detail }),
+            Found::Damaged { seq, detail, .. } => tell(losses, format!("event {seq}: {detail}")),
+            Found::Missing { from, to } if from == to => {
+                tell(losses, format!("event {from} is missing"));
+            }
+            Found::Missing { from, to } => {
+                tell(losses, format!("events {from} to {to} are missing"));
+            }
+        }
+    }
+    if let Some((first, last)) = skipped {
+        losses.push(format!(
+            "events between {first} and {last} can be read and follow a gap, so they were skipped"
+        ));
+    }
+    Ok(())
+}
+
+fn tell(losses: &mut Vec<String>, loss: String) {
+    if losses.len() < LOSSES_MAX {
+        losses.push(loss);
+    }
+}
+
+/// Moves the damaged files away. Evidence of a loss stays all the time.
+fn put_aside(layout: &Layout, aside: &Path, lost: Seq) -> Result<(), OpenError> {
+    let witness = aside.join("witness");
+    if layout.witness.exists() {
+        files::copy_sparse(&layout.witness, &witness)
+            .map_err(|error| OpenError::io(&error, &witness))?;
+    }
+    let told = Witness {
+        lost,
+        ..Witness::new(new_id()?)
+    };
+    told.save(&layout.witness)
+        .map_err(|error| OpenError::io(&error, &layout.witness))?;
+    for path in [
+        &layout.journal,
+        &layout.checkpoint,
+        &layout.mark,
+        &layout.archive,
+    ] {
+        if let Some(name) = path.file_name().filter(|_| path.exists()) {
+            rename(path, &aside.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+const LOSSES_MAX: usize = 10_000;
