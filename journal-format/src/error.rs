@@ -116,6 +116,8 @@ pub enum ValueError {
     NoMoves,
     /// More than [`crate::value::FACTS_MAX`] facts.
     TooManyFacts,
+    /// More than [`crate::value::CHANGES_MAX`] changes.
+    TooManyChanges,
 }
 
 /// Why an event cannot be written. Nothing was.
@@ -247,6 +249,7 @@ impl fmt::Display for ValueError {
             Self::TextTooLong => f.write_str("a text of more than 4096 bytes"),
             Self::NoMoves => f.write_str("a group of moves without a move"),
             Self::TooManyFacts => f.write_str("more than 64 facts"),
+            Self::TooManyChanges => f.write_str("more than 64 changes"),
         }
     }
 }

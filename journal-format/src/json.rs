@@ -7,7 +7,7 @@
 //! reading; a journal travels as records. A new event is an arm here.
 
 use crate::event::{
-    Action, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep, Kept,
+    Action, Change, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep, Kept,
     ObservationEvent, OperationEvent, Order, PathMove, Record, SessionEvent, UnknownReason,
 };
 use crate::tag::Tag;
@@ -109,6 +109,9 @@ fn session<M: SerializeMap>(map: &mut M, event: &SessionEvent) -> Result<(), M::
         }
         SessionEvent::RemoteRolledBack { detail } => entries!(map, { "detail": detail }),
         SessionEvent::RemoteProbed { facts } => entries!(map, { "facts": List(facts) }),
+        SessionEvent::Undone { changes, by } => {
+            entries!(map, { "changes": List(changes), "by": by })
+        }
         SessionEvent::Ordered { order: what, by } => {
             entries!(map, { "order": order(*what), "by": by })
         }
@@ -254,6 +257,13 @@ shown! {
         "from": group.from.as_str(),
         "to": group.to.as_str(),
         "entry": Shown(&group.entry),
+    }
+    Change(change) {
+        "undoes": change.undoes.map(|seq| seq.0),
+        "path": change.path.as_str(),
+        "from": change.from.as_ref().map(|path| path.as_str()),
+        "now": change.now.as_ref().map(Shown),
+        "trashed": change.trashed.as_ref().map(|path| path.as_str()),
     }
     Fact(fact) { "name": fact.name, "value": fact.value }
     Kept(kept) { "path": kept.path.as_str(), "entry": Shown(&kept.entry) }

@@ -78,6 +78,8 @@ registry! {
     RemoteRolledBack = 13 v 1 "remote_rolled_back";
     /// [`SessionEvent::RemoteProbed`]
     RemoteProbed = 14 v 1 "remote_probed";
+    /// [`SessionEvent::Undone`]
+    Undone = 15 v 1 "undone";
     /// [`ObservationEvent::Observed`]
     Observed = 101 v 1 "observed";
     /// [`ObservationEvent::Moved`]
@@ -124,6 +126,7 @@ impl Tag {
                 SessionEvent::RemoteRolledBack { .. } => Self::RemoteRolledBack,
                 SessionEvent::Ordered { .. } => Self::Ordered,
                 SessionEvent::RemoteProbed { .. } => Self::RemoteProbed,
+                SessionEvent::Undone { .. } => Self::Undone,
             },
             Event::Observation(event) => match event {
                 ObservationEvent::Observed { .. } => Self::Observed,

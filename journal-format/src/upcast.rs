@@ -30,6 +30,7 @@ pub(crate) fn event(tag: Tag, version: u8, payload: &[u8]) -> Option<Result<Even
         (Tag::FeedRead, 1) => today(read::<v1::FeedRead>(payload)),
         (Tag::RemoteRolledBack, 1) => today(read::<v1::RemoteRolledBack>(payload)),
         (Tag::RemoteProbed, 1) => today(read::<v1::RemoteProbed>(payload)),
+        (Tag::Undone, 1) => today(read::<v1::Undone>(payload)),
         (Tag::Ordered, 1) => today(read::<v1::Ordered>(payload)),
         (Tag::Observed, 1) => today(read::<v1::Observed>(payload)),
         (Tag::Moved, 1) => today(read::<v1::Moved>(payload)),

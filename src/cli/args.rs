@@ -6,9 +6,11 @@
 //! A new subcommand is a variant of [`Command`].
 
 pub(super) mod journal;
+pub(super) mod undo;
 pub(super) mod views;
 
 use self::journal::JournalCommand;
+use self::undo::Undo;
 use super::job_args::{Account, Jobs, Login, OneFile, secret};
 use super::values::{LogFormat, Pick, Port, Way, Winner};
 use crate::adapters::secret::Secret;
@@ -208,6 +210,9 @@ pub(super) enum Command {
     /// List or restore what was deleted or replaced.
     #[command(subcommand)]
     Trash(Trash),
+    /// Undo what sync did in the local folder; the next run carries that to the remote.
+    #[command(after_help = UNDO_EXAMPLES)]
+    Undo(Undo),
     /// List, add, remove and check jobs.
     #[command(subcommand)]
     Jobs(Jobs),
@@ -432,6 +437,17 @@ pub(super) const SERVER: &str = "http://localhost";
 
 const FOR_DAEMONS: &str = "Without JOB all jobs of the daemon are meant. It is found by the state \
                            folder: name the one it runs with by `--state-dir`.";
+
+const UNDO_EXAMPLES: &str = "\
+Nothing is replaced: each step looks first whether what sync put there is still there, and \
+what it takes away goes to the trash. The job must not run meanwhile. Exit codes: 0 all is \
+undone, 4 something could not be and is listed, 8 another process has the job.
+
+Examples:
+  pydio-sync undo --last
+  pydio-sync undo Documents-0123456789ab 1234
+  pydio-sync undo Documents-0123456789ab --since 2h --dry-run
+  pydio-sync undo --since '2026-11-22 17:30' --yes";
 
 const EXAMPLES: &str = "\
 Examples:

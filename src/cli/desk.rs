@@ -302,7 +302,7 @@ pub(super) fn typed(kind: &str, mut value: Value) -> Value {
 }
 
 /// Who asks, for the journal.
-fn who() -> String {
+pub(super) fn who() -> String {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let name = set("SUDO_USER").or_else(|| set("USER"));
     let name = name.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));

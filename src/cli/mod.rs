@@ -39,6 +39,7 @@ mod service;
 mod signals;
 mod text;
 mod trash;
+mod undo;
 mod values;
 mod view;
 mod voice;

@@ -13,7 +13,7 @@ use super::job_args::Jobs;
 use super::known::Known;
 use super::text::plain;
 use super::view::{HaltView, Item, Status};
-use super::{check, doctor, jobs, journal, login, pair, print, run, service, trash};
+use super::{check, doctor, jobs, journal, login, pair, print, run, service, trash, undo};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::store::{Health, Journal, Options};
 use crate::daemon::RunError;
@@ -66,6 +66,7 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
         let mut desk = Desk::new(args, state_dir).await;
         match command {
             Command::Trash(command) => trash::run(&desk, command).await,
+            Command::Undo(flags) => undo::run(&desk, flags).await,
             command => desk.run(command).await,
         }
     })
@@ -130,16 +131,21 @@ impl Opened {
 
     /// Appends a decision. Returns its events; none when it means nothing to the job.
     pub(super) async fn decide(&self, input: Input) -> Result<Vec<Value>, Failure> {
-        // A loss has to be told first, or the next open would find nothing missing.
-        if let Some(expected) = self.lost_history {
-            let message = format!("the journal has lost events: it was at {expected}");
-            return Err(Failure::new(Exit::JournalDamaged, message).hint(
-                "run the job once: it looks at both sides again and deletes nothing unasked",
-            ));
-        }
+        self.writable()?;
         let release = env!("CARGO_PKG_VERSION");
         let records = decide(&self.journal, &SystemClock, release, input).await?;
         Ok(records.iter().map(to_json).collect())
+    }
+
+    /// Refuses to write into a journal that has lost events: that has to be told first,
+    /// or the next open would find nothing missing.
+    pub(super) fn writable(&self) -> Result<(), Failure> {
+        let Some(expected) = self.lost_history else {
+            return Ok(());
+        };
+        let message = format!("the journal has lost events: it was at {expected}");
+        Err(Failure::new(Exit::JournalDamaged, message)
+            .hint("run the job once: it looks at both sides again and deletes nothing unasked"))
     }
 
     /// Reads records from a number on; none beyond the last.

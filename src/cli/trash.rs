@@ -2,22 +2,24 @@
 //!
 //! In: a job, an entry's name. Out: a list, or the entry back in the local folder.
 //! Invariants: nothing is replaced; the folder is the one the journal knows.
-//! Deliberately absent: the event of a restore, which the next run observes.
+//! A restore is an event, and can be undone like others. CRASH: before the event, the
+//! next run sees what came back as new.
 
 use super::args::{Restore, Trash};
-use super::desk::Desk;
+use super::desk::{Desk, who};
 use super::exit::{Exit, Failure};
 use super::offline::{Opened, close, shown};
 use super::print;
 use super::text::{plain, size, time};
+use super::undo::Hand;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::local_fs::LocalFolder;
 use crate::adapters::rooted::{Options, Trashed};
 use crate::daemon::RunError;
-use crate::daemon::offline::last_known;
+use crate::daemon::offline::{Deeds, last_known};
 use crate::ports::{LocalFs, PortError, RootState, Store};
-use journal_format::event::{Event, OperationEvent};
-use journal_format::value::{RelPath, Seq, Side};
+use journal_format::event::{Event, OperationEvent, SessionEvent};
+use journal_format::value::{CHANGES_MAX, RelPath, Seq, Side};
 use serde_json::json;
 
 /// Runs a command on the trash.
@@ -61,6 +63,7 @@ async fn list(desk: &Desk<'_>, opened: &Opened) -> Result<(), Failure> {
 }
 
 async fn restore(opened: &Opened, wanted: &Restore) -> Result<(), Failure> {
+    opened.writable()?;
     let local = folder(opened).await?;
     let entry = pick(local.trashed().await.map_err(side)?, &wanted.entry)?;
     let origin = match &wanted.to {
@@ -73,15 +76,23 @@ async fn restore(opened: &Opened, wanted: &Restore) -> Result<(), Failure> {
             "name a place with `--to PATH`",
         )
     })?;
-    make_parents(&local, &path).await?;
-    let restored = local.restore(&entry.name, &path).await;
-    restored.map_err(|error| {
+    let mut hand = Hand::new(&local).await.map_err(side)?;
+    let restored = hand.restore(&entry.name, &path, trasher(&entry.name)).await;
+    let changes = hand.take_changes();
+    if !changes.is_empty() {
+        local.sync().await.map_err(side)?;
+        let release = env!("CARGO_PKG_VERSION");
+        let mut deeds = Deeds::begin(&opened.journal, &SystemClock, release).await?;
+        for part in changes.chunks(CHANGES_MAX) {
+            deeds.append(part.to_vec(), &who()).await?;
+        }
+    }
+    restored.map_err(|reason| {
         Failure::usage(
-            format!("not restored: {error}"),
+            format!("not restored: {reason}"),
             "nothing was replaced; name another place with `--to PATH`",
         )
     })?;
-    local.sync().await.map_err(side)?;
     print::words(&format!(
         "restored: {}; the next run syncs it",
         plain(path.as_str())
@@ -112,7 +123,7 @@ fn pick(entries: Vec<Trashed>, wanted: &str) -> Result<Trashed, Failure> {
 }
 
 /// The local folder, if it is the one that the journal knows.
-async fn folder(opened: &Opened) -> Result<LocalFolder, Failure> {
+pub(super) async fn folder(opened: &Opened) -> Result<LocalFolder, Failure> {
     let path = &opened.known.directory;
     let local = LocalFolder::open(path, Options::default()).map_err(side)?;
     let known = last_known(&opened.journal, &SystemClock).await?.markers[0].clone();
@@ -131,11 +142,7 @@ async fn folder(opened: &Opened) -> Result<LocalFolder, Failure> {
 
 /// Where an entry came from, by the operation in its name.
 async fn origin(store: &dyn Store, name: &str) -> Result<Option<RelPath>, Failure> {
-    let id = id_text(name).and_then(|id| u64::from_str_radix(id, 16).ok());
-    let Some(id) = id
-        .map(Seq)
-        .filter(|id| *id > Seq::ZERO && *id <= store.head())
-    else {
+    let Some(id) = trasher(name).filter(|id| *id <= store.head()) else {
         return Ok(None);
     };
     let records = store.read(id, 1).await.map_err(RunError::Read)?;
@@ -143,8 +150,18 @@ async fn origin(store: &dyn Store, name: &str) -> Result<Option<RelPath>, Failur
         Event::Operation(OperationEvent::Started { operation }) => {
             Some(operation.action.path().clone())
         }
+        Event::Session(SessionEvent::Undone { changes, .. }) => changes
+            .into_iter()
+            .find(|change| change.trashed.as_ref().is_some_and(|it| it.as_str() == name))
+            .map(|change| change.path),
         _ => None,
     }))
+}
+
+/// The event that put an entry into the trash, by its name.
+fn trasher(name: &str) -> Option<Seq> {
+    let id = id_text(name).and_then(|id| u64::from_str_radix(id, 16).ok());
+    id.map(Seq).filter(|id| *id > Seq::ZERO)
 }
 
 /// The id in an entry's name.
@@ -153,23 +170,7 @@ fn id_text(name: &str) -> Option<&str> {
     (id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
 
-async fn make_parents(local: &dyn LocalFs, path: &RelPath) -> Result<(), Failure> {
-    let mut missing = Vec::new();
-    let mut above = path.parent();
-    while let Some(directory) = above.filter(|directory| !directory.is_root()) {
-        if local.stat(&directory).await.map_err(side)?.is_some() {
-            break;
-        }
-        above = directory.parent();
-        missing.push(directory);
-    }
-    for directory in missing.iter().rev() {
-        local.make_dir(directory).await.map_err(side)?;
-    }
-    Ok(())
-}
-
-fn side(error: PortError) -> Failure {
+pub(super) fn side(error: PortError) -> Failure {
     let side = Side::Local;
     RunError::Side { side, error }.into()
 }

@@ -4,7 +4,7 @@
 //! travels with each input; the engine has none of its own. A new kind of input is a
 //! variant here and an arm there.
 
-use journal_format::event::{Fact, FailureClass, Keep, Order, Outcome, UnknownReason};
+use journal_format::event::{Change, Fact, FailureClass, Keep, Order, Outcome, UnknownReason};
 use journal_format::value::{Entry, Policy, RelPath, Seq, Side};
 
 /// Something that happened.
@@ -93,6 +93,13 @@ pub enum Input {
         path: RelPath,
         /// What is kept.
         keep: Keep,
+        /// Who.
+        by: String,
+    },
+    /// A person had changes of the local folder undone.
+    Undone {
+        /// What was done, in order.
+        changes: Vec<Change>,
         /// Who.
         by: String,
     },

@@ -228,6 +228,7 @@ impl Projected<'_> {
                 | SessionEvent::FeedRead { .. }
                 | SessionEvent::RemoteRolledBack { .. }
                 | SessionEvent::RemoteProbed { .. }
+                | SessionEvent::Undone { .. }
                 | SessionEvent::Ordered { .. } => None,
             },
         }

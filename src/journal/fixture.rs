@@ -6,7 +6,7 @@
 //! the code. A new event is a row of `facts!`.
 
 use journal_format::event::{
-    Case, ConflictEvent, Event, FailureClass, HaltReason, Keep, ObservationEvent, Operation,
+    Case, Change, ConflictEvent, Event, FailureClass, HaltReason, Keep, ObservationEvent, Operation,
     OperationEvent, Order, Outcome, PathMove, Record, SessionEvent, UnknownReason,
 };
 use journal_format::value::{
@@ -82,6 +82,7 @@ facts! {
     Session SessionEvent FeedRead { cursor: String, whole: bool }
     Session SessionEvent RemoteRolledBack { detail: String }
     Session SessionEvent RemoteProbed { facts: Vec<journal_format::event::Fact> }
+    Session SessionEvent Undone { changes: Vec<Change>, by: String }
     Session SessionEvent Ordered { order: Order, by: String }
     Observation ObservationEvent Observed { side: Side, path: RelPath, entry: Entry }
     Observation ObservationEvent Moved { side: Side, moves: Vec<PathMove> }

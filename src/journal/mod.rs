@@ -17,6 +17,7 @@ mod portable;
 mod redact;
 pub mod replay;
 pub mod text;
+pub mod undo;
 pub mod what_if;
 
 pub use check::Check;

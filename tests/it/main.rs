@@ -30,6 +30,7 @@ mod stage;
 mod stories;
 mod subcommands;
 mod trouble;
+mod undo;
 mod webdav_e2e;
 mod webdav_faults;
 mod webdav_interop;

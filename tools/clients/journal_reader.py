@@ -253,6 +253,22 @@ def facts_of(payload):
     return facts
 
 
+def changes_of(payload):
+    """Reads what was undone in the local folder, at most 64 changes."""
+    changes = payload.list(
+        lambda: {
+            "undoes": payload.option(payload.u64),
+            "path": payload.path(),
+            "from": payload.option(payload.path),
+            "now": payload.option(payload.entry),
+            "trashed": payload.option(payload.path),
+        }
+    )
+    if len(changes) > 64:
+        raise Damage("more than 64 changes")
+    return changes
+
+
 def moves_of(payload):
     """Reads a group of moves, which has at least one."""
     moves = payload.list(payload.path_move)
@@ -341,6 +357,7 @@ EVENTS = {
     (12, 1): ("ordered", lambda p: {"order": p.variant(ORDER), "by": p.text()}),
     (13, 1): ("remote_rolled_back", lambda p: {"detail": p.text()}),
     (14, 1): ("remote_probed", lambda p: {"facts": facts_of(p)}),
+    (15, 1): ("undone", lambda p: {"changes": changes_of(p), "by": p.text()}),
     (101, 1): (
         "observed",
         lambda p: {"side": p.side(), "path": p.path(), "entry": p.entry()},

@@ -5,10 +5,10 @@
 //! what was written can be read; watched by the round trips in `tests`. A new session
 //! event is an arm and a `TryFrom` here.
 
-use super::{put, text};
+use super::{path, put, text};
 use crate::error::{EncodeError, ValueError};
-use crate::event::{Event, Fact, SessionEvent};
-use crate::value::{FACTS_MAX, Seq};
+use crate::event::{Change, Event, Fact, SessionEvent};
+use crate::value::{CHANGES_MAX, FACTS_MAX, Seq};
 use crate::wire::v1;
 
 #[expect(clippy::too_many_lines, reason = "one flat arm an event")]
@@ -122,6 +122,16 @@ pub(super) fn append(event: &SessionEvent, out: &mut Vec<u8>) -> Result<(), Enco
             let facts = wire;
             put(&v1::RemoteProbed { facts }, out)
         }
+        SessionEvent::Undone { changes, .. } if changes.len() > CHANGES_MAX => {
+            Err(EncodeError::Value(ValueError::TooManyChanges))
+        }
+        SessionEvent::Undone { changes, by } => put(
+            &v1::Undone {
+                changes: changes.iter().map(Into::into).collect(),
+                by: text(by)?,
+            },
+            out,
+        ),
         SessionEvent::Ordered { order, by } => put(
             &v1::Ordered {
                 order: (*order).into(),
@@ -282,6 +292,47 @@ impl TryFrom<v1::RemoteProbed<'_>> for Event {
         Ok(Self::Session(SessionEvent::RemoteProbed {
             facts: facts.collect::<Result<_, ValueError>>()?,
         }))
+    }
+}
+
+impl TryFrom<v1::Undone<'_>> for Event {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::Undone<'_>) -> Result<Self, ValueError> {
+        if wire.changes.len() > CHANGES_MAX {
+            return Err(ValueError::TooManyChanges);
+        }
+        let changes = wire.changes.into_iter().map(TryInto::try_into);
+        Ok(Self::Session(SessionEvent::Undone {
+            changes: changes.collect::<Result<_, _>>()?,
+            by: text(wire.by)?.to_owned(),
+        }))
+    }
+}
+
+impl<'a> From<&'a Change> for v1::Change<'a> {
+    fn from(today: &'a Change) -> Self {
+        Self {
+            undoes: today.undoes.map(|seq| seq.0),
+            path: today.path.as_str(),
+            from: today.from.as_ref().map(|path| path.as_str()),
+            now: today.now.as_ref().map(Into::into),
+            trashed: today.trashed.as_ref().map(|path| path.as_str()),
+        }
+    }
+}
+
+impl TryFrom<v1::Change<'_>> for Change {
+    type Error = ValueError;
+
+    fn try_from(wire: v1::Change<'_>) -> Result<Self, ValueError> {
+        Ok(Self {
+            undoes: wire.undoes.map(Seq),
+            path: path(wire.path)?,
+            from: wire.from.map(path).transpose()?,
+            now: wire.now.map(TryInto::try_into).transpose()?,
+            trashed: wire.trashed.map(path).transpose()?,
+        })
     }
 }
 

@@ -16,7 +16,7 @@ pub use observation::{ObservationEvent, PathMove, UnknownReason};
 pub use operation::{
     Action, Case, Displaced, Expected, FailureClass, Kept, Operation, OperationEvent, Outcome,
 };
-pub use session::{Fact, HaltReason, Order, SessionEvent};
+pub use session::{Change, Fact, HaltReason, Order, SessionEvent};
 
 use crate::value::{Seq, Timestamp};
 

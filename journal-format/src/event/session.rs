@@ -5,8 +5,8 @@
 //! the same state. Deliberately absent: credentials, addresses.
 
 #[cfg(doc)]
-use crate::value::FACTS_MAX;
-use crate::value::{DigestKind, Policy, Seq, Side};
+use crate::value::{CHANGES_MAX, FACTS_MAX};
+use crate::value::{DigestKind, Entry, Policy, RelPath, Seq, Side};
 use serde::{Deserialize, Serialize};
 
 /// A fact about the job or the process that runs it.
@@ -111,6 +111,15 @@ pub enum SessionEvent {
         /// adapter only.
         facts: Vec<Fact>,
     },
+    /// A person had changes of the local folder undone, or something brought back from
+    /// the trash. Durable effects in the folder come before this event; what follows
+    /// from it is for the next scan to see.
+    Undone {
+        /// What was done, in order, at most [`CHANGES_MAX`].
+        changes: Vec<Change>,
+        /// Who asked.
+        by: String,
+    },
     /// A person or a program changed what the job does.
     Ordered {
         /// What it does from here on.
@@ -118,6 +127,21 @@ pub enum SessionEvent {
         /// Who asked.
         by: String,
     },
+}
+
+/// One path of the local folder that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The operation, or the earlier `undone`, that this takes back, if it is known.
+    pub undoes: Option<Seq>,
+    /// Where.
+    pub path: RelPath,
+    /// Where it was before, if it was renamed.
+    pub from: Option<RelPath>,
+    /// What is there now; nothing when the path is free.
+    pub now: Option<Entry>,
+    /// Where in the trash is what was there before.
+    pub trashed: Option<RelPath>,
 }
 
 /// One thing that was found out about a remote.

@@ -1,7 +1,7 @@
 //! Random records that keep the rules of their types.
 
 use crate::event::{
-    Action, Case, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep,
+    Action, Case, Change, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep,
     Kept, ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record,
     SessionEvent, UnknownReason,
 };
@@ -96,6 +96,8 @@ fn session() -> BoxedStrategy<SessionEvent> {
             0..4
         )
         .prop_map(|facts| SessionEvent::RemoteProbed { facts }),
+        (vec(change(), 0..4), text())
+            .prop_map(|(changes, by)| SessionEvent::Undone { changes, by }),
         (
             select(vec![Order::Pause, Order::Start, Order::Stop]),
             text()
@@ -103,6 +105,19 @@ fn session() -> BoxedStrategy<SessionEvent> {
             .prop_map(|(order, by)| SessionEvent::Ordered { order, by }),
     ]
     .boxed()
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let places = (path(), of(path()), of(path()));
+    (of(number()), places, of(entry())).prop_map(
+        |(undoes, (path, from, trashed), now)| Change {
+            undoes: undoes.map(Seq),
+            path,
+            from,
+            now,
+            trashed,
+        },
+    )
 }
 
 fn observation() -> BoxedStrategy<ObservationEvent> {

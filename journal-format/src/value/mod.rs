@@ -16,7 +16,9 @@ mod side;
 
 pub use digest::{Digest, DigestKind};
 pub use fingerprint::{Entry, Fingerprint, Identity, Kind, RemoteVersion, VersionError};
-pub use limits::{FACTS_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, TEXT_BYTES_MAX, VERSION_BYTES_MAX};
+pub use limits::{
+    CHANGES_MAX, FACTS_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, TEXT_BYTES_MAX, VERSION_BYTES_MAX,
+};
 pub use path::{PathError, RelPath};
 pub use policy::{Brakes, Direction, Mode, Policy, Solve};
 pub use seq::{Seq, Timestamp};

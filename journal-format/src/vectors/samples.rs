@@ -5,7 +5,7 @@
 //! gets a value in `*_min` and in `*_max` of its family.
 
 use crate::event::{
-    Action, Case, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep,
+    Action, Case, Change, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep,
     Kept, ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record,
     SessionEvent, UnknownReason,
 };
@@ -89,6 +89,10 @@ fn session_min() -> Vec<Event> {
             detail: String::new(),
         },
         SessionEvent::RemoteProbed { facts: Vec::new() },
+        SessionEvent::Undone {
+            changes: Vec::new(),
+            by: String::new(),
+        },
         SessionEvent::Ordered {
             order: Order::Pause,
             by: String::new(),
@@ -156,6 +160,25 @@ fn session_max() -> Vec<Event> {
                     value: text(),
                 },
             ],
+        },
+        SessionEvent::Undone {
+            changes: vec![
+                Change {
+                    undoes: Some(Seq(u64::MAX - 1)),
+                    path: path("d/é 漢.txt"),
+                    from: Some(path("d/b")),
+                    now: Some(entry_min()),
+                    trashed: Some(path("00000000000004d2-a")),
+                },
+                Change {
+                    undoes: None,
+                    path: path("e"),
+                    from: None,
+                    now: None,
+                    trashed: None,
+                },
+            ],
+            by: text(),
         },
         SessionEvent::Ordered {
             order: Order::Stop,

@@ -76,6 +76,10 @@ impl Engine {
             Input::Tick => self.stale = true,
             Input::Approve { by } => self.approve(by),
             Input::Resolve { path, keep, by } => self.resolve(&path, keep, by),
+            Input::Undone { changes, by } => {
+                let undone = SessionEvent::Undone { changes, by };
+                self.ledger.emit(Event::Session(undone));
+            }
             Input::Order { order, by } => self.order(order, by),
             Input::Configure { policy } => {
                 if self.ledger.state.policy() != policy {

@@ -42,7 +42,10 @@ pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &Session
             state.seed = *seed;
             state.session = seq;
         }
-        SessionEvent::SessionStopped | SessionEvent::DigestStamped { .. } => {}
+        // What was undone is seen by the next scan, as if done by hand.
+        SessionEvent::SessionStopped
+        | SessionEvent::DigestStamped { .. }
+        | SessionEvent::Undone { .. } => {}
         // What was approved before was about another past.
         SessionEvent::HistoryLost { .. } => {
             state.history_lost = true;

@@ -6,7 +6,8 @@
 //! each function.
 
 use journal_format::event::{
-    Action, ConflictEvent, Displaced, Event, ObservationEvent, OperationEvent, Record,
+    Action, Change, ConflictEvent, Displaced, Event, ObservationEvent, OperationEvent, Record,
+    SessionEvent,
 };
 use journal_format::value::{RelPath, Seq};
 use std::collections::BTreeSet;
@@ -62,6 +63,9 @@ pub const fn beginning(event: &Event) -> Option<Seq> {
 #[must_use]
 pub fn names(event: &Event, path: &RelPath) -> bool {
     match event {
+        Event::Session(SessionEvent::Undone { changes, .. }) => {
+            changes.iter().any(|change| concerns(change, path))
+        }
         Event::Session(_) => false,
         Event::Observation(event) => match event {
             ObservationEvent::Observed { path: at, .. }
@@ -84,6 +88,15 @@ pub fn names(event: &Event, path: &RelPath) -> bool {
             ConflictEvent::Raised { local, remote, .. } => local == path || remote == path,
             ConflictEvent::Resolved { .. } | ConflictEvent::Settled { .. } => false,
         },
+    }
+}
+
+/// Tells whether a change of the local folder is about a path; a folder that was
+/// renamed is about what lies in it.
+pub(super) fn concerns(change: &Change, path: &RelPath) -> bool {
+    match &change.from {
+        Some(from) => path.is_within(from) || path.is_within(&change.path),
+        None => change.path == *path,
     }
 }
 
@@ -122,6 +135,10 @@ pub(super) fn named_moves(event: &Event) -> Vec<(RelPath, RelPath)> {
             }
             _ => Vec::new(),
         },
+        Event::Session(SessionEvent::Undone { changes, .. }) => changes
+            .iter()
+            .filter_map(|change| Some((change.from.clone()?, change.path.clone())))
+            .collect(),
         Event::Operation(OperationEvent::Adopted { local, remote, .. }) if local != remote => {
             vec![(local.clone(), remote.clone())]
         }

@@ -20,7 +20,7 @@ pub use gather::Gathering;
 use gather::moved;
 pub use sieve::Sieve;
 pub use tell::tell;
-pub use words::{event_words, halt_words};
+pub use words::{change_words, event_words, halt_words};
 
 use journal_format::value::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -5,14 +5,14 @@
 //! whatever name. Invariant: an event is told if it names the path or changes the
 //! object. Deliberately absent: sentences (`words`), how things stand (`now`).
 
-use super::about::{beginning, names};
+use super::about::{beginning, concerns, names};
 use super::now::{self, Ending};
 use super::words::{Before, sentence, shown, side_of};
 use super::{Context, Explanation, Told, Trashed};
 use crate::journal::text::quoted;
 use journal_format::Tag;
 use journal_format::event::{
-    Action, Displaced, Event, ObservationEvent, Operation, OperationEvent, Record, SessionEvent,
+    Action, Change, Displaced, Event, ObservationEvent, Operation, OperationEvent, Record, SessionEvent,
 };
 use journal_format::value::{RelPath, Seq, Side};
 use std::collections::BTreeMap;
@@ -186,6 +186,11 @@ impl Teller<'_> {
                 SessionEvent::HistoryLost { .. } | SessionEvent::RemoteRolledBack { .. } => {
                     self.look.is_some()
                 }
+                SessionEvent::Undone { changes, .. } => {
+                    let place = self.place_before(record, self.look.as_ref());
+                    let mut paths = [self.path, &place].into_iter();
+                    paths.any(|path| changes.iter().any(|change| concerns(change, path)))
+                }
                 _ => false,
             };
         }
@@ -217,6 +222,9 @@ impl Teller<'_> {
     }
 
     fn keep_trash(&mut self, record: &Record, operation: Option<&Operation>) {
+        if let Event::Session(SessionEvent::Undone { changes, .. }) = &record.event {
+            changes.iter().for_each(|change| self.keep_undone(record, change));
+        }
         let Event::Operation(OperationEvent::Succeeded { outcome, .. }) = &record.event else {
             return;
         };
@@ -238,6 +246,22 @@ impl Teller<'_> {
             seq: record.seq.0,
             time: record.time.0,
             command: format!("pydio-sync trash restore {} {id}", quoted(self.job)),
+        });
+    }
+
+    fn keep_undone(&mut self, record: &Record, change: &Change) {
+        let Some(entry) = &change.trashed else { return };
+        if !concerns(change, self.path) {
+            return;
+        }
+        let (job, entry) = (quoted(self.job), entry.as_str());
+        self.trash.push(Trashed {
+            entry: entry.to_owned(),
+            path: change.path.as_str().to_owned(),
+            seq: record.seq.0,
+            time: record.time.0,
+            // One event may have put several there, so its number is not enough.
+            command: format!("pydio-sync trash restore {job} {}", quoted(entry)),
         });
     }
 }

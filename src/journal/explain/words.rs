@@ -5,10 +5,11 @@
 //! Deliberately absent: the choice of events (`tell`). A new event is an arm of
 //! [`sentence`].
 
+use super::about::concerns;
 use super::moved;
 use crate::journal::text::{count, plain, size, time};
 use journal_format::event::{
-    Action, Case, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep,
+    Action, Case, Change, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep,
     ObservationEvent, Operation, OperationEvent, Order, Outcome, SessionEvent, UnknownReason,
 };
 use journal_format::value::{Entry, Fingerprint, Kind, RelPath, Side, Timestamp};
@@ -29,6 +30,7 @@ pub(super) struct Before<'a> {
 /// Tells an event.
 pub(super) fn sentence(event: &Event, before: &Before<'_>) -> String {
     match event {
+        Event::Session(SessionEvent::Undone { changes, by }) => undone(changes, by, before.path),
         Event::Session(event) => session(event),
         Event::Observation(event) => observation(event, before),
         Event::Operation(event) => match event {
@@ -147,9 +149,45 @@ fn session(event: &SessionEvent) -> String {
         SessionEvent::RootIdentified { side, .. } => format!("the {side} folder was recognised"),
         SessionEvent::SessionStarted { .. } => "the program started".to_owned(),
         SessionEvent::SessionStopped => "the program ended".to_owned(),
+        SessionEvent::Undone { changes, by } => undone(changes, by, &RelPath::root()),
         SessionEvent::DigestStamped { .. } | SessionEvent::FeedRead { .. } => {
             "the program kept its books".to_owned()
         }
+    }
+}
+
+/// Tells what was undone at a path; of all paths for the root.
+fn undone(changes: &[Change], by: &str, path: &RelPath) -> String {
+    let about = |change: &&Change| path.is_root() || concerns(change, path);
+    let mut ours = changes.iter().filter(about);
+    let mut text = match ours.next() {
+        Some(change) => format!("{} undid a change: {}", plain(by), change_words(change)),
+        None => format!("{} undid a change elsewhere", plain(by)),
+    };
+    let more = ours.count();
+    if more > 0 {
+        text.push_str(&format!(", and {more} more"));
+    }
+    text
+}
+
+/// Tells a change of the local folder.
+#[must_use]
+pub fn change_words(change: &Change) -> String {
+    let path = shown(&change.path);
+    match (&change.from, &change.now, &change.trashed) {
+        (Some(from), ..) => format!("`{}` was renamed to `{path}`", shown(from)),
+        (None, Some(_), Some(trashed)) => format!(
+            "another version is at `{path}` now; what was there is in the trash as `{}`",
+            shown(trashed)
+        ),
+        (None, Some(now), None) => {
+            format!("`{path}` is there again, {}", thing(&now.fingerprint))
+        }
+        (None, None, Some(trashed)) => {
+            format!("`{path}` is in the trash as `{}`", shown(trashed))
+        }
+        (None, None, None) => format!("the empty folder `{path}` was removed"),
     }
 }
 

@@ -14,8 +14,8 @@ mod names;
 mod tests;
 
 use journal_format::event::{
-    Action, ConflictEvent, Displaced, Event, Expected, Fact, Kept, ObservationEvent, Operation,
-    OperationEvent, Outcome, PathMove, Record, SessionEvent,
+    Action, Change, ConflictEvent, Displaced, Event, Expected, Fact, Kept, ObservationEvent,
+    Operation, OperationEvent, Outcome, PathMove, Record, SessionEvent,
 };
 use journal_format::portable::Header;
 use journal_format::value::{Digest, Entry, Fingerprint, Identity, RelPath, RemoteVersion, Seq};
@@ -48,7 +48,7 @@ impl Redactor {
     /// See [`RedactError`].
     pub fn record(&self, record: &Record) -> Result<Record, RedactError> {
         let event = match &record.event {
-            Event::Session(event) => Ok(Event::Session(self.session(event))),
+            Event::Session(event) => self.session(event).map(Event::Session),
             Event::Observation(event) => self.observation(event).map(Event::Observation),
             Event::Operation(event) => self.operation_event(event).map(Event::Operation),
             Event::Conflict(event) => self.conflict(event).map(Event::Conflict),
@@ -107,8 +107,8 @@ impl Redactor {
         }
     }
 
-    fn session(&self, event: &SessionEvent) -> SessionEvent {
-        match event {
+    fn session(&self, event: &SessionEvent) -> Result<SessionEvent, TooDeep> {
+        Ok(match event {
             SessionEvent::RootConfigured {
                 job,
                 label,
@@ -147,6 +147,13 @@ impl Redactor {
             SessionEvent::RemoteProbed { facts } => SessionEvent::RemoteProbed {
                 facts: facts.iter().map(|fact| self.fact(fact)).collect(),
             },
+            SessionEvent::Undone { changes, by } => {
+                let changes = changes.iter().map(|change| self.change(change));
+                SessionEvent::Undone {
+                    changes: changes.collect::<Result<_, TooDeep>>()?,
+                    by: self.person(by),
+                }
+            }
             SessionEvent::Ordered { order, by } => SessionEvent::Ordered {
                 order: *order,
                 by: self.person(by),
@@ -158,7 +165,19 @@ impl Redactor {
             // Which plan it is says nothing of names.
             | SessionEvent::HaltRaised { .. }
             | SessionEvent::HaltCleared { .. } => event.clone(),
-        }
+        })
+    }
+
+    fn change(&self, change: &Change) -> Result<Change, TooDeep> {
+        let path = |path: &Option<RelPath>| path.as_ref().map(|path| self.path(path)).transpose();
+        let trashed = change.trashed.as_ref().map(|path| self.trashed(path));
+        Ok(Change {
+            undoes: change.undoes,
+            path: self.path(&change.path)?,
+            from: path(&change.from)?,
+            now: change.now.as_ref().map(|entry| self.entry(entry)),
+            trashed: trashed.transpose()?,
+        })
     }
 
     fn observation(&self, event: &ObservationEvent) -> Result<ObservationEvent, TooDeep> {

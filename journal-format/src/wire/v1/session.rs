@@ -4,7 +4,7 @@
 //! order, which is the format; watched by the golden vectors and, once released, by
 //! `wire/FROZEN`. A changed field is a struct in the next generation.
 
-use super::{DigestKind, Policy, Side};
+use super::{DigestKind, Entry, Policy, Side};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +90,23 @@ pub(crate) struct RemoteProbed<'a> {
 pub(crate) struct Fact<'a> {
     pub(crate) name: &'a str,
     pub(crate) value: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Undone<'a> {
+    #[serde(borrow)]
+    pub(crate) changes: Vec<Change<'a>>,
+    pub(crate) by: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Change<'a> {
+    pub(crate) undoes: Option<u64>,
+    pub(crate) path: &'a str,
+    pub(crate) from: Option<&'a str>,
+    #[serde(borrow)]
+    pub(crate) now: Option<Entry<'a>>,
+    pub(crate) trashed: Option<&'a str>,
 }
 
 #[derive(Serialize, Deserialize)]

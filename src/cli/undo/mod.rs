@@ -1,0 +1,236 @@
+//! `undo`: what sync did in the local folder, taken back there.
+//!
+//! In: a job at rest and which operations. Out: steps that are shown, asked about and
+//! done; what was left and why; an event. Invariants: nothing that changed since is
+//! touched; what is told to be undone is durable and in the journal. Deliberately absent:
+//! the remote, to which the next run carries it. CRASH: as `hand` says; the steps that
+//! were done are not tried again, since their preconditions fail.
+
+mod hand;
+
+pub(super) use hand::Hand;
+
+use super::args::undo::Undo as Flags;
+use super::desk::{Desk, who};
+use super::exit::{Exit, Failure};
+use super::offline::{Opened, close};
+use super::print;
+use super::text::{count, plain, quoted, time};
+use super::trash;
+use crate::adapters::clock::SystemClock;
+use crate::adapters::local_fs::LocalFolder;
+use crate::daemon::RunError;
+use crate::daemon::offline::Deeds;
+use crate::journal::undo::{Collector, Left, Step, Undo, Which};
+use crate::ports::{Clock, LocalFs};
+use journal_format::value::{CHANGES_MAX, Seq};
+use serde_json::json;
+use std::io::{BufRead, IsTerminal, Write};
+
+/// Runs `undo`.
+pub(super) async fn run(desk: &Desk<'_>, flags: &Flags) -> Result<Exit, Failure> {
+    let (job, which) = flags.meant(SystemClock.now())?;
+    let opened = desk.open(job).map_err(|failure| match failure.exit {
+        Exit::InUse => failure.hint("stop the job first: pydio-sync stop JOB; then try again"),
+        _ => failure,
+    })?;
+    let exit = undo(desk, flags, &opened, which).await?;
+    close(opened.journal)?;
+    Ok(exit)
+}
+
+async fn undo(
+    desk: &Desk<'_>,
+    flags: &Flags,
+    opened: &Opened,
+    which: Which,
+) -> Result<Exit, Failure> {
+    let mut undo = collect(opened, which).await?;
+    let shown = Shown {
+        is_json: desk.args.common.json,
+        job: &opened.known.id,
+    };
+    if let (Which::Event(seq), true) = (which, undo.steps.is_empty() && undo.left.is_empty()) {
+        return Err(Failure::usage(
+            format!("event {seq} did nothing that could be undone"),
+            "`pydio-sync events` lists operations that succeeded, and what was undone",
+        ));
+    }
+    let mut done = 0;
+    let mut event = None;
+    if flags.dry_run {
+        undo.steps
+            .iter()
+            .for_each(|step| shown.step(step, "planned"));
+    } else if !undo.steps.is_empty() {
+        opened.writable()?;
+        if !agreed(flags, &undo)? {
+            print::words("nothing was changed");
+            return Ok(Exit::InSync);
+        }
+        let local = trash::folder(opened).await?;
+        (done, event) = perform(opened, &local, &mut undo, &shown).await?;
+    }
+    undo.left.iter().for_each(|left| shown.left(left));
+    shown.sum(&undo, done, event, flags.dry_run);
+    Ok(if undo.left.is_empty() {
+        Exit::InSync
+    } else {
+        Exit::ItemsFailed
+    })
+}
+
+/// Reads what is meant from the journal.
+async fn collect(opened: &Opened, which: Which) -> Result<Undo, Failure> {
+    let reader = opened.journal.reader();
+    let mut collector = Collector::new(which);
+    let (mut next, head) = (Seq(1), reader.head());
+    while next <= head {
+        let page = reader.read(next, PAGE_RECORDS).await;
+        let page = page.map_err(RunError::Read)?;
+        let Some(last) = page.last() else { break };
+        next = last.seq.next();
+        page.iter().for_each(|record| collector.take(record));
+    }
+    Ok(collector.finish())
+}
+
+/// Does the steps; those that cannot be done go to what is left. Returns how many were,
+/// and the first event that tells of them.
+async fn perform(
+    opened: &Opened,
+    local: &LocalFolder,
+    undo: &mut Undo,
+    shown: &Shown<'_>,
+) -> Result<(u64, Option<Seq>), Failure> {
+    let release = env!("CARGO_PKG_VERSION");
+    let mut deeds = Deeds::begin(&opened.journal, &SystemClock, release).await?;
+    let mut hand = Hand::new(local).await.map_err(trash::side)?;
+    let (mut first, mut done, mut told) = (None, 0, Vec::new());
+    for step in &undo.steps {
+        match hand.perform(deeds.next(), step).await {
+            Ok(()) => {
+                done += 1;
+                told.push(step);
+            }
+            Err(reason) => undo.left.push(Left {
+                undoes: step.undoes,
+                time: step.time,
+                path: step.inverse.path().clone(),
+                reason,
+            }),
+        }
+        if hand.noted() >= CHANGES_MAX / 2 {
+            first = first.or(append(&mut deeds, &mut hand, local).await?);
+            told.drain(..).for_each(|step| shown.step(step, "done"));
+        }
+    }
+    first = first.or(append(&mut deeds, &mut hand, local).await?);
+    told.drain(..).for_each(|step| shown.step(step, "done"));
+    Ok((done, first))
+}
+
+/// Makes what was done durable and tells the journal. Returns the first event.
+async fn append(
+    deeds: &mut Deeds<'_>,
+    hand: &mut Hand<'_>,
+    local: &LocalFolder,
+) -> Result<Option<Seq>, Failure> {
+    let changes = hand.take_changes();
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    local.sync().await.map_err(trash::side)?;
+    let mut first = None;
+    for part in changes.chunks(CHANGES_MAX) {
+        let event = deeds.append(part.to_vec(), &who()).await?;
+        first = first.or(Some(event));
+    }
+    Ok(first)
+}
+
+/// Asks, where somebody can answer.
+fn agreed(flags: &Flags, undo: &Undo) -> Result<bool, Failure> {
+    if flags.yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(Failure::usage(
+            "nobody is here to be asked",
+            "look with `--dry-run`, then say `--yes`",
+        ));
+    }
+    if undo.steps.len() == 1 {
+        return Ok(true);
+    }
+    let shown = undo.steps.iter().take(STEPS_SHOWN);
+    shown.for_each(|step| print::words(&format!("  {}", step.inverse.words())));
+    let more = undo.steps.len().saturating_sub(STEPS_SHOWN);
+    if more > 0 {
+        print::words(&format!("  and {more} more"));
+    }
+    let mut err = std::io::stderr().lock();
+    write!(err, "Do these {} steps? [y/N] ", undo.steps.len()).ok();
+    err.flush().ok();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// How results are printed.
+struct Shown<'a> {
+    is_json: bool,
+    job: &'a str,
+}
+
+impl Shown<'_> {
+    fn step(&self, step: &Step, state: &str) {
+        if self.is_json {
+            print::data(&json!({
+                "type": "undo", "job": self.job, "undoes": step.undoes.0, "time": step.time.0,
+                "step": step.inverse.word(), "path": step.inverse.path().as_str(),
+                "state": state,
+            }));
+        } else {
+            let (at, words) = (time(step.time), step.inverse.words());
+            print::line(&format!("{state}: {words} [{}, {at}]", step.undoes));
+        }
+    }
+
+    fn left(&self, left: &Left) {
+        if self.is_json {
+            print::data(&json!({
+                "type": "undo", "job": self.job, "undoes": left.undoes.0, "time": left.time.0,
+                "path": left.path.as_str(), "state": "left", "reason": left.reason,
+            }));
+        } else {
+            let (path, reason) = (plain(left.path.as_str()), plain(&left.reason));
+            let at = time(left.time);
+            print::line(&format!(
+                "not undone: `{path}`: {reason} [{}, {at}]",
+                left.undoes
+            ));
+        }
+    }
+
+    fn sum(&self, undo: &Undo, done: u64, event: Option<Seq>, is_dry: bool) {
+        if self.is_json {
+            print::data(&json!({
+                "type": "undo_summary", "job": self.job, "planned": undo.steps.len(),
+                "done": done, "left": undo.left.len(), "seq": event.map(|event| event.0),
+            }));
+        }
+        match event {
+            Some(event) => print::words(&format!(
+                "{} done; the next run syncs that. To take it back: pydio-sync undo {} {event}",
+                count(done, "step", "steps"),
+                quoted(self.job),
+            )),
+            None if is_dry => {}
+            None => print::words("nothing was changed"),
+        }
+    }
+}
+
+const PAGE_RECORDS: usize = 4096;
+const STEPS_SHOWN: usize = 20;

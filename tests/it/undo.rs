@@ -1,0 +1,199 @@
+//! `undo` with the real program: what a colleague did comes back, on both sides.
+
+use crate::program::{Done, Lab, done, read, tree, write_long_ago};
+use serde_json::Value;
+use std::fs;
+
+/// A lab in sync, with a file, a folder with a file, and one that stays.
+fn settled() -> Lab {
+    let lab = Lab::new();
+    for name in ["a", "d/b", "stays"] {
+        write_long_ago(&lab.local.join(name), format!("content of {name}"));
+    }
+    lab.synced();
+    lab
+}
+
+fn objects(done: &Done) -> Vec<Value> {
+    let lines = done.out.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
+}
+
+fn undone(lab: &Lab, words: &[&str]) -> Vec<Value> {
+    let run = done(lab.bare().args(["undo", "--json", "--yes"]).args(words));
+    assert_eq!(run.code, 0, "{run:?}");
+    objects(&run)
+}
+
+fn seq(objects: &[Value]) -> String {
+    let sum = objects.last().expect("a summary");
+    assert_eq!(sum["type"], "undo_summary");
+    sum["seq"].as_u64().expect("an event").to_string()
+}
+
+#[test]
+fn what_a_colleague_did_is_undone_on_both_sides_and_done_again() {
+    type Deed = fn(&Lab);
+    let table: [(&str, Deed); 5] = [
+        ("delete", |lab| {
+            fs::remove_file(lab.remote.join("a")).expect("a");
+        }),
+        ("rename", |lab| {
+            fs::rename(lab.remote.join("a"), lab.remote.join("z")).expect("a");
+        }),
+        ("replace", |lab| {
+            write_long_ago(&lab.remote.join("a"), "another, longer content");
+        }),
+        ("create", |lab| {
+            write_long_ago(&lab.remote.join("n"), "new");
+        }),
+        ("make a folder", |lab| {
+            fs::create_dir(lab.remote.join("n")).expect("n");
+        }),
+    ];
+    for (what, deed) in table {
+        let lab = settled();
+        let before = lab.equal();
+        deed(&lab);
+        lab.synced();
+        let after = lab.equal();
+        assert_ne!(before, after, "{what}");
+        let event = seq(&undone(&lab, &["--last"]));
+        assert_eq!(tree(&lab.local), before, "{what}");
+        assert_eq!(
+            tree(&lab.remote),
+            after,
+            "{what}: the remote is for the next run"
+        );
+        lab.synced();
+        assert_eq!(lab.equal(), before, "{what}");
+        let again = seq(&undone(&lab, &[&event]));
+        lab.synced();
+        assert_eq!(lab.equal(), after, "{what}: the undo is undone");
+        // What carried it to the remote is part of it.
+        let last = undone(&lab, &["--last"]);
+        assert_eq!(last[0]["undoes"].to_string(), again, "{what}");
+        lab.synced();
+        assert_eq!(lab.equal(), before, "{what}: and once more");
+        assert_eq!(lab.offline(&["journal", "verify"]).code, 0, "{what}");
+    }
+}
+
+#[test]
+fn a_whole_day_is_undone_newest_first() {
+    let lab = settled();
+    let before = lab.equal();
+    let since = "--since=1h";
+    let events = lab.offline(&["events", "--json"]);
+    let last = objects(&events).last().expect("an event")["seq"].as_u64();
+    fs::remove_dir_all(lab.remote.join("d")).expect("d");
+    fs::rename(lab.remote.join("a"), lab.remote.join("a2")).expect("a");
+    write_long_ago(&lab.remote.join("n/o/p"), "new");
+    lab.synced();
+    let looked = lab.offline(&["undo", since, "--dry-run"]);
+    assert_eq!(looked.code, 4, "own uploads are in the range: {looked:?}");
+    for part in [
+        "planned: bring `d/b` back",
+        "not undone: `a`: it is your own file",
+    ] {
+        assert!(looked.out.contains(part), "`{part}` is not in {looked:?}");
+    }
+    let unasked = lab.offline(&["undo", since]);
+    assert_eq!(unasked.code, 2, "{unasked:?}");
+    assert!(unasked.err.contains("--dry-run"), "{unasked:?}");
+    assert_ne!(tree(&lab.local), before, "nothing was changed yet");
+    let run = done(lab.bare().args(["undo", since, "--yes", "--json"]));
+    assert_eq!(run.code, 4, "{run:?}");
+    assert_eq!(tree(&lab.local), before);
+    let told = objects(&run);
+    let is_left = |it: &&Value| it["state"] == "left" && it["undoes"].as_u64() > last;
+    assert_eq!(told.iter().find(is_left), None, "{run:?}");
+    // The sync was two operations at least a kind, and is undone at once.
+    lab.synced();
+    assert_eq!(lab.equal(), before);
+}
+
+#[test]
+fn what_was_edited_since_is_not_touched() {
+    let lab = settled();
+    write_long_ago(&lab.remote.join("a"), "theirs, which is longer");
+    fs::remove_file(lab.remote.join("d/b")).expect("d/b");
+    lab.synced();
+    write_long_ago(&lab.local.join("a"), "mine, written after that");
+    write_long_ago(&lab.local.join("d/b"), "mine as well");
+    let here = tree(&lab.local);
+    let run = done(lab.bare().args(["undo", "--since", "1h", "--yes"]));
+    assert_eq!(run.code, 4, "{run:?}");
+    for part in ["`a`: it was changed since", "`d/b`: something is at"] {
+        assert!(run.out.contains(part), "`{part}` is not in {run:?}");
+    }
+    assert_eq!(tree(&lab.local), here);
+    lab.synced();
+    assert_eq!(lab.equal(), here);
+}
+
+#[test]
+fn an_undo_and_a_restore_are_events_that_explain_tells() {
+    let lab = settled();
+    fs::remove_file(lab.remote.join("d/b")).expect("d/b");
+    lab.synced();
+    let event = seq(&undone(&lab, &["--last"]));
+    let told = lab.offline(&["explain", "d/b"]);
+    assert!(
+        told.out.contains("undid a change: `d/b` is there again"),
+        "{told:?}"
+    );
+    let other = lab.offline(&["explain", "a"]);
+    assert!(!other.out.contains("undid"), "{other:?}");
+    undone(&lab, &[&event]);
+    let told = lab.offline(&["explain", "d/b"]);
+    assert!(told.out.contains("`d/b` is in the trash as"), "{told:?}");
+    let listed = lab.offline(&["trash", "list", "--json"]);
+    let [entry] = &objects(&listed)[..] else {
+        panic!("{listed:?}");
+    };
+    assert_eq!(entry["path"], "d/b", "its place is known by the event");
+    let name = entry["name"].as_str().expect("a name");
+    assert_eq!(lab.offline(&["trash", "restore", name]).code, 0);
+    assert_eq!(read(&lab.local.join("d/b")), "content of d/b");
+    let events = lab.offline(&["events", "--json"]);
+    let events = objects(&events);
+    let last = events.last().expect("an event");
+    assert_eq!(last["type"], "undone");
+    assert_eq!(last["changes"][0]["path"], "d/b");
+    undone(&lab, &["--last"]);
+    assert!(!lab.local.join("d/b").exists());
+}
+
+#[test]
+fn an_undo_that_cannot_be_is_refused_and_changes_nothing() {
+    let lab = settled();
+    let before = tree(&lab.local);
+    let table: [(&[&str], i32, &str); 6] = [
+        (&["--yes"], 2, "not said what"),
+        (&["999999", "--yes"], 2, "did nothing that could be undone"),
+        (&["--since", "yesterday"], 2, "2026-11-22"),
+        (&["nobody", "--last"], 2, "no job `nobody`"),
+        (&["1", "2", "3"], 2, "3"),
+        (&["--last", "--yes"], 4, "nothing was changed"),
+    ];
+    for (words, code, part) in table {
+        let run = done(lab.bare().arg("undo").args(words));
+        assert_eq!(run.code, code, "{words:?}: {run:?}");
+        assert!(run.err.contains(part), "{words:?}: {run:?}");
+        assert_eq!(tree(&lab.local), before);
+    }
+    let running = lab.start(&[]);
+    let mut held = None;
+    crate::program::until("the job has its journal", || {
+        let run = lab.offline(&["undo", "--last", "--yes"]);
+        let is_held = run.code == 8;
+        held = Some(run);
+        is_held
+    });
+    drop(running);
+    let held = held.expect("a run");
+    assert!(held.err.contains("pydio-sync stop"), "{held:?}");
+}
