@@ -7,8 +7,9 @@
 //! reading; a journal travels as records. A new event is an arm here.
 
 use crate::event::{
-    Action, Change, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep, Kept,
-    ObservationEvent, OperationEvent, Order, PathMove, Record, SessionEvent, UnknownReason,
+    Action, Change, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason,
+    Keep, Kept, ObservationEvent, OperationEvent, Order, PathMove, Record, SessionEvent,
+    UnknownReason,
 };
 use crate::tag::Tag;
 use crate::value::{

@@ -6,8 +6,8 @@
 //! the code. A new event is a row of `facts!`.
 
 use journal_format::event::{
-    Case, Change, ConflictEvent, Event, FailureClass, HaltReason, Keep, ObservationEvent, Operation,
-    OperationEvent, Order, Outcome, PathMove, Record, SessionEvent, UnknownReason,
+    Case, Change, ConflictEvent, Event, FailureClass, HaltReason, Keep, ObservationEvent,
+    Operation, OperationEvent, Order, Outcome, PathMove, Record, SessionEvent, UnknownReason,
 };
 use journal_format::value::{
     Digest, DigestKind, Entry, Fingerprint, Policy, RelPath, Seq, Side, Timestamp,

@@ -1,9 +1,9 @@
 //! Random records that keep the rules of their types.
 
 use crate::event::{
-    Action, Case, Change, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep,
-    Kept, ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record,
-    SessionEvent, UnknownReason,
+    Action, Case, Change, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass,
+    HaltReason, Keep, Kept, ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove,
+    Record, SessionEvent, UnknownReason,
 };
 use crate::value::{
     Brakes, Digest, DigestKind, Direction, Entry, Fingerprint, Identity, Kind, Mode, Policy,
@@ -109,15 +109,13 @@ fn session() -> BoxedStrategy<SessionEvent> {
 
 fn change() -> impl Strategy<Value = Change> {
     let places = (path(), of(path()), of(path()));
-    (of(number()), places, of(entry())).prop_map(
-        |(undoes, (path, from, trashed), now)| Change {
-            undoes: undoes.map(Seq),
-            path,
-            from,
-            now,
-            trashed,
-        },
-    )
+    (of(number()), places, of(entry())).prop_map(|(undoes, (path, from, trashed), now)| Change {
+        undoes: undoes.map(Seq),
+        path,
+        from,
+        now,
+        trashed,
+    })
 }
 
 fn observation() -> BoxedStrategy<ObservationEvent> {

@@ -5,9 +5,9 @@
 //! gets a value in `*_min` and in `*_max` of its family.
 
 use crate::event::{
-    Action, Case, Change, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass, HaltReason, Keep,
-    Kept, ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record,
-    SessionEvent, UnknownReason,
+    Action, Case, Change, ConflictEvent, Displaced, Event, Expected, Fact, FailureClass,
+    HaltReason, Keep, Kept, ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove,
+    Record, SessionEvent, UnknownReason,
 };
 use crate::value::{
     Brakes, Digest, DigestKind, Direction, Entry, Fingerprint, Identity, Kind, Mode, Policy,

@@ -12,7 +12,8 @@ use super::{Context, Explanation, Told, Trashed};
 use crate::journal::text::quoted;
 use journal_format::Tag;
 use journal_format::event::{
-    Action, Change, Displaced, Event, ObservationEvent, Operation, OperationEvent, Record, SessionEvent,
+    Action, Change, Displaced, Event, ObservationEvent, Operation, OperationEvent, Record,
+    SessionEvent,
 };
 use journal_format::value::{RelPath, Seq, Side};
 use std::collections::BTreeMap;
@@ -223,7 +224,9 @@ impl Teller<'_> {
 
     fn keep_trash(&mut self, record: &Record, operation: Option<&Operation>) {
         if let Event::Session(SessionEvent::Undone { changes, .. }) = &record.event {
-            changes.iter().for_each(|change| self.keep_undone(record, change));
+            changes
+                .iter()
+                .for_each(|change| self.keep_undone(record, change));
         }
         let Event::Operation(OperationEvent::Succeeded { outcome, .. }) = &record.event else {
             return;

@@ -9,8 +9,8 @@ use super::about::concerns;
 use super::moved;
 use crate::journal::text::{count, plain, size, time};
 use journal_format::event::{
-    Action, Case, Change, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason, Keep,
-    ObservationEvent, Operation, OperationEvent, Order, Outcome, SessionEvent, UnknownReason,
+    Action, Case, Change, ConflictEvent, Displaced, Event, Expected, FailureClass, HaltReason,
+    Keep, ObservationEvent, Operation, OperationEvent, Order, Outcome, SessionEvent, UnknownReason,
 };
 use journal_format::value::{Entry, Fingerprint, Kind, RelPath, Side, Timestamp};
 use sync_core::look::{Look, SideLook};
