@@ -108,9 +108,9 @@ fn a_whole_day_is_undone_newest_first() {
     assert_eq!(run.code, 4, "{run:?}");
     assert_eq!(tree(&lab.local), before);
     let told = objects(&run);
+    // Only the first sync's uploads, which are the user's own files.
     let is_left = |it: &&Value| it["state"] == "left" && it["undoes"].as_u64() > last;
     assert_eq!(told.iter().find(is_left), None, "{run:?}");
-    // The sync was two operations at least a kind, and is undone at once.
     lab.synced();
     assert_eq!(lab.equal(), before);
 }
