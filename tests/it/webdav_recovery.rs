@@ -147,7 +147,10 @@ fn a_request_that_fails_before_anything_is_done_is_made_good() {
     ];
     for (at, (method, fault)) in table.into_iter().enumerate() {
         let rule = Rule::on(method, fault.clone());
-        recovers(KINDS[at % 2](), rule, &format!("{method} {fault:?}"));
+        // Without conditions a removal is a move out of the way and a DELETE of that; what
+        // cannot be deleted there comes back beside its place.
+        let kind = if method == "DELETE" { 0 } else { at % 2 };
+        recovers(KINDS[kind](), rule, &format!("{method} {fault:?}"));
     }
 }
 

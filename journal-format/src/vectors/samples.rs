@@ -102,6 +102,7 @@ fn session_min() -> Vec<Event> {
     .into()
 }
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn session_max() -> Vec<Event> {
     [
         SessionEvent::RootConfigured {

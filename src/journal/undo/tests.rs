@@ -129,6 +129,7 @@ impl Journal {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn each_local_change_has_its_inverse() {
     use Side::{Local, Remote};
     let version = || Expected::Version(entry(2).fingerprint);
