@@ -117,9 +117,8 @@ impl Collector {
                 (None, Err(reason)) => leave(deed.path, reason),
                 (None, Ok(changes)) => {
                     for change in changes {
-                        let known = change
-                            .undoes
-                            .filter(|it| deed.is_undo && meant.contains(it));
+                        let is_known = |it: &Seq| deed.is_undo && *it < seq && meant.contains(it);
+                        let known = change.undoes.filter(is_known);
                         match Inverse::of(&change) {
                             Some(inverse) => net.take(deed.item, known, &change, inverse),
                             None => leave(change.path, SENSELESS.to_owned()),
