@@ -10,7 +10,7 @@ use proptests::run::{check_seed, run, run_with_feed};
 /// Seeds that failed once, and the rule that was broken then. What a seed means
 /// changes with the world; what it proved is also kept in a test of its own where
 /// that can be told more exactly.
-const KEPT: [(u64, &str); 36] = [
+const KEPT: [(u64, &str); 39] = [
     (52, "a run that began before people left proves nothing"),
     (72, "what cannot be synced does not follow a move"),
     (75, "a wait after refused credentials ends"),
@@ -55,6 +55,10 @@ const KEPT: [(u64, &str); 36] = [
         "a link is not the file that stands elsewhere over there",
     ),
     (
+        7517,
+        "what cannot go back since its directory is gone stays in sight",
+    ),
+    (
         7934,
         "a link at the place of a local move is not what moved",
     ),
@@ -74,6 +78,8 @@ const KEPT: [(u64, &str); 36] = [
     (14_136, "whose copy was taken is not told of several"),
     (17_581, "a pipe is missed also where its node has left it"),
     (21_525, "what came out of the tree goes back into it"),
+    (31_966, "a slot that outlived its operation is put away as that"),
+    (36_703, "a directory that came out goes back, above its own"),
 ];
 
 /// The same, with a remote that keeps an account of changes.
