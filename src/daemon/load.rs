@@ -77,7 +77,7 @@ pub(super) async fn begin(
         .map(|(id, open)| (*id, open.operation.clone()))
         .collect();
     if roots_are_there(ports).await {
-        let put_away = put_away_leftovers(sides, &open).await;
+        let put_away = put_away_leftovers(sides, ports.store, &open).await;
         put_away.map_err(|error| RunError::Side {
             side: Side::Local,
             error,

@@ -1,13 +1,14 @@
 //! Where versions go that had to make way.
 //!
 //! In: a slot's content and where it should go. Out: where it went. Invariant: it ends
-//! at the wanted path, beside it or in the trash, and nothing is replaced there.
+//! at the wanted path, beside it, in a directory above when its own is gone, or in the
+//! trash, and nothing is replaced there.
 //! Deliberately absent: deleting. CRASH: the slot, or its content at its new place.
 
 use super::Sides;
 use crate::ports::{PortError, PortResult, Slot};
 use journal_format::event::{FailureClass, Kept};
-use journal_format::value::{Fingerprint, NAME_BYTES_MAX, RelPath, Seq};
+use journal_format::value::{Fingerprint, Kind, NAME_BYTES_MAX, RelPath, Seq};
 
 /// Moves the slot's content into the trash. Returns its name there. After the journal
 /// has lost records their numbers come again, so the name may be taken.
@@ -27,9 +28,51 @@ pub(super) async fn to_trash(sides: Sides<'_>, id: Seq, path: &RelPath) -> PortR
     }
 }
 
-/// Moves the slot's content to `wanted`, or beside it when that is taken. What can
-/// be put nowhere in the tree ends in the trash.
+/// Where a version went.
+pub(super) enum Place {
+    Tree(Kept),
+    /// Its name in the trash.
+    Trash(RelPath),
+}
+
+/// Moves the slot's content to `wanted`, or beside it when that is taken.
+///
+/// # Errors
+/// As the local side fails; `Precondition` also when it ended in the trash.
 pub(super) async fn beside(sides: Sides<'_>, id: Seq, wanted: &RelPath) -> PortResult<Kept> {
+    match somewhere(sides, id, wanted).await? {
+        Place::Tree(kept) => Ok(kept),
+        Place::Trash(name) => Err(PortError::precondition(format!(
+            "`{wanted}` was in the way and is in the trash as `{name}`"
+        ))),
+    }
+}
+
+/// Moves the slot's content to `wanted`, or beside it when that is taken, or into the
+/// nearest directory above that is there. What can be put nowhere in the tree ends in
+/// the trash.
+///
+/// # Errors
+/// As the local side fails; the slot is still full.
+pub(super) async fn somewhere(sides: Sides<'_>, id: Seq, wanted: &RelPath) -> PortResult<Place> {
+    let mut path = wanted.clone();
+    loop {
+        if let Some(kept) = in_its_directory(sides, id, &path).await? {
+            return Ok(Place::Tree(kept));
+        }
+        let (Some(above), Some(name)) =
+            (path.parent().filter(|above| !above.is_root()), path.name())
+        else {
+            break;
+        };
+        let above = above.parent().unwrap_or_default();
+        path = join(above.as_str(), name)?;
+    }
+    to_trash(sides, id, wanted).await.map(Place::Trash)
+}
+
+/// Nothing when the directory is not there, or full of such names.
+async fn in_its_directory(sides: Sides<'_>, id: Seq, wanted: &RelPath) -> PortResult<Option<Kept>> {
     for attempt in 0..ATTEMPTS_MAX {
         let path = if attempt == 0 {
             wanted.clone()
@@ -37,15 +80,23 @@ pub(super) async fn beside(sides: Sides<'_>, id: Seq, wanted: &RelPath) -> PortR
             numbered(wanted, id, attempt)?
         };
         match sides.local.release(id, &Slot::Path(path.clone())).await {
-            Ok(entry) => return Ok(Kept { path, entry }),
+            Ok(entry) => return Ok(Some(Kept { path, entry })),
             Err(error) if error.class == FailureClass::Precondition => {}
             Err(error) => return Err(error),
         }
+        if attempt == 0 && !is_directory_there(sides, wanted).await? {
+            return Ok(None);
+        }
     }
-    let name = to_trash(sides, id, wanted).await?;
-    Err(PortError::precondition(format!(
-        "`{wanted}` was in the way and is in the trash as `{name}`"
-    )))
+    Ok(None)
+}
+
+async fn is_directory_there(sides: Sides<'_>, path: &RelPath) -> PortResult<bool> {
+    let Some(directory) = path.parent().filter(|directory| !directory.is_root()) else {
+        return Ok(true);
+    };
+    let found = sides.local.stat(&directory).await?;
+    Ok(found.is_some_and(|entry| entry.kind() == Kind::Directory))
 }
 
 /// Brings a copy of a remote version into the local trash, durably.

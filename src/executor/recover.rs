@@ -2,14 +2,15 @@
 //!
 //! In: slots, and the operations that the journal left open, or one that failed just
 //! now. Out: slots emptied; what could be a user's bytes is back in the tree, at its
-//! conflict name or in the trash, never deleted. Whether an operation took effect is not decided here: both
-//! sides are scanned anew and equal content is recognised. CRASH: runs again.
+//! conflict name or in the trash, never deleted. A slot may outlive its operation, since
+//! a root that is away keeps it: the journal still tells what the operation was.
+//! Deliberately absent: whether an operation took effect; both sides are scanned anew
+//! and equal content is recognised. CRASH: runs again.
 
 use super::{Sides, is_expected, keep};
-use crate::ports::{Leftover, PortError, PortResult};
-use journal_format::event::{Action, Displaced, Expected, FailureClass, Operation};
-use journal_format::value::Seq;
-use journal_format::value::{RelPath, Side};
+use crate::ports::{Leftover, PortResult, Store};
+use journal_format::event::{Action, Displaced, Event, Expected, Operation, OperationEvent};
+use journal_format::value::{Entry, Fingerprint, RelPath, Seq, Side};
 use std::collections::BTreeMap;
 
 /// What becomes of a slot.
@@ -27,6 +28,7 @@ enum Fate {
 /// As the local side fails; slots that were not reached are still there.
 pub async fn put_away_leftovers(
     sides: Sides<'_>,
+    store: &dyn Store,
     open: &BTreeMap<Seq, Operation>,
 ) -> PortResult<()> {
     sides.remote.tidy_up().await?;
@@ -35,9 +37,37 @@ pub async fn put_away_leftovers(
         return Ok(());
     }
     for leftover in &leftovers {
-        put_away(sides, leftover, open.get(&leftover.id), false).await?;
+        let id = leftover.id;
+        let fate = match open.get(&id) {
+            Some(operation) => fate(leftover, Some(operation), false)?,
+            None => {
+                let ended = started(store, id).await;
+                fate_of_ended(leftover, ended.as_ref())?
+            }
+        };
+        put_away(sides, id, fate).await?;
     }
     sides.local.sync().await
+}
+
+/// Reads what an operation was to do. What cannot be read is not known: the slot is then
+/// put away without a name.
+async fn started(store: &dyn Store, id: Seq) -> Option<Operation> {
+    let records = store.read(id, 1).await.ok()?;
+    match records.into_iter().find(|record| record.seq == id)?.event {
+        Event::Operation(OperationEvent::Started { operation }) => Some(operation),
+        _ => None,
+    }
+}
+
+/// As [`fate`], where nothing is deleted: after the journal has lost records their
+/// numbers come again, so the slot may be another operation's.
+fn fate_of_ended(leftover: &Leftover, operation: Option<&Operation>) -> PortResult<Fate> {
+    let found = fate(leftover, operation, false)?;
+    Ok(match (found, operation) {
+        (Fate::Discard, Some(operation)) => Fate::Trash(operation.action.path().clone()),
+        (found, _) => found,
+    })
 }
 
 /// Empties the slot of an operation that failed, if anything is left in it: until
@@ -56,7 +86,7 @@ pub async fn empty_slot(
     let Some(leftover) = leftovers.iter().find(|leftover| leftover.id == id) else {
         return Ok(());
     };
-    put_away(sides, leftover, Some(operation), came_out).await?;
+    put_away(sides, id, fate(leftover, Some(operation), came_out)?).await?;
     sides.local.sync().await
 }
 
@@ -72,29 +102,11 @@ pub const fn uses_slot(operation: &Operation) -> bool {
     }
 }
 
-async fn put_away(
-    sides: Sides<'_>,
-    leftover: &Leftover,
-    operation: Option<&Operation>,
-    came_out: bool,
-) -> PortResult<()> {
-    let id = leftover.id;
-    match fate(leftover, operation, came_out)? {
+async fn put_away(sides: Sides<'_>, id: Seq, fate: Fate) -> PortResult<()> {
+    match fate {
         Fate::Discard => sides.local.discard(id).await,
         Fate::Trash(path) => keep::to_trash(sides, id, &path).await.map(drop),
-        Fate::Path(path) => put_back(sides, id, &path).await,
-    }
-}
-
-/// A directory above may be gone by now: then the trash keeps it.
-async fn put_back(sides: Sides<'_>, id: Seq, path: &RelPath) -> PortResult<()> {
-    match keep::beside(sides, id, path).await {
-        Ok(_) => Ok(()),
-        Err(PortError {
-            class: FailureClass::Precondition,
-            ..
-        }) => Ok(()),
-        Err(error) => Err(error),
+        Fate::Path(path) => keep::somewhere(sides, id, &path).await.map(drop),
     }
 }
 
@@ -104,20 +116,25 @@ fn fate(leftover: &Leftover, operation: Option<&Operation>, came_out: bool) -> P
         Some(Action::Transfer {
             from: Side::Remote,
             target,
+            expect: source,
             replaces,
             displaced,
             ..
         }) => match (replaces, displaced) {
             (Expected::Absent, _) => Fate::Discard,
-            (Expected::Version(expect), Displaced::ConflictCopy(path))
-                if came_out || is_expected(&leftover.entry, expect) =>
-            {
-                Fate::Path(path.clone())
+            (Expected::Version(expect), displaced) => {
+                let is_expected = is_expected(&leftover.entry, expect);
+                let came_out = came_out || has_come_out(&leftover.entry, expect, source);
+                match displaced {
+                    Displaced::ConflictCopy(path) if came_out || is_expected => {
+                        Fate::Path(path.clone())
+                    }
+                    _ if came_out && !is_expected => {
+                        Fate::Path(keep::numbered(target, leftover.id, 0)?)
+                    }
+                    _ => Fate::Trash(target.clone()),
+                }
             }
-            (Expected::Version(expect), _) if came_out && !is_expected(&leftover.entry, expect) => {
-                Fate::Path(keep::numbered(target, leftover.id, 0)?)
-            }
-            (Expected::Version(_), _) => Fate::Trash(target.clone()),
         },
         Some(Action::Remove {
             side: Side::Local,
@@ -142,3 +159,19 @@ fn fate(leftover: &Leftover, operation: Option<&Operation>, came_out: bool) -> P
         }
     })
 }
+
+/// Tells whether a slot surely holds the file that stood at the target, edited since,
+/// and no copy of `source`: it is the same file, and its time is not the copy's. A copy
+/// may have got the number of a file that was removed.
+fn has_come_out(found: &Entry, expect: &Fingerprint, source: &Entry) -> bool {
+    let found = &found.fingerprint;
+    let age_ns = source.fingerprint.mtime_ns.saturating_sub(found.mtime_ns);
+    let is_copy = (0..TIME_STEP_MAX_NS).contains(&age_ns);
+    found.kind == expect.kind
+        && found.identity.is_some()
+        && found.identity == expect.identity
+        && !is_copy
+}
+
+/// The coarsest step in which disks keep times.
+const TIME_STEP_MAX_NS: i64 = 2_000_000_000;

@@ -51,7 +51,11 @@ impl ToyRun<'_> {
             match self.settle(here, there, &place).await {
                 Ok(did) => changed |= did,
                 Err(error) if error.class == FailureClass::Fatal => return Err(error),
-                Err(error) => failed = Some(error),
+                // One that says how long to wait is told of.
+                Err(error) => {
+                    failed = failed.filter(|known: &PortError| known.retry_after_ms.is_some());
+                    failed.get_or_insert(error);
+                }
             }
         }
         match failed {

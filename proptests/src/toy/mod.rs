@@ -77,6 +77,14 @@ impl ToyRun<'_> {
             {
                 return Err(error.clone());
             }
+            // What was written within a step of a coarse disk's times ends by waiting.
+            if let Err(error) = &result
+                && let Some(wait_ms) = error.retry_after_ms
+            {
+                let now = self.world.clock.now();
+                let until = now.plus_millis(wait_ms.try_into().unwrap_or(i64::MAX));
+                self.world.clock.sleep_until(until).await;
+            }
             if mode == Mode::Once {
                 match result {
                     Ok(false) => return Ok(()),

@@ -1,3 +1,5 @@
+mod slots;
+
 use super::calls::digest_of;
 use super::disk::{Body, Onto};
 use super::options::FaultOptions;
