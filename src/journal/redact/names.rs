@@ -12,16 +12,14 @@ use sync_core::tree::Spelling;
 
 /// Replaces one name of a path.
 pub(super) fn name(key: &Key, name: &str) -> String {
+    let (stem, extension) = split_extension(name);
+    if let Some(stem) = marked_as_it_is(key, stem, extension) {
+        return stem + extension;
+    }
     // Names that differ in case only have to be told alike; places stay the same.
     let lower = name.to_ascii_lowercase();
-    if WHOLE.contains(&&*lower) || is_temporary(&lower) {
-        return name.to_owned();
-    }
     let prefix = PREFIXES.iter().find(|prefix| lower.starts_with(**prefix));
     let (prefix, rest) = name.split_at(prefix.map_or(0, |prefix| prefix.len()));
-    if rest.is_empty() {
-        return prefix.to_owned();
-    }
     // Downloads of the old client that were not finished.
     if let Some(at) = lower[prefix.len()..].find(UNFINISHED) {
         let (before, behind) = rest.split_at(at);
@@ -74,20 +72,33 @@ fn cased(key: &Key, letters: String, spelling: &Spelling) -> String {
 
 /// A name without its extension: a conflict mark at its end stays one.
 fn marked(key: &Key, stem: &str, extension: &str) -> String {
+    match split_mark(key, stem) {
+        Some((base, mark)) => marked(key, base, extension) + &mark,
+        None => part(key, stem, extension),
+    }
+}
+
+/// The same for a name that stays, or the conflict name of one; nothing for others.
+fn marked_as_it_is(key: &Key, stem: &str, extension: &str) -> Option<String> {
+    if is_kept(&format!("{stem}{extension}")) {
+        return Some(stem.to_owned());
+    }
+    let (base, mark) = split_mark(key, stem)?;
+    Some(marked_as_it_is(key, base, extension)? + &mark)
+}
+
+/// Splits a conflict mark off, and replaces what it tells.
+fn split_mark<'a>(key: &Key, stem: &'a str) -> Option<(&'a str, String)> {
     let lower = stem.to_ascii_lowercase();
-    let Some(start) = lower.rfind(MARK).filter(|start| *start > 0) else {
-        return part(key, stem, extension);
-    };
+    let start = lower.rfind(MARK).filter(|start| *start > 0)?;
     let (base, marked_by) = stem.split_at(start);
     let (mark, inner) = marked_by.split_at(MARK.len());
-    let Some(inner) = inner.strip_suffix(')') else {
-        return part(key, stem, extension);
-    };
+    let inner = inner.strip_suffix(')')?;
     let shown = match distinction(inner) {
         Some((text, rest)) => format!("{} {rest}", label(key, text)),
         None => spelled(key, "mark", inner, 8),
     };
-    format!("{}{mark}{shown})", marked(key, base, extension))
+    Some((base, format!("{mark}{shown})")))
 }
 
 /// Splits what a conflict mark of ours says into the label and the rest.
@@ -178,6 +189,13 @@ fn extension_of(key: &Key, extension: &str) -> String {
     }
     let folded = Spelling::of(bare).folded;
     format!(".{}", key.letters("extension", folded.as_bytes(), 6))
+}
+
+/// Whether a name tells of nobody, in any case of its letters.
+fn is_kept(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let known = WHOLE.iter().chain(&PREFIXES);
+    known.copied().any(|known| known == lower) || is_temporary(&lower)
 }
 
 /// Whether a name is one of our own moves' steps, to its last letter.

@@ -143,6 +143,24 @@ fn a_conflict_name_is_made_of_the_pseudonym() {
 }
 
 #[test]
+fn a_conflict_name_of_a_name_that_stays_keeps_it() {
+    let home = label(&KEY, "home");
+    for (base, extension) in [
+        ("pydio-sync-moving-0000000000000005", ""),
+        ("pydio-sync-moving-0000000000000005-2", ""),
+        ("Thumbs", ".db"),
+        ("~", ""),
+    ] {
+        let marked = |label: &str, times| {
+            let mark = format!(" (conflict {label} 2026-01-01 beef)");
+            format!("{base}{}{extension}", mark.repeat(times))
+        };
+        assert_eq!(of(&marked("home", 1)), marked(&home, 1));
+        assert_eq!(of(&marked("home", 2)), marked(&home, 2));
+    }
+}
+
+#[test]
 fn another_key_gives_other_pseudonyms() {
     let other = Key::new([8; 32]);
     for text in ["a", "Letters", "é.txt"] {
