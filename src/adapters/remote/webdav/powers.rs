@@ -83,12 +83,7 @@ impl Powers {
 
 /// Says why a name is not sent to a server, or cannot be seen on it again.
 pub(super) fn obstacle(server: &Server, name: &str) -> Option<&'static str> {
-    let hides_dots = server
-        .known
-        .borrow()
-        .as_ref()
-        .is_some_and(|powers| !powers.lists_dots);
-    if hides_dots && name.starts_with('.') {
+    if server.hides_dots() && name.starts_with('.') {
         return Some("the server hides names that begin with a dot");
     }
     if server.is_oc.get() {
