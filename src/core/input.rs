@@ -153,9 +153,8 @@ pub enum Found {
     Listing {
         /// Which directory.
         directory: RelPath,
-        /// The names that were looked at; nothing for all there are. Those
-        /// without an entry are absent.
-        names: Option<Vec<String>>,
+        /// The names that were looked at. Those without an entry are absent.
+        names: Covered,
         /// What stands there.
         entries: Vec<(String, Sight)>,
     },
@@ -166,6 +165,17 @@ pub enum Found {
         /// Why.
         reason: UnknownReason,
     },
+}
+
+/// Which names of a directory a listing speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Covered {
+    /// All there are.
+    All,
+    /// All but those that begin with a dot: some servers hide them.
+    AllButDots,
+    /// Only these.
+    These(Vec<String>),
 }
 
 /// What stands at a name.

@@ -10,7 +10,7 @@ use crate::ports::{
 };
 use journal_format::value::Side;
 use sync_core::engine::WantedScan;
-use sync_core::input::{Found, RootFinding, Sight};
+use sync_core::input::{Covered, Found, RootFinding, Sight};
 
 /// Starts a scan of a side.
 pub(super) fn start<'a>(
@@ -67,8 +67,9 @@ pub(super) fn found(item: ScanItem) -> Found {
         }) => Found::Listing {
             directory,
             names: match scope {
-                Scope::Whole => None,
-                Scope::Names(names) => Some(names),
+                Scope::Whole => Covered::All,
+                Scope::WholeButDots => Covered::AllButDots,
+                Scope::Names(names) => Covered::These(names),
             },
             entries: entries
                 .into_iter()

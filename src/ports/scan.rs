@@ -75,6 +75,9 @@ pub struct Listing {
 pub enum Scope {
     /// All of them; the listing was read to its end without an error.
     Whole,
+    /// All but those that begin with a dot and have no entry, of which nothing is
+    /// known.
+    WholeButDots,
     /// Only these.
     Names(Vec<String>),
 }

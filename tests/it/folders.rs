@@ -60,7 +60,8 @@ pub(crate) fn lines(items: &[ScanItem]) -> Vec<String> {
             ScanItem::Listing(listing) => {
                 let directory = &listing.directory;
                 lines.push(match &listing.scope {
-                    Scope::Whole => format!("{directory}/ whole"),
+                    // Whether a server hides dots is known only after it was tried.
+                    Scope::Whole | Scope::WholeButDots => format!("{directory}/ whole"),
                     Scope::Names(names) => format!("{directory}/ names {}", names.join(" ")),
                 });
                 for listed in &listing.entries {

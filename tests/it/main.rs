@@ -34,6 +34,7 @@ mod undo;
 mod webdav_e2e;
 mod webdav_faults;
 mod webdav_interop;
+mod webdav_lies;
 mod webdav_presets;
 mod webdav_real;
 mod webdav_recovery;

@@ -13,7 +13,7 @@ use journal_format::event::{Action, Displaced, Expected, Kept, Operation, Outcom
 use journal_format::value::{Entry, Fingerprint, Kind, RelPath, Side};
 use std::collections::BTreeSet;
 use sync_core::engine::WantedScan;
-use sync_core::input::{Found, Sight};
+use sync_core::input::{Covered, Found, Sight};
 
 /// Two sides and what belongs to both.
 #[derive(Debug, Clone)]
@@ -166,7 +166,7 @@ impl World {
             }
             found.push(Found::Listing {
                 directory: path(&directory),
-                names: Some(vec![part.to_owned()]),
+                names: Covered::These(vec![part.to_owned()]),
                 entries: sight
                     .map(|sight| (part.to_owned(), sight))
                     .into_iter()
@@ -207,7 +207,7 @@ impl World {
         random.shuffle(&mut entries);
         found.push(Found::Listing {
             directory: path(directory),
-            names: None,
+            names: Covered::All,
             entries,
         });
         found.append(&mut closed);

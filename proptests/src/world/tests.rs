@@ -323,6 +323,7 @@ fn a_scan_lists_what_there_is_and_proves_what_is_not() {
                 let names: Vec<String> = listing.entries.into_iter().map(|l| l.name).collect();
                 let scope = match listing.scope {
                     Scope::Whole => "whole".to_owned(),
+                    Scope::WholeButDots => "whole but dots".to_owned(),
                     Scope::Names(names) => names.join("|"),
                 };
                 format!("{}[{scope}]={}", listing.directory, names.join(","))

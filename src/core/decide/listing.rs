@@ -6,7 +6,7 @@
 //! verdicts of absence (`round`).
 
 use super::{Busy, Ledger, Round};
-use crate::input::Sight;
+use crate::input::{Covered, Sight};
 use crate::tree::{NodeId, Presence, canonical, key};
 use journal_format::event::{Event, ObservationEvent, UnknownReason};
 use journal_format::value::{Entry, Kind, RelPath};
@@ -19,7 +19,7 @@ impl Round {
         busy: &Busy,
         directory: NodeId,
         path: &RelPath,
-        names: Option<&[String]>,
+        names: &Covered,
         entries: Vec<(String, Sight)>,
     ) {
         self.confirm(ledger, directory, path);
@@ -66,18 +66,26 @@ impl Round {
         &self,
         ledger: &Ledger,
         directory: NodeId,
-        names: Option<&[String]>,
+        names: &Covered,
         found: &[Option<NodeId>],
     ) -> Vec<NodeId> {
         let tree = &ledger.state.tree;
         let found: BTreeSet<NodeId> = found.iter().flatten().copied().collect();
         let is_lost = |id: &NodeId| !found.contains(id);
         match names {
-            None => tree
+            Covered::All => tree
                 .children(self.side, directory)
                 .filter(is_lost)
                 .collect(),
-            Some(names) => names
+            Covered::AllButDots => tree
+                .children(self.side, directory)
+                .filter(is_lost)
+                .filter(|id| {
+                    let name = tree.facet(*id, self.side).location.name;
+                    !tree.name(name).starts_with('.')
+                })
+                .collect(),
+            Covered::These(names) => names
                 .iter()
                 .filter_map(|name| tree.child(self.side, directory, name))
                 .filter(is_lost)

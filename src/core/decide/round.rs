@@ -100,7 +100,7 @@ impl Round {
                 names,
                 entries,
             } => {
-                self.compare(ledger, busy, node, &directory, names.as_deref(), entries);
+                self.compare(ledger, busy, node, &directory, &names, entries);
             }
             Found::Unlisted { directory, reason } => {
                 self.unconfirmed.remove(&node);

@@ -31,6 +31,7 @@ impl Quirks {
             move_nothing: 404,
             put_on_folder: 405,
             put_over: 204,
+            put_in_place: false,
             move_file: 201,
             get_folder: 405,
             get_folder_slash: 405,

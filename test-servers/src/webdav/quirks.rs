@@ -35,6 +35,8 @@ pub struct Quirks {
     pub put_on_folder: u16,
     /// PUT over a file.
     pub put_over: u16,
+    /// Whether a PUT that breaks off leaves what came of it at the name.
+    pub put_in_place: bool,
     /// MOVE of a file to a free place.
     pub move_file: u16,
     /// GET of a folder without a slash at the end; 301 leads to the one with it.

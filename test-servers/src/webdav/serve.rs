@@ -91,7 +91,7 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<R
         response.headers_mut().insert(CONNECTION, close);
         return Ok(response);
     }
-    match read_body(body, early, &mut entry.bytes_in).await {
+    match read_body(&server, &call, body, early, &mut entry.bytes_in).await {
         Ok(bytes) => call.body = bytes,
         Err(error) => {
             server.log.add(entry);
@@ -249,6 +249,8 @@ fn end_after(bytes: Bytes, stall: bool) -> Pieces {
 
 /// Reads the body; an error of the kind `TimedOut` is a stall on purpose.
 async fn read_body(
+    server: &Server,
+    call: &Call,
     mut body: Incoming,
     early: Option<Fault>,
     bytes_in: &mut u64,
@@ -265,6 +267,9 @@ async fn read_body(
                 return Err(io::ErrorKind::TimedOut.into());
             }
             _ => whole.extend_from_slice(&piece),
+        }
+        if call.number("content-length") > Some(*bytes_in) {
+            server.write_in_place(call, &whole);
         }
     }
     Ok(whole.freeze())

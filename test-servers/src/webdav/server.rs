@@ -23,7 +23,7 @@ use super::options::Options;
 use super::propfind;
 use super::props::About;
 use super::quirks::Percent;
-use super::tree::Tree;
+use super::tree::{Tree, Write};
 
 /// Everything that requests share.
 pub(super) struct Server {
@@ -124,6 +124,24 @@ impl Server {
             answer = answer.with("Set-Cookie", session);
         }
         (answer, caller.hashed)
+    }
+
+    /// Writes what came of a PUT so far, if this server does that.
+    pub(super) fn write_in_place(&self, call: &Call, bytes: &[u8]) {
+        let Place::Files(named) = &call.place else {
+            return;
+        };
+        if call.method != "PUT" || !self.options.quirks.put_in_place {
+            return;
+        }
+        let write = Write {
+            bytes: bytes.to_vec().into(),
+            mtime: None,
+            checksum: None,
+        };
+        let now = self.options.clock.now();
+        // Where nothing can be written the whole request is refused.
+        drop(self.state().tree.write(&named.segments, write, now));
     }
 
     fn files(&self, call: &Call, named: &Named, fault: Option<&Fault>) -> Answer {

@@ -225,6 +225,9 @@ mod tests {
     fn a_password_goes_out_in_the_clear_only_when_asked_for() {
         let auth = auth("Aladdin", false);
         assert_eq!(sent(&auth), None);
+        // An answer to a request without a password is no wish for one.
+        auth.passed();
+        assert_eq!(sent(&auth), None);
         let digest = "Digest realm=\"r\", qop=\"auth\", algorithm=MD5, nonce=\"n\"";
         let offers = challenge(&["Basic realm=\"r\"", digest]);
         assert_eq!(auth.challenged(&offers, 0), Refusal::Again);

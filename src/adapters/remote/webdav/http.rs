@@ -16,6 +16,7 @@ use crate::adapters::http::{
 use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 use journal_format::event::FailureClass;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderValue, LOCATION,
@@ -25,7 +26,7 @@ use reqwest::{Body, Client, Method, RequestBuilder, Response, Url};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// A request but for its credentials.
 #[derive(Debug, Clone)]
@@ -236,17 +237,47 @@ impl Http {
         })
     }
 
-    /// Sends a request whose body breaks off before its announced length.
+    /// Sends a part of a request's body, waits for `meanwhile` and breaks the request
+    /// off. Returns what came of it; nothing when the part did not leave, or when the
+    /// server answered before the end.
     ///
     /// # Errors
-    /// As the credentials are refused; what the server says does not matter.
-    pub(super) async fn break_off(&self, ask: &Ask, body: Body, length: u64) -> PortResult<()> {
+    /// As the credentials are refused.
+    pub(super) async fn break_off<T>(
+        &self,
+        ask: &Ask,
+        part: Bytes,
+        length: u64,
+        meanwhile: impl Future<Output = T>,
+    ) -> PortResult<Option<T>> {
         let _permits = self.permits(false).await;
-        let (request, _) = self.request(&self.quick, ask, Some((body, length)))?;
-        if let Ok(response) = request.send().await {
-            tracing::debug!("an answer to half a request: {}", response.status());
+        self.up.take(part.len()).await;
+        let (gone, is_gone) = oneshot::channel();
+        let (gate, opened) = oneshot::channel::<()>();
+        // An error that follows at once would end the connection before anything is sent.
+        let end = async move {
+            let _told = gone.send(());
+            drop(opened.await);
+            Err(std::io::Error::other("broken off"))
+        };
+        let body = Body::wrap_stream(stream::iter([Ok(part)]).chain(stream::once(end)));
+        let (request, _) = self.request(&self.patient, ask, Some((body, length)))?;
+        let mut sending = std::pin::pin!(request.send());
+        let seen = async {
+            is_gone.await.ok()?;
+            Some(meanwhile.await)
+        };
+        let seen = tokio::select! {
+            biased;
+            _ = &mut sending => None,
+            seen = tokio::time::timeout(self.timeout, seen) => seen.ok().flatten(),
+        };
+        drop(gate);
+        if seen.is_some() {
+            // Its error is what is wanted.
+            drop(tokio::time::timeout(self.timeout, sending).await);
         }
-        Ok(())
+        Ok(seen)
     }
 
     /// Sends a request until the server knows who we are, and follows a redirect that

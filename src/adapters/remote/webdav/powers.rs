@@ -12,10 +12,9 @@ use super::server::{Server, Verdict, verdict};
 use super::slots::PROBE;
 use crate::ports::PortResult;
 use bytes::Bytes;
-use futures::stream;
 use journal_format::event::Fact;
-use reqwest::Body;
 use reqwest::header::{HeaderMap, HeaderValue, SERVER};
+use std::time::Duration;
 
 /// What a server can do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,12 +83,7 @@ impl Powers {
 
 /// Says why a name is not sent to a server, or cannot be seen on it again.
 pub(super) fn obstacle(server: &Server, name: &str) -> Option<&'static str> {
-    let hides_dots = server
-        .known
-        .borrow()
-        .as_ref()
-        .is_some_and(|powers| !powers.lists_dots);
-    if hides_dots && name.starts_with('.') {
+    if server.hides_dots() && name.starts_with('.') {
         return Some("the server hides names that begin with a dot");
     }
     if server.is_oc.get() {
@@ -301,25 +295,32 @@ impl Trial<'_> {
         Ok(())
     }
 
-    /// Breaks an upload off and looks at what became of the old version.
+    /// Sends a part of an upload and breaks it off, and looks all the while what becomes
+    /// of the old version. A part that does not leave proves nothing.
     async fn is_atomic(&self) -> PortResult<bool> {
         self.put("f", "old", &[]).await?;
-        let half = Bytes::from(vec![b'z'; HALF_BYTES]);
-        let pieces = [Ok(half), Err(std::io::Error::other("broken off"))];
-        let body = Body::wrap_stream(stream::iter(pieces));
+        let part = Bytes::from(vec![b'z'; PART_BYTES]);
+        let length = 2 * part.len() as u64;
         let ask = Ask::write("PUT", self.server.base.url(&self.at("f"), false));
-        self.server
-            .http
-            .break_off(&ask, body, 2 * HALF_BYTES as u64)
-            .await?;
+        let meanwhile = self.stays_old();
+        let http = &self.server.http;
+        match http.break_off(&ask, part, length, meanwhile).await? {
+            Some(Ok(true)) => self.stays_old().await,
+            Some(stays) => stays,
+            None => Ok(false),
+        }
+    }
+
+    /// Looks a few times, since servers may be slow to notice.
+    async fn stays_old(&self) -> PortResult<bool> {
         let get = Ask::read("GET", self.server.base.url(&self.at("f"), false));
-        // The second time is for servers that are slow to notice.
-        for _ in 0..2 {
-            let version = self.server.look(&self.at("f")).await?;
-            let is_old = matches!(version, Found::File(version) if version.size == 3);
+        for _ in 0..LOOKS {
+            let found = self.server.look(&self.at("f")).await?;
+            let is_old = matches!(found, Found::File(version) if version.size == 3);
             if !is_old || self.server.http.fetch(&get).await?.body != b"old" {
                 return Ok(false);
             }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
         }
         Ok(true)
     }
@@ -369,5 +370,7 @@ const PAIRS: usize = 3;
 const ATTEMPTS: usize = 5;
 /// A time that no clock shows any more.
 const TIME: i64 = 1_000_000_000;
-/// More than a connection buffers before it is sent.
-const HALF_BYTES: usize = 64 * 1024;
+/// More than the client's own buffer, so that some of it was sent when it was taken.
+const PART_BYTES: usize = 1024 * 1024;
+const LOOKS: usize = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(40);

@@ -306,9 +306,15 @@ async fn list(server: &Server, folder: &RelPath) -> PortResult<(ScanItem, Vec<Re
         let name = child.name;
         entries.push(Listed { name, seen });
     }
+    // Hidden is not absent, and nobody knows before it was tried.
+    let scope = if server.lists_dots() {
+        Scope::Whole
+    } else {
+        Scope::WholeButDots
+    };
     let item = ScanItem::Listing(Listing {
         directory: folder.clone(),
-        scope: Scope::Whole,
+        scope,
         entries,
     });
     Ok((item, below))

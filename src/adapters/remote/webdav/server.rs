@@ -14,7 +14,7 @@ use super::multistatus::{Props, Response};
 use super::powers::Powers;
 use crate::adapters::http::unsupported;
 use crate::adapters::remote::ServerPlace;
-use crate::adapters::rooted::Filter;
+use crate::adapters::rooted::{CONTROL, Filter};
 use crate::adapters::secret::Secret;
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
@@ -50,6 +50,10 @@ pub(super) struct Server {
     pub(super) has_rooms: Cell<bool>,
     /// Claimed hashes that turned out to be wrong, by path and tag.
     pub(super) distrusted: RefCell<BTreeSet<String>>,
+    /// Whether the marker was read.
+    pub(super) has_marker: Cell<bool>,
+    /// Whether our own folder was missing in the root's listing although it is there.
+    pub(super) hides_ours: Cell<bool>,
     /// What the last listings showed, where folders' tags tell of changes below.
     pub(super) shown: RefCell<Shown>,
     /// Folders that were found empty twice, and not filled since.
@@ -104,6 +108,8 @@ impl Server {
             knows_root: Cell::new(false),
             has_rooms: Cell::new(false),
             distrusted: RefCell::default(),
+            has_marker: Cell::new(false),
+            hides_ours: Cell::new(false),
             shown: RefCell::default(),
             empty: RefCell::default(),
         })
@@ -174,6 +180,9 @@ impl Server {
     /// `Precondition` when it is no folder; whatever keeps the listing from being whole.
     pub(super) async fn list(&self, path: &str) -> PortResult<Vec<Child>> {
         let (children, folder) = self.list_once(path).await?;
+        if path.is_empty() {
+            self.compare_dots(&children);
+        }
         if !children.is_empty() {
             self.empty.borrow_mut().remove(path);
         } else if !self.empty.borrow().contains(path) {
@@ -190,6 +199,30 @@ impl Server {
             self.shown.borrow_mut().note(path, &folder, &children);
         }
         Ok(children)
+    }
+
+    /// Finds out from a listing of the root whether the server hides our own folder. What
+    /// was found out about it before is then of another server.
+    fn compare_dots(&self, children: &[Child]) {
+        let has_ours = children.iter().any(|child| child.name == CONTROL);
+        self.hides_ours.set(self.has_marker.get() && !has_ours);
+        let is_wrong = |powers: &mut Powers| powers.lists_dots && self.hides_ours.get();
+        if self.known.borrow_mut().as_mut().is_some_and(is_wrong) {
+            tracing::info!("the server hides names now that begin with a dot");
+            *self.known.borrow_mut() = None;
+        }
+    }
+
+    /// Tells whether names that begin with a dot are known to be listed.
+    pub(super) fn lists_dots(&self) -> bool {
+        let known = self.known.borrow();
+        !self.hides_ours.get() && known.as_ref().is_some_and(|powers| powers.lists_dots)
+    }
+
+    /// Tells whether they are known to be hidden.
+    pub(super) fn hides_dots(&self) -> bool {
+        let known = self.known.borrow();
+        self.hides_ours.get() || known.as_ref().is_some_and(|powers| !powers.lists_dots)
     }
 
     /// Lists a folder, with what is told of the folder itself.

@@ -82,6 +82,7 @@ impl Server {
         self.is_called(&answer.headers);
         match answer.status {
             200 if is_marker(answer.body.trim_ascii()) => {
+                self.has_marker.set(true);
                 let text = String::from_utf8_lossy(answer.body.trim_ascii());
                 Ok(Some(text.into_owned()))
             }
