@@ -47,6 +47,13 @@ fn gathered(source: &source::Source, path: &RelPath) -> Result<Vec<Record>, Fail
             break;
         }
     }
+    if gathering.is_full() {
+        return Err(Failure::new(
+            Exit::Internal,
+            format!("`{path}` has more events than can be explained"),
+        )
+        .hint("`pydio-sync journal cat JOB --path PATH` prints them all"));
+    }
     for seq in gathering.missing() {
         let first = source.records(seq)?.next();
         if let Some(record) = first.transpose().map_err(|error| source.fault(error))? {

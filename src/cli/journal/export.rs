@@ -2,7 +2,7 @@
 //!
 //! In: a journal, a range. Out: a portable file. Invariants: nothing is replaced; the
 //! file has its name only once it is whole and durable; it is readable by its owner
-//! only. CRASH: leaves `FILE.new`, which the next export replaces.
+//! only. CRASH: leaves `FILE.<process>.pydio-sync-part`, which nobody takes for a journal.
 
 use super::source::{self, Source};
 use crate::cli::args::Args;
@@ -16,6 +16,7 @@ use journal_format::encode_record;
 use journal_format::event::Record;
 use journal_format::portable::Header;
 use journal_format::value::Seq;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, Read};
@@ -133,11 +134,10 @@ impl Target {
             ));
         }
         let mut name = wanted.as_os_str().to_owned();
-        name.push(".new");
+        name.push(format!(".{}.pydio-sync-part", std::process::id()));
         let temporary = PathBuf::from(name);
         let file = File::options()
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .write(true)
             .mode(0o600)
             .open(&temporary)
@@ -157,9 +157,13 @@ impl Target {
         let done = || {
             self.file.sync_all()?;
             let bytes = self.file.metadata()?.len();
-            // A link fails where something is, which a rename would replace.
-            std::fs::hard_link(&self.temporary, &self.wanted)?;
-            std::fs::remove_file(&self.temporary)?;
+            renameat_with(
+                CWD,
+                &self.temporary,
+                CWD,
+                &self.wanted,
+                RenameFlags::NOREPLACE,
+            )?;
             let folder = self.wanted.parent().filter(|it| !it.as_os_str().is_empty());
             File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
             Ok(bytes)

@@ -4,6 +4,7 @@
 //! still show it. Invariant: files are new ones; nothing is replaced. Deliberately
 //! absent: how events are left out (`journal::minimize`).
 
+use super::export::Target;
 use super::source::{self, Facts};
 use crate::cli::args::Args;
 use crate::cli::args::views::Minimize;
@@ -45,16 +46,17 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Minimize) -> Result<Exi
     })?;
     let records = &found.records;
     if let Some(path) = &flags.out {
-        portable(path, source.facts(), records).map_err(|error| refused(path, &error))?;
+        let target = Target::create(path)?;
+        portable(&target.file, source.facts(), records).map_err(|error| refused(path, &error))?;
+        target.finish()?;
     }
     let note = format!("from a journal of {} events", source.facts().head);
     let text = fixture::write(&condition.to_string(), &note, records);
     if let Some(path) = &flags.fixture {
-        let written = File::create_new(path).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
+        let target = Target::create(path)?;
+        let written = (&target.file).write_all(text.as_bytes());
         written.map_err(|error| refused(path, &error))?;
+        target.finish()?;
     }
     if args.common.json {
         print::data(&json!({
@@ -79,9 +81,8 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Minimize) -> Result<Exi
     Ok(Exit::InSync)
 }
 
-fn portable(path: &Path, facts: &Facts, records: &[Record]) -> std::io::Result<()> {
+fn portable(file: &File, facts: &Facts, records: &[Record]) -> std::io::Result<()> {
     let text = |error: &dyn std::fmt::Display| std::io::Error::other(error.to_string());
-    let file = File::create_new(path)?;
     let header = Header {
         // Another history than the one it comes from.
         journal: *blake3::hash(facts.journal.as_bytes())
@@ -95,7 +96,7 @@ fn portable(path: &Path, facts: &Facts, records: &[Record]) -> std::io::Result<(
         first: Seq(1),
         before: None,
     };
-    let begun = PortableWriter::begin(&file, &header);
+    let begun = PortableWriter::begin(file, &header);
     let mut writer = begun.map_err(|error| text(&error))?;
     for record in records {
         let bytes = encode_record(record).map_err(|error| text(&error))?;
@@ -103,7 +104,7 @@ fn portable(path: &Path, facts: &Facts, records: &[Record]) -> std::io::Result<(
         done.map_err(|error| text(&error))?;
     }
     writer.finish().map_err(|error| text(&error))?;
-    file.sync_all()
+    Ok(())
 }
 
 fn refused(path: &Path, error: &std::io::Error) -> Failure {

@@ -9,8 +9,8 @@ use super::pages::open;
 use crate::daemon::stream::status;
 use crate::daemon::supervisor::View;
 use crate::journal::explain::{Context, Gathering, tell};
-use crate::ports::{JournalReader, PortResult};
-use journal_format::event::Record;
+use crate::ports::{JournalReader, PortError, PortResult};
+use journal_format::event::{FailureClass, Record};
 use journal_format::value::{RelPath, Timestamp};
 use serde_json::Value;
 
@@ -52,6 +52,11 @@ pub async fn gathered(reader: &dyn JournalReader, path: &RelPath) -> PortResult<
         if !gathering.needs_another_pass() {
             break;
         }
+    }
+    if gathering.is_full() {
+        let text =
+            format!("`{path}` has more events than can be explained; `journal cat` prints them");
+        return Err(PortError::new(FailureClass::Unsupported, text));
     }
     for seq in gathering.missing() {
         let found = reader.read(seq, 1).await?;

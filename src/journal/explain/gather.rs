@@ -7,7 +7,7 @@
 //! the whole journal's would.
 
 use super::about::{named_moves, names};
-use super::sieve::Sieve;
+use super::sieve::{RECORDS_MAX, Sieve};
 use journal_format::event::{Event, ObservationEvent, OperationEvent, Record};
 use journal_format::value::{RelPath, Seq};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,13 @@ impl Gathering {
     #[must_use]
     pub const fn path(&self) -> &RelPath {
         &self.path
+    }
+
+    /// Tells whether there is more about the path than can be held: the newest events
+    /// are then missing, and nothing may be said about how it stands.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.found.len() >= RECORDS_MAX
     }
 
     /// Returns what tells, for the coming pass, which records to take.

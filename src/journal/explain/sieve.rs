@@ -85,15 +85,12 @@ impl Sieve {
             | Tag::ConflictSettled => {
                 seen.ends().is_none_or(|begun| self.begun.contains(&begun)) || names_one()
             }
-            Tag::Observed
-            | Tag::Gone
-            | Tag::Unknown
-            | Tag::Hashed
-            | Tag::Adopted
-            | Tag::Undone => names_one(),
+            Tag::Observed | Tag::Gone | Tag::Unknown | Tag::Hashed | Tag::Adopted | Tag::Undone => {
+                names_one()
+            }
         }
     }
 }
 
 /// Records that one question looks at.
-const RECORDS_MAX: usize = 200_000;
+pub(super) const RECORDS_MAX: usize = 200_000;
