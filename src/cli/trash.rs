@@ -15,6 +15,7 @@ use super::undo::Hand;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::local_fs::LocalFolder;
 use crate::adapters::rooted::{Options, Trashed};
+use crate::adapters::store::FolderLock;
 use crate::daemon::RunError;
 use crate::daemon::offline::{Deeds, last_known};
 use crate::ports::{LocalFs, PortError, RootState, Store};
@@ -32,6 +33,7 @@ pub(super) async fn run(desk: &Desk<'_>, command: &Trash) -> Result<Exit, Failur
         }
         Trash::Restore(restored) => {
             let opened = desk.open(restored.job.as_deref())?;
+            let _held = hold(desk, &opened)?;
             restore(&opened, restored).await?;
             close(opened.journal)?;
         }
@@ -122,6 +124,17 @@ fn pick(entries: Vec<Trashed>, wanted: &str) -> Result<Trashed, Failure> {
     }
 }
 
+/// Keeps other jobs away from the local folder while it is changed by hand.
+///
+/// # Errors
+/// Another process works in it.
+pub(super) fn hold(desk: &Desk<'_>, opened: &Opened) -> Result<FolderLock, Failure> {
+    Ok(FolderLock::acquire(
+        &desk.state_dir,
+        &opened.known.directory,
+    )?)
+}
+
 /// The local folder, if it is the one that the journal knows.
 pub(super) async fn folder(opened: &Opened) -> Result<LocalFolder, Failure> {
     let path = &opened.known.directory;
@@ -152,7 +165,12 @@ async fn origin(store: &dyn Store, name: &str) -> Result<Option<RelPath>, Failur
         }
         Event::Session(SessionEvent::Undone { changes, .. }) => changes
             .into_iter()
-            .find(|change| change.trashed.as_ref().is_some_and(|it| it.as_str() == name))
+            .find(|change| {
+                change
+                    .trashed
+                    .as_ref()
+                    .is_some_and(|it| it.as_str() == name)
+            })
             .map(|change| change.path),
         _ => None,
     }))

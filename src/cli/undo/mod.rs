@@ -68,6 +68,7 @@ async fn undo(
             print::words("nothing was changed");
             return Ok(Exit::InSync);
         }
+        let _held = trash::hold(desk, opened)?;
         let local = trash::folder(opened).await?;
         (done, event) = perform(opened, &local, &mut undo, &shown).await?;
     }
