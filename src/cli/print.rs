@@ -130,6 +130,15 @@ pub(super) fn halted(args: &Args, prefix: &str, pair: &Pair, halt: &Halt) {
         value["job"] = pair.job.as_str().into();
         data(&value);
     }
+    words(&format!("{prefix}{}", halted_words(pair, halt)));
+    words(&format!(
+        "  {}",
+        release_words(halt, &pair.job, &pair.state_dir)
+    ));
+}
+
+/// That a job is halted, why and where.
+pub(super) fn halted_words(pair: &Pair, halt: &Halt) -> String {
     let obstacle = match halt.reason {
         HaltReason::RootMissing => pair.obstacle(halt.side),
         _ => None,
@@ -138,14 +147,10 @@ pub(super) fn halted(args: &Args, prefix: &str, pair: &Pair, halt: &Halt) {
         || halt_words(halt),
         |obstacle| format!("the {} folder {obstacle}", halt.side),
     );
-    words(&format!(
-        "{prefix}halted for safety: {what} (`{}`); nothing was deleted",
+    format!(
+        "halted for safety: {what} (`{}`); nothing was deleted",
         plain(&pair.place(halt.side))
-    ));
-    words(&format!(
-        "  {}",
-        release_words(halt, &pair.job, &pair.state_dir)
-    ));
+    )
 }
 
 /// A halt as one object.

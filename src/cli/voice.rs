@@ -1,8 +1,9 @@
 //! What a running job says while it runs: its bar, and what cannot wait.
 //!
 //! In: durable records, progress. Out: a bar on a terminal; in the running daemon a
-//! line for each conflict, halt and end of a halt. Deliberately absent: everything
-//! that can wait for the summary.
+//! line for each conflict, halt and end of a halt, on stderr and in the log file where
+//! there is one: who reads only that file must find them there. Deliberately absent:
+//! everything that can wait for the summary.
 
 use super::args::Args;
 use super::pair::Pair;
@@ -43,11 +44,20 @@ impl Voice<'_> {
                     plan: *plan,
                 };
                 print::halted(self.args, &self.prefix(), self.pair, &halt);
+                self.log(&print::halted_words(self.pair, &halt));
             }
             SessionEvent::HaltCleared { .. } => {
                 print::words(&format!("{}the halt is over", self.prefix()));
+                self.log("the halt is over");
             }
             _ => {}
+        }
+    }
+
+    /// Logs what stderr was told already.
+    fn log(&self, words: &str) {
+        if self.args.common.log_file.is_some() {
+            tracing::warn!(job = %plain(&self.pair.label), "{words}");
         }
     }
 
@@ -64,6 +74,11 @@ impl Observer for Voice<'_> {
         for record in records {
             self.halted(record);
             if let Event::Conflict(ConflictEvent::Raised { local, case, .. }) = &record.event {
+                self.log(&format!(
+                    "conflict ({}): {}",
+                    case.letter(),
+                    plain(local.as_str())
+                ));
                 if self.args.common.json {
                     let (job, path) = (&self.pair.job, local.as_str());
                     print::data(&json!({

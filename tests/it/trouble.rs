@@ -572,13 +572,14 @@ fn a_state_folder_that_cannot_be_written_is_told() {
 fn a_root_that_vanishes_under_the_daemon_halts_it_and_its_return_heals_it() {
     let lab = settled();
     let before = tree(&lab.remote);
-    let mut daemon = lab.start(&[]);
+    let log = lab.dir.path().join("log");
+    let mut daemon = lab.start(&["--log-file", &log.display().to_string()]);
     write(&lab.local.join("first"), "1");
     until("the daemon works", || lab.remote.join("first").exists());
     let away = lab.dir.path().join("away");
     fs::rename(&lab.local, &away).expect("rename");
     write(&lab.remote.join("meanwhile"), "2");
-    pause(500);
+    until("it halts", || read(&log).contains("halted for safety"));
     assert!(lab.remote.join("first").exists() && !lab.local.exists());
     for name in before.keys() {
         assert!(lab.remote.join(name).exists(), "{name} was deleted");
