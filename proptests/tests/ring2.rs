@@ -10,7 +10,7 @@ use proptests::run::{check_seed, run, run_with_feed};
 /// Seeds that failed once, and the rule that was broken then. What a seed means
 /// changes with the world; what it proved is also kept in a test of its own where
 /// that can be told more exactly.
-const KEPT: [(u64, &str); 39] = [
+const KEPT: [(u64, &str); 41] = [
     (52, "a run that began before people left proves nothing"),
     (72, "what cannot be synced does not follow a move"),
     (75, "a wait after refused credentials ends"),
@@ -77,6 +77,11 @@ const KEPT: [(u64, &str); 39] = [
     (11_795, "what waits keeps its directory, and that its name"),
     (14_136, "whose copy was taken is not told of several"),
     (17_581, "a pipe is missed also where its node has left it"),
+    (19_208, "an empty file is any other empty file"),
+    (
+        20_663,
+        "what is written twice within a coarse step is seen after it",
+    ),
     (21_525, "what came out of the tree goes back into it"),
     (
         31_966,
