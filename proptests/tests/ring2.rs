@@ -10,7 +10,7 @@ use proptests::run::{check_seed, run, run_with_feed};
 /// Seeds that failed once, and the rule that was broken then. What a seed means
 /// changes with the world; what it proved is also kept in a test of its own where
 /// that can be told more exactly.
-const KEPT: [(u64, &str); 41] = [
+const KEPT: [(u64, &str); 43] = [
     (52, "a run that began before people left proves nothing"),
     (72, "what cannot be synced does not follow a move"),
     (75, "a wait after refused credentials ends"),
@@ -87,7 +87,15 @@ const KEPT: [(u64, &str); 41] = [
         31_966,
         "a slot that outlived its operation is put away as that",
     ),
+    (
+        34_625,
+        "a directory in a slot that a file was staged in has come out",
+    ),
     (36_703, "a directory that came out goes back, above its own"),
+    (
+        40_189,
+        "a copy made within a coarse step would be of two versions",
+    ),
 ];
 
 /// The same, with a remote that keeps an account of changes.

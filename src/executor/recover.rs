@@ -160,11 +160,15 @@ fn fate(leftover: &Leftover, operation: Option<&Operation>, came_out: bool) -> P
     })
 }
 
-/// Tells whether a slot surely holds the file that stood at the target, edited since,
-/// and no copy of `source`: it is the same file, and its time is not the copy's. A copy
-/// may have got the number of a file that was removed.
+/// Tells whether a slot surely holds what stood at the target, and no copy of `source`:
+/// it is of another kind than a copy would be, or the expected file itself, edited since,
+/// and its time is not the copy's. A copy may have got the number of a file that was
+/// removed.
 fn has_come_out(found: &Entry, expect: &Fingerprint, source: &Entry) -> bool {
     let found = &found.fingerprint;
+    if found.kind != source.kind() {
+        return true;
+    }
     let age_ns = source.fingerprint.mtime_ns.saturating_sub(found.mtime_ns);
     let is_copy = (0..TIME_STEP_MAX_NS).contains(&age_ns);
     found.kind == expect.kind
