@@ -10,6 +10,7 @@ use super::merge;
 use super::structure::Goals;
 use crate::state::State;
 use crate::tree::NodeId;
+use journal_format::event::Case;
 use journal_format::value::{Kind, Side};
 use std::collections::BTreeSet;
 
@@ -50,7 +51,10 @@ fn rival(state: &State, goals: &Goals, id: NodeId, side: Side) -> Option<NodeId>
     let here = tree.facet(id, side).location;
     let name = tree.name(here.name);
     let goal = goals.get(&id);
-    let stays = goal.is_some_and(|goal| matches!(goal.wish, Wish::Frozen { .. }));
+    // What waits for a hash only may go after all.
+    let stays = goal.is_some_and(|goal| {
+        matches!(goal.wish, Wish::Frozen { .. }) && !matches!(goal.case, Case::Q1)
+    });
     let comes = |rival: NodeId| {
         let goal = merge::merge(state, rival);
         goal.place().is_some_and(|place| place.is_at(state, here))
