@@ -99,12 +99,16 @@ const KEPT: [(u64, &str); 43] = [
 ];
 
 /// The same, with a remote that keeps an account of changes.
-const KEPT_WITH_FEED: [(u64, &str); 5] = [
+const KEPT_WITH_FEED: [(u64, &str); 6] = [
     (707, "what a feed hints at is found"),
     (892, "what a feed hints at is found"),
     (1185, "what waits keeps its directory, and that its name"),
     (1206, "what a feed hints at is found"),
     (1340, "what a feed hints at is found"),
+    (
+        2052,
+        "what was edited after it came is kept when its name is lost",
+    ),
 ];
 
 #[test]
