@@ -24,11 +24,11 @@ pub(super) fn namesakes(state: &State, goals: &Goals) -> Namesakes {
     let masked = state.masked();
     let is_free = |id: NodeId| !masked.contains(&id) && !merge::is_hidden(state, id);
     for side in Side::BOTH {
-        let alone = state
-            .tree
-            .dirty()
-            .filter(|id| stands_alone(state, *id, side));
-        for id in alone.filter(|id| is_free(*id)) {
+        let alone = |id: &NodeId| stands_alone(state, *id, side) && is_free(*id);
+        let mut alone: Vec<NodeId> = state.tree.dirty().filter(alone).collect();
+        // The first known first: places in memory are given anew after a restart.
+        alone.sort_by_key(|id| state.tree.node(*id).uid);
+        for id in alone {
             let Some(rival) = rival(state, goals, id, side).filter(|rival| is_free(*rival)) else {
                 continue;
             };
