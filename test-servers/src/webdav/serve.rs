@@ -24,6 +24,7 @@ use super::call::Call;
 use super::faults::Fault;
 use super::log::Entry;
 use super::server::Server;
+use super::versions::http_date;
 
 type Out = UnsyncBoxBody<Bytes, io::Error>;
 type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -180,6 +181,9 @@ async fn after(
         answer = Answer::page(status, "Something went wrong");
     }
     answer = answer.with("Server", server.options.quirks.name);
+    if server.options.dated {
+        answer = answer.with("Date", http_date(server.options.clock.now()));
+    }
     let lose = matches!(fault, Some(Fault::LoseAnswer | Fault::HangAfter));
     entry.status = if lose { 0 } else { answer.status };
     entry.bytes_out = answer.body.len() as u64;

@@ -27,6 +27,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
 
 /// A request but for its credentials.
 #[derive(Debug, Clone)]
@@ -153,13 +154,15 @@ impl Http {
         self.begin(ask, true).await
     }
 
-    /// Sends a request that a multistatus answers, and hands on each response. Returns
-    /// the answer's date in seconds; any other answer comes back with its status.
+    /// Sends a request that a multistatus answers, and hands on each response with the
+    /// server's time in seconds: at the latest that at which it looked. Any other answer
+    /// comes back with its status.
     pub(super) async fn multistatus(
         &self,
         ask: &Ask,
-        each: &mut impl FnMut(Told),
-    ) -> PortResult<Result<Option<i64>, u16>> {
+        each: &mut impl FnMut(Told, Option<i64>),
+    ) -> PortResult<Result<(), u16>> {
+        let begun = Instant::now();
         let mut reply = self.begin(ask, true).await?;
         let status = reply.response.status().as_u16();
         if status != 207 {
@@ -171,6 +174,9 @@ impl Http {
         let date = headers
             .get(DATE)
             .and_then(|date| seconds(date.to_str().ok()?));
+        // It may have looked first and waited then.
+        let waited_s = i64::try_from(begun.elapsed().as_secs()).unwrap_or(i64::MAX);
+        let date = date.map(|date| date.saturating_sub(waited_s));
         if !kind.contains("xml") {
             return Err(strange(&format!("an answer of type `{kind}`")));
         }
@@ -180,10 +186,11 @@ impl Http {
             if bytes > LISTING_BYTES_MAX {
                 return Err(strange("a listing that is too long"));
             }
-            reader.push(&piece, each).map_err(|error| strange(&error))?;
+            let read = reader.push(&piece, &mut |response| each(response, date));
+            read.map_err(|error| strange(&error))?;
         }
         reader.end().map_err(|error| strange(&error))?;
-        Ok(Ok(date))
+        Ok(Ok(()))
     }
 
     /// Reads on in a body.
@@ -482,7 +489,7 @@ const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"));
 const POOL_MAX: usize = 64;
 /// What is read of answers that only say why.
 const BODY_BYTES_MAX: usize = 64 * 1024;
-/// About two million entries.
+/// On its way; what is kept of it is bounded in `listing`.
 const LISTING_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// Bodies up to this size go out at once.
 const QUICK_BYTES: usize = 16 * 1024;

@@ -16,6 +16,7 @@ mod frame;
 mod grant;
 mod href;
 mod http;
+mod listing;
 mod multistatus;
 mod powers;
 mod put;
@@ -23,6 +24,8 @@ mod report;
 mod scan;
 mod server;
 mod slots;
+mod verdict;
+mod young;
 
 pub use grant::{Grant, Granted};
 pub use report::{Remark, Report, probe};
