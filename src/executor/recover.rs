@@ -161,13 +161,14 @@ fn fate(leftover: &Leftover, operation: Option<&Operation>, came_out: bool) -> P
 }
 
 /// What becomes of a slot from which a copy of `source` was to go to a free place: it may
-/// have been there, and been edited, before a power loss took its name back.
+/// have been there, and been edited, before a power loss took its name back. A source
+/// that grew while it was read looks the same, so it is not shown.
 fn fate_of_copy(leftover: &Leftover, source: &Entry, target: &RelPath) -> PortResult<Fate> {
     let [found, copied] = [&leftover.entry.fingerprint, &source.fingerprint];
-    Ok(if found.kind != copied.kind || found.size > copied.size {
+    Ok(if found.kind != copied.kind {
         Fate::Path(keep::numbered(target, leftover.id, 0)?)
     } else if found.kind == Kind::File
-        && found.size == copied.size
+        && found.size >= copied.size
         && copied.mtime_ns != 0
         && !has_time_of(found, copied)
     {
