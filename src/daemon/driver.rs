@@ -11,6 +11,7 @@ mod orders;
 mod reach;
 mod sides;
 mod standing;
+mod witness;
 
 use super::{Control, Job, Ports, Report, RunError, Tally, load};
 use crate::executor::{Failed, Meter, Sides, execute};
@@ -50,6 +51,8 @@ enum Happening<'a> {
         ScanStream<'a>,
         Option<PortResult<Vec<ScanItem>>>,
     ),
+    /// What a scan gave was looked into.
+    Believed(Side, bool, ScanStream<'a>, Vec<ScanItem>),
     RootAfter(Side, bool, bool, PortResult<RootState>),
     RootPolled(Side, PortResult<RootState>),
     Hinted(Side, HintStream<'a>, Option<Vec<Hint>>),
@@ -353,6 +356,9 @@ impl<'a> Driver<'a> {
             }
             Happening::Scanned(side, whole, stream, batch) => {
                 self.scanned(side, whole, stream, batch)
+            }
+            Happening::Believed(side, whole, stream, items) => {
+                self.believed(side, whole, stream, items);
             }
             Happening::RootAfter(side, whole, complete, state) => {
                 self.root_after(side, whole, complete, &state)?;

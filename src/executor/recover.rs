@@ -31,7 +31,6 @@ pub async fn put_away_leftovers(
     store: &dyn Store,
     open: &BTreeMap<Seq, Operation>,
 ) -> PortResult<()> {
-    sides.remote.tidy_up().await?;
     let leftovers = sides.local.leftovers().await?;
     if leftovers.is_empty() {
         return Ok(());

@@ -133,29 +133,7 @@ impl<'a> Driver<'a> {
         batch: Option<PortResult<Vec<ScanItem>>>,
     ) {
         let complete = match batch {
-            Some(Ok(items)) => {
-                for item in items {
-                    match &item {
-                        ScanItem::Listing(listing) => {
-                            let count = u64::try_from(listing.entries.len()).unwrap_or(u64::MAX);
-                            self.progress.scanned += count;
-                        }
-                        // Without its root nothing was learnt of a side, and no node
-                        // stands for the root that could be remembered as unreadable.
-                        ScanItem::Unlisted { directory, reason } if directory.is_root() => {
-                            let message = format!("the root could not be listed ({reason:?})");
-                            let error = PortError::new(FailureClass::Retry, message);
-                            self.sides_state[place(side)].broken = Some(error);
-                        }
-                        ScanItem::Unlisted { .. } => {}
-                    }
-                    let found = scan::found(item);
-                    self.engine
-                        .handle(Input::Scanned { side, found }, self.now());
-                }
-                self.ports.observer.progress(&self.progress);
-                return self.await_scan(side, whole, stream);
-            }
+            Some(Ok(items)) => return self.take_items(side, whole, stream, items),
             Some(Err(error)) => {
                 tracing::warn!(%side, "a scan did not end: {error}");
                 self.sides_state[place(side)].broken = Some(error);
@@ -169,6 +147,37 @@ impl<'a> Driver<'a> {
             let state = scan::root(side, local, remote).await;
             Happening::RootAfter(side, whole, complete, state)
         });
+    }
+
+    /// Hands on what a scan gave, and waits for more.
+    pub(super) fn believed(
+        &mut self,
+        side: Side,
+        whole: bool,
+        stream: ScanStream<'a>,
+        items: Vec<ScanItem>,
+    ) {
+        for item in items {
+            match &item {
+                ScanItem::Listing(listing) => {
+                    let count = u64::try_from(listing.entries.len()).unwrap_or(u64::MAX);
+                    self.progress.scanned += count;
+                }
+                // Without its root nothing was learnt of a side, and no node stands for
+                // the root that could be remembered as unreadable.
+                ScanItem::Unlisted { directory, reason } if directory.is_root() => {
+                    let message = format!("the root could not be listed ({reason:?})");
+                    let error = PortError::new(FailureClass::Retry, message);
+                    self.sides_state[place(side)].broken = Some(error);
+                }
+                ScanItem::Unlisted { .. } => {}
+            }
+            let found = scan::found(item);
+            self.engine
+                .handle(Input::Scanned { side, found }, self.now());
+        }
+        self.ports.observer.progress(&self.progress);
+        self.await_scan(side, whole, stream);
     }
 
     /// A scan proves something only if the root is still the one it began with.

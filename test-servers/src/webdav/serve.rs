@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::answer::Answer;
 use super::call::Call;
 use super::faults::Fault;
+use super::hand::Hand;
 use super::log::Entry;
 use super::server::Server;
 use super::versions::http_date;
@@ -172,11 +173,14 @@ fn before(fault: Option<&Fault>) -> Before {
 
 /// Logs the request and sends the answer, or what a fault leaves of it.
 async fn after(
-    server: &Server,
+    server: &Arc<Server>,
     mut answer: Answer,
     fault: Option<Fault>,
     mut entry: Entry,
 ) -> io::Result<Response<Out>> {
+    if let Some(Fault::Overtaken(bytes)) = &fault {
+        Hand::new(Arc::clone(server)).write(&entry.path, bytes);
+    }
     if let Some(Fault::StatusAfter(status)) = fault {
         answer = Answer::page(status, "Something went wrong");
     }

@@ -86,7 +86,7 @@ impl Inner {
             || powers.takes_time && version.mtime == Some(target.mtime);
         version.is_racy |= !is_ours;
         let mut readings = self.server.readings.borrow_mut();
-        readings.note(target.path, &version.entry().fingerprint, sent.digest);
+        readings.replace(target.path, &version.entry().fingerprint, sent.digest);
         Ok(Put {
             bytes: target.size,
             source: Entry { digest, ..source },
@@ -219,10 +219,16 @@ impl Inner {
         if is_new && powers.makes_parents {
             self.check_parent(target.path).await?;
         }
-        match server
-            .send_move(slot, target.path.as_str(), false, !is_new)
-            .await?
-        {
+        let moved = server.send_move(slot, target.path.as_str(), false, !is_new);
+        let moved = match moved.await {
+            // Without a folder to be in it did not happen, whatever the server says.
+            Err(error) if error.class == FailureClass::InDoubt => {
+                self.check_parent(target.path).await?;
+                return Err(error);
+            }
+            moved => moved?,
+        };
+        match moved {
             Verdict::Done => Ok(staged),
             refused => Err(self.refused(target, refused).await),
         }

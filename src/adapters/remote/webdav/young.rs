@@ -44,6 +44,12 @@ impl Readings {
         }
     }
 
+    /// Notes what was written: whatever was known of the path is over.
+    pub(super) fn replace(&mut self, path: &RelPath, print: &Fingerprint, digest: Digest) {
+        self.known.remove(path.as_str());
+        self.note(path, print, digest);
+    }
+
     fn of(&self, path: &RelPath, print: &Fingerprint) -> Option<Digest> {
         let (known, digest) = self.known.get(path.as_str())?;
         digest.filter(|_| known == print)
@@ -168,6 +174,8 @@ mod tests {
         assert_eq!(readings.of(&path, &young), None);
         readings.note(&path, &print("~young", 2), digest(3));
         assert_eq!(readings.of(&path, &print("~young", 2)), Some(digest(3)));
+        readings.replace(&path, &print("~young", 2), digest(4));
+        assert_eq!(readings.of(&path, &print("~young", 2)), Some(digest(4)));
         readings.note(&path, &print("b", 2), digest(3));
         assert_eq!(readings.of(&path, &print("~young", 2)), None);
     }
