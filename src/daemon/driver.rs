@@ -51,8 +51,8 @@ enum Happening<'a> {
         ScanStream<'a>,
         Option<PortResult<Vec<ScanItem>>>,
     ),
-    /// What a scan gave was looked into.
-    Believed(Side, bool, ScanStream<'a>, Vec<ScanItem>),
+    /// The empty listings of a scan that ended were looked into.
+    Examined(Side, bool, Vec<ScanItem>),
     RootAfter(Side, bool, bool, PortResult<RootState>),
     RootPolled(Side, PortResult<RootState>),
     Hinted(Side, HintStream<'a>, Option<Vec<Hint>>),
@@ -111,6 +111,8 @@ struct Driver<'a> {
     next_trash: Timestamp,
     /// Failed operations whose slots could not be emptied yet.
     full_slots: Vec<(Seq, Failed)>,
+    /// Empty listings of the remote that are to be looked into.
+    doubted: Vec<witness::Doubted>,
     slot_tries: u32,
     next_slots: Timestamp,
     /// The earliest timer that is set.
@@ -175,6 +177,7 @@ impl<'a> Driver<'a> {
             is_expiring_trash: false,
             next_trash: now,
             full_slots: Vec::new(),
+            doubted: Vec::new(),
             slot_tries: 0,
             next_slots: now,
             timer: None,
@@ -357,9 +360,7 @@ impl<'a> Driver<'a> {
             Happening::Scanned(side, whole, stream, batch) => {
                 self.scanned(side, whole, stream, batch)
             }
-            Happening::Believed(side, whole, stream, items) => {
-                self.believed(side, whole, stream, items);
-            }
+            Happening::Examined(side, whole, items) => self.examined(side, whole, items),
             Happening::RootAfter(side, whole, complete, state) => {
                 self.root_after(side, whole, complete, &state)?;
             }

@@ -1,13 +1,13 @@
 //! Servers that tell versions by second and size: what another client writes in the same
 //! second is neither replaced nor removed, and everybody reads it in the end.
 
-use crate::folders::{Memory, path, run};
+use crate::folders::{Memory, items, path, request, run};
 use crate::program::{Done, Lab, done, read, write};
 use crate::webdav_site::DavSite;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Entry, Fingerprint, Seq};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
-use pydio_sync::ports::{PortResult, Put, PutRequest, Remote as _};
+use pydio_sync::ports::{Hint, PortResult, Put, PutRequest, Remote as _};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 use test_servers::webdav::{Fault, Quirks, Rule};
@@ -121,6 +121,34 @@ fn a_version_by_somebody_else_right_after_our_upload_is_not_taken_for_ours() {
     site.server.inject(rule);
     let error = put(&remote, "f", b"ours", &Expected::Absent).expect_err("overtaken");
     assert_eq!(error.class, FailureClass::InDoubt);
+}
+
+#[test]
+fn a_feed_hints_at_what_was_young_when_it_was_listed() {
+    // Its tags of folders tell each change, those of files not always.
+    let (site, remote) = begun(Quirks::nextcloud());
+    site.hand().write("d/e/f", b"1");
+    run(remote.make_dir(&path("tried"))).expect("a folder, and the trials");
+    let feed = remote.feed().expect("a feed");
+    let cursor = run(feed.since(None)).expect("a cursor").cursor;
+    run(items(remote.scan(request(&[("", true)])))).expect("scan");
+    site.hand().write("d/e/f", b"2");
+    site.age();
+    // A later process knows nothing of what was listed.
+    let later = site.remote("client");
+    let changes = run(later.feed().expect("a feed").since(Some(&cursor)));
+    assert_eq!(changes.expect("changes").hints, [Hint::Rescan]);
+    let changes = run(feed.since(Some(&cursor))).expect("changes");
+    let hint = Hint::Path {
+        path: path("d/e/f"),
+        subtree: false,
+    };
+    assert_eq!(changes.hints, [hint]);
+    assert!(changes.cursor != cursor);
+    let after = run(feed.since(Some(&changes.cursor))).expect("changes");
+    let quiet = run(feed.since(Some(&after.cursor))).expect("changes");
+    assert_eq!((after.hints, quiet.hints), (vec![], vec![]));
+    assert_eq!(quiet.cursor, after.cursor);
 }
 
 /// Writes a file that is old enough for nobody to wait.

@@ -133,7 +133,11 @@ impl<'a> Driver<'a> {
         batch: Option<PortResult<Vec<ScanItem>>>,
     ) {
         let complete = match batch {
-            Some(Ok(items)) => return self.take_items(side, whole, stream, items),
+            Some(Ok(items)) => {
+                let items = self.doubt_empty(side, items);
+                self.believe(side, items);
+                return self.await_scan(side, whole, stream);
+            }
             Some(Err(error)) => {
                 tracing::warn!(%side, "a scan did not end: {error}");
                 self.sides_state[place(side)].broken = Some(error);
@@ -142,6 +146,21 @@ impl<'a> Driver<'a> {
             None => true,
         };
         drop(stream);
+        if !complete && side == Side::Remote {
+            self.doubted.clear();
+        }
+        if side == Side::Local || !self.examine(side, whole) {
+            self.end_scan(side, whole, complete);
+        }
+    }
+
+    /// Takes what was doubted, and ends a scan.
+    pub(super) fn examined(&mut self, side: Side, whole: bool, items: Vec<ScanItem>) {
+        self.believe(side, items);
+        self.end_scan(side, whole, true);
+    }
+
+    fn end_scan(&mut self, side: Side, whole: bool, complete: bool) {
         let (local, remote) = (self.ports.local, self.ports.remote);
         self.push(async move {
             let state = scan::root(side, local, remote).await;
@@ -149,14 +168,8 @@ impl<'a> Driver<'a> {
         });
     }
 
-    /// Hands on what a scan gave, and waits for more.
-    pub(super) fn believed(
-        &mut self,
-        side: Side,
-        whole: bool,
-        stream: ScanStream<'a>,
-        items: Vec<ScanItem>,
-    ) {
+    /// Hands on what a scan gave.
+    fn believe(&mut self, side: Side, items: Vec<ScanItem>) {
         for item in items {
             match &item {
                 ScanItem::Listing(listing) => {
@@ -177,7 +190,6 @@ impl<'a> Driver<'a> {
                 .handle(Input::Scanned { side, found }, self.now());
         }
         self.ports.observer.progress(&self.progress);
-        self.await_scan(side, whole, stream);
     }
 
     /// A scan proves something only if the root is still the one it began with.

@@ -23,6 +23,8 @@ pub(super) struct Shown {
     folders: BTreeMap<String, Shape>,
     /// Names in all of them.
     names: usize,
+    /// Those with something in them that may have changed without another tag.
+    young: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -40,6 +42,8 @@ impl Shown {
         if self.names + children.len() > NAMES_MAX {
             return;
         }
+        let is_racy = |child: &Child| matches!(&child.found, Found::File(file) if file.is_racy);
+        let is_young = children.iter().any(is_racy);
         let is_ours = |child: &&Child| path.is_empty() && child.name == CONTROL;
         let children: BTreeMap<String, u64> = children
             .iter()
@@ -47,6 +51,9 @@ impl Shown {
             .map(|child| (child.name.clone(), mark(&child.found)))
             .collect();
         self.names += children.len();
+        if is_young {
+            self.young.insert(path.to_owned());
+        }
         let tag = tag.clone();
         self.folders
             .insert(path.to_owned(), Shape { tag, children });
@@ -55,12 +62,21 @@ impl Shown {
     fn forget(&mut self, path: &str) {
         if let Some(old) = self.folders.remove(path) {
             self.names -= old.children.len();
+            self.young.remove(path);
         }
     }
 
     fn has_tag(&self, path: &str, tag: Option<&str>) -> bool {
         let shape = self.folders.get(path);
         shape.is_some_and(|shape| Some(shape.tag.as_str()) == tag)
+    }
+
+    /// Tells whether a folder or one below it is young. Young ones are few.
+    fn is_young(&self, path: &str) -> bool {
+        self.young.iter().any(|young| {
+            let rest = young.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
     }
 }
 
@@ -71,7 +87,8 @@ fn mark(found: &Found) -> u64 {
     match found {
         Found::Folder(folder) => ("folder", folder.id).hash(&mut hasher),
         Found::File(version) => {
-            (version.size, version.mtime, &version.etag, version.id).hash(&mut hasher);
+            (version.size, version.mtime, version.is_racy).hash(&mut hasher);
+            (&version.etag, version.id).hash(&mut hasher);
         }
         Found::Absent | Found::Odd => "odd".hash(&mut hasher),
     }
@@ -90,11 +107,17 @@ impl Server {
         }
         let (found, props) = self.look_closer("").await?;
         let Found::Folder(Folder {
-            etag: Some(tag), ..
+            etag: Some(tag),
+            is_racy,
+            ..
         }) = found
         else {
             return Err(none());
         };
+        // What was young when it was listed is looked at again, by a later process, too.
+        let is_young = is_racy || !self.shown.borrow().young.is_empty();
+        let mark = if is_young { YOUNG } else { "" };
+        let tag = format!("{tag}{mark}");
         let fingerprint = plain(&props.fingerprint.unwrap_or_default());
         let now = Cursor {
             scope: self.scope(),
@@ -115,7 +138,7 @@ impl Server {
                     let text = "the server says that it was restored (data-fingerprint)";
                     changes.rolled_back = Some(text.to_owned());
                     changes.hints.push(Hint::Rescan);
-                } else if before.tag != now.tag {
+                } else if before.tag != now.tag || is_young {
                     changes.hints = self.differences().await?;
                 }
             }
@@ -183,7 +206,8 @@ impl Server {
             match &child.found {
                 Found::Folder(folder) => {
                     let is_known = is_same && shown.folders.contains_key(&below);
-                    let is_quiet = shown.has_tag(&below, folder.etag.as_deref());
+                    let is_quiet =
+                        shown.has_tag(&below, folder.etag.as_deref()) && !shown.is_young(&below);
                     match (is_known, is_quiet) {
                         (true, true) => {}
                         (true, false) => open.push(below),
@@ -253,5 +277,7 @@ fn join(folder: &str, name: &str) -> String {
 const NAMES_MAX: usize = 300_000;
 /// So many places are looked at more cheaply by listing everything.
 const HINTS_MAX: usize = 5_000;
+/// At the end of a tag of a root in which something may have changed without another one.
+const YOUNG: &str = "~young";
 const SCOPE_DIGITS: usize = 16;
 const FINGERPRINT_CHARS_MAX: usize = 200;

@@ -24,6 +24,8 @@ pub(super) enum Found {
 pub(super) struct Folder {
     pub(super) id: Option<u64>,
     pub(super) etag: Option<String>,
+    /// Whether something in it may have changed without another tag.
+    pub(super) is_racy: bool,
 }
 
 /// A version of a file.
@@ -37,7 +39,7 @@ pub(super) struct Version {
     pub(super) id: Option<u64>,
     /// Whether the next version might look the same.
     pub(super) is_racy: bool,
-    /// After how many seconds it is old enough, where that can be told.
+    /// After how many seconds it is old enough, where that can be told; 0 if it is.
     pub(super) ages_in_s: Option<u64>,
 }
 
@@ -48,6 +50,21 @@ pub(super) struct Reading {
     pub(super) is_sharp: bool,
     /// The server's time in seconds.
     pub(super) now: Option<i64>,
+}
+
+impl Reading {
+    /// Tells after how many seconds what changed at a time is old enough for its tag not
+    /// to be the next version's as well; nothing when that cannot be told.
+    fn ages_in(&self, mtime: Option<i64>) -> Option<u64> {
+        let age_s = self.now?.saturating_sub(mtime?);
+        // A time far ahead was set by somebody: the next change gets another one.
+        let left_s = if age_s < -AHEAD_S {
+            0
+        } else {
+            RACY_S.saturating_sub(age_s)
+        };
+        Some(u64::try_from(left_s).unwrap_or(0))
+    }
 }
 
 impl Found {
@@ -67,6 +84,10 @@ impl Found {
             (Some(true), _) => Self::Folder(Folder {
                 id: props.file_id,
                 etag: tag(props),
+                is_racy: !reading.is_sharp
+                    && reading
+                        .ages_in(props.mtime)
+                        .is_some_and(|left_s| left_s > 0),
             }),
             (Some(false), Some(size)) => Self::File(Version::of(props, size, reading)),
             (Some(false), None) | (None, _) => Self::Odd,
@@ -118,22 +139,14 @@ impl Found {
 
 impl Version {
     fn of(props: &Props, size: u64, reading: Reading) -> Self {
-        let age_s = props
-            .mtime
-            .zip(reading.now)
-            .map(|(mtime, now)| now.saturating_sub(mtime));
-        // A time far ahead was set by somebody: the next change gets another one.
-        let is_young = age_s.is_none_or(|age_s| (-AHEAD_S..RACY_S).contains(&age_s));
-        let ages_in_s = age_s
-            .filter(|_| is_young)
-            .map(|age_s| RACY_S.saturating_sub(age_s));
+        let ages_in_s = reading.ages_in(props.mtime);
         Self {
             size,
             mtime: props.mtime,
             etag: tag(props),
             id: props.file_id,
-            is_racy: !reading.is_sharp && is_young,
-            ages_in_s: ages_in_s.and_then(|seconds| u64::try_from(seconds).ok()),
+            is_racy: !reading.is_sharp && ages_in_s != Some(0),
+            ages_in_s,
         }
     }
 

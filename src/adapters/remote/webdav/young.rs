@@ -132,7 +132,7 @@ impl Inner {
                 "`{path}`: the server does not tell the time, so that two of its versions may \
                  look the same"
             )),
-            None => PortError::precondition(text),
+            None | Some(0) => PortError::precondition(text),
             Some(seconds) => {
                 tokio::time::sleep(Duration::from_secs(seconds.min(WAIT_S_MAX))).await;
                 PortError::precondition(text)
