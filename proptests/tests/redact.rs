@@ -101,7 +101,9 @@ fn no_text_of_a_journal_is_in_its_redacted_bytes() {
             bytes.extend(encode_record(&redacted).expect("a record"));
         }
         // Shorter ones are in any bytes.
-        let is_word = |text: &&String| text.len() > 5 && !untrashed(text).to_ascii_lowercase().starts_with(KEPT);
+        let is_word = |text: &&String| {
+            text.len() > 5 && !untrashed(text).to_ascii_lowercase().starts_with(KEPT)
+        };
         for text in texts.iter().filter(is_word) {
             let is_there = bytes
                 .windows(text.len())
