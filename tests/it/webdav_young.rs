@@ -209,7 +209,7 @@ fn two_who_write_one_size_within_one_second_lose_nothing_and_become_equal() {
         assert_eq!(contents(&lab), both_hold, "{mine:?}");
         let there = site.names().into_iter();
         let there = there.map(|name| site.hand().read(&name).expect("a file"));
-        let mut there: Vec<_> = there.map(|bytes| String::from_utf8(bytes)).collect();
+        let mut there: Vec<_> = there.map(String::from_utf8).collect();
         there.sort_by_key(|text| text.clone().ok());
         let there: Result<Vec<String>, _> = there.into_iter().collect();
         assert_eq!(there.expect("text"), both_hold, "{mine:?}");
