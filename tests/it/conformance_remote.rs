@@ -267,8 +267,8 @@ impl Bench {
     async fn read(&self, name: &str) -> Entry {
         let entry = self.entry(name).await;
         let kind = self.remote.capabilities().digest;
-        let path = path(name);
-        let read = self.remote.hash(&path, &entry.fingerprint, kind);
+        let at = path(name);
+        let read = self.remote.hash(&at, &entry.fingerprint, kind);
         read.await.expect("its hash");
         entry
     }
