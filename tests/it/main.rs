@@ -31,6 +31,7 @@ mod stories;
 mod subcommands;
 mod trouble;
 mod undo;
+mod webdav_chunks;
 mod webdav_e2e;
 mod webdav_faults;
 mod webdav_interop;

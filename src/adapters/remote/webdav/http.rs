@@ -36,6 +36,8 @@ pub(super) struct Ask {
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Bytes>,
     pub(super) effect: Effect,
+    /// How much longer than others the answer may take.
+    pub(super) patience: Duration,
 }
 
 impl Ask {
@@ -47,6 +49,7 @@ impl Ask {
             headers: Vec::new(),
             body: None,
             effect: Effect::Reads,
+            patience: Duration::ZERO,
         }
     }
 
@@ -74,6 +77,15 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Makes one that says nothing, for what was done without one.
+    pub(super) fn none() -> Self {
+        Self {
+            status: 204,
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+        }
+    }
+
     /// Returns the tag that it names.
     pub(super) fn tag(&self) -> Option<String> {
         let tag = self.headers.get(ETAG)?.to_str().ok()?;
@@ -288,14 +300,14 @@ impl Http {
         loop {
             let length = ask.body.as_ref().map_or(0, Bytes::len);
             // The quick one gives up after silence from the start, however long the body.
-            let client = if length > QUICK_BYTES {
+            let client = if length > QUICK_BYTES || !ask.patience.is_zero() {
                 &self.patient
             } else {
                 &self.quick
             };
             let (request, generation) = self.request(client, &ask, None)?;
             self.up.take(length).await;
-            let wait = answer_wait(self.timeout) + slow(length);
+            let wait = answer_wait(self.timeout) + slow(length) + ask.patience;
             let sent = tokio::time::timeout(wait, request.send()).await;
             let response = match sent {
                 Ok(Ok(response)) => response,
@@ -410,11 +422,7 @@ fn fault(status: u16, headers: &HeaderMap, effect: Effect) -> Option<PortError> 
         503 if is_maintained => (FailureClass::Retry, "the server is in maintenance mode"),
         429 | 503 => (FailureClass::Retry, "the server asks to come back later"),
         423 => (FailureClass::Retry, "it is locked on the server"),
-        413 => (
-            FailureClass::Unsupported,
-            "the server takes no file of this size",
-        ),
-        507 => (FailureClass::NoSpace, "the server has no room left"),
+        507 => (FailureClass::NoSpace, NO_ROOM),
         407 => (FailureClass::Denied, "the proxy asks who we are"),
         500 | 502 | 504 | 508..=599 => (doubt(effect), "the server failed"),
         _ => return None,
@@ -479,6 +487,8 @@ fn slow(bytes: usize) -> Duration {
 }
 
 const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"));
+const NO_ROOM: &str = "the server has no room left: make some there (its trash and old versions \
+    count) or ask for a larger quota";
 const POOL_MAX: usize = 64;
 /// What is read of answers that only say why.
 const BODY_BYTES_MAX: usize = 64 * 1024;

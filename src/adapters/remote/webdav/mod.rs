@@ -9,6 +9,7 @@
 
 mod auth;
 mod change;
+mod chunks;
 mod download;
 mod feed;
 mod found;
@@ -19,10 +20,12 @@ mod http;
 mod multistatus;
 mod powers;
 mod put;
+mod quota;
 mod report;
 mod scan;
 mod server;
 mod slots;
+mod uploads;
 
 pub use grant::{Grant, Granted};
 pub use report::{Remark, Report, probe};

@@ -12,6 +12,8 @@ use super::href::{Base, Target, same_name};
 use super::http::{Answer, Ask, Http, strange};
 use super::multistatus::{Props, Response};
 use super::powers::Powers;
+use super::quota::Room;
+use super::uploads::Unfinished;
 use crate::adapters::http::unsupported;
 use crate::adapters::remote::ServerPlace;
 use crate::adapters::rooted::{CONTROL, Filter};
@@ -56,6 +58,10 @@ pub(super) struct Server {
     pub(super) hides_ours: Cell<bool>,
     /// What the last listings showed, where folders' tags tell of changes below.
     pub(super) shown: RefCell<Shown>,
+    /// How much it takes.
+    pub(super) room: Room,
+    /// Uploads in pieces that go on.
+    pub(super) unfinished: Unfinished,
     /// Folders that were found empty twice, and not filled since.
     empty: RefCell<BTreeSet<String>>,
 }
@@ -111,6 +117,8 @@ impl Server {
             has_marker: Cell::new(false),
             hides_ours: Cell::new(false),
             shown: RefCell::default(),
+            room: Room::default(),
+            unfinished: Unfinished::default(),
             empty: RefCell::default(),
         })
     }
@@ -357,6 +365,9 @@ impl Verdict {
                 FailureClass::Denied,
                 format!("`{path}`: the server forbids it (status 403)"),
             ),
+            Self::Unable(413) => unsupported(format!(
+                "`{path}` is too large for this server (status 413)"
+            )),
             Self::Unable(status) => unsupported(format!(
                 "`{path}`: the server cannot do it (status {status})"
             )),
