@@ -267,6 +267,8 @@ impl Run<'_> {
             if is_fresh && well && settled {
                 return Ok(runs);
             }
+            // Within one step of a coarse disk's times no run sees what was written twice.
+            self.world.with(|state| state.time.pass(GRAIN_MAX_NS));
         }
         Ok(RUNS_MAX)
     }

@@ -1,6 +1,7 @@
 //! A redacted journal folds and plans as the original, and tells nobody's names.
 //!
-//! `REDACT_SEEDS=1000 cargo test --release -p proptests --test redact` takes more worlds.
+//! `REDACT_SEEDS=1000 cargo test --release -p proptests --test redact` takes more worlds,
+//! `REDACT_FIRST=553 REDACT_SEEDS=1` one of them.
 
 use journal_format::encode_record;
 use journal_format::event::{Event, Operation, Record, SessionEvent};
@@ -11,9 +12,12 @@ use pydio_sync::journal::Redactor;
 use std::collections::BTreeSet;
 use sync_core::engine::Engine;
 
-fn seeds() -> u64 {
-    let asked = std::env::var("REDACT_SEEDS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(60)
+/// The worlds to take, after those that once failed.
+fn seeds(kept: u64) -> Vec<u64> {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let first = number("REDACT_FIRST").unwrap_or(0);
+    let count = number("REDACT_SEEDS").unwrap_or(60);
+    std::iter::once(kept).chain(first..first + count).collect()
 }
 
 /// What would be done after these records, by an engine that was just started.
@@ -52,7 +56,10 @@ fn plans_alike(seed: u64, records: &[Record]) -> usize {
 #[test]
 fn a_redacted_journal_gives_the_same_plan_under_other_names() {
     let mut compared = 0;
-    for seed in 0..seeds() {
+    // 553: two spellings of a name and one more that claims it.
+    let seeds = seeds(553);
+    for seed in &seeds {
+        let seed = *seed;
         let report = if seed % 2 == 0 {
             run(seed, &Program)
         } else {
@@ -61,7 +68,7 @@ fn a_redacted_journal_gives_the_same_plan_under_other_names() {
         compared += plans_alike(seed, &report.records);
     }
     assert!(
-        compared > usize::try_from(seeds()).expect("few") * 5,
+        compared > seeds.len() * 5,
         "{compared} operations were compared"
     );
 }
@@ -82,7 +89,8 @@ fn words(record: &Record, found: &mut BTreeSet<String>) {
 #[test]
 fn no_text_of_a_journal_is_in_its_redacted_bytes() {
     let mut seen = 0;
-    for seed in 0..seeds() / 2 {
+    // 189: a step of our own move in the trash.
+    for seed in seeds(189) {
         let records = run(seed, &Program).records;
         let redactor = Redactor::new([1; 32]);
         let mut texts = BTreeSet::new();
@@ -93,8 +101,7 @@ fn no_text_of_a_journal_is_in_its_redacted_bytes() {
             bytes.extend(encode_record(&redacted).expect("a record"));
         }
         // Shorter ones are in any bytes.
-        let is_word =
-            |text: &&String| text.len() > 5 && !KEPT.iter().any(|kept| text.starts_with(kept));
+        let is_word = |text: &&String| text.len() > 5 && !untrashed(text).starts_with(KEPT);
         for text in texts.iter().filter(is_word) {
             let is_there = bytes
                 .windows(text.len())
@@ -106,5 +113,15 @@ fn no_text_of_a_journal_is_in_its_redacted_bytes() {
     assert!(seen > 100, "{seen} texts were looked for");
 }
 
-/// What is the same in each journal.
-const KEPT: [&str; 1] = ["pydio-sync-moving-"];
+/// A name without the number that it got in the trash.
+fn untrashed(text: &str) -> &str {
+    let parts = text.split_once('-');
+    let is_number = |text: &str| text.len() == 16 && text.bytes().all(|it| it.is_ascii_hexdigit());
+    parts.map_or(
+        text,
+        |(number, name)| if is_number(number) { name } else { text },
+    )
+}
+
+/// Names that are ours, and the same in each journal.
+const KEPT: &str = "pydio-sync-moving-";

@@ -10,7 +10,7 @@ use proptests::run::{check_seed, run, run_with_feed};
 /// Seeds that failed once, and the rule that was broken then. What a seed means
 /// changes with the world; what it proved is also kept in a test of its own where
 /// that can be told more exactly.
-const KEPT: [(u64, &str); 39] = [
+const KEPT: [(u64, &str); 45] = [
     (52, "a run that began before people left proves nothing"),
     (72, "what cannot be synced does not follow a move"),
     (75, "a wait after refused credentials ends"),
@@ -77,21 +77,44 @@ const KEPT: [(u64, &str); 39] = [
     (11_795, "what waits keeps its directory, and that its name"),
     (14_136, "whose copy was taken is not told of several"),
     (17_581, "a pipe is missed also where its node has left it"),
+    (19_208, "an empty file is any other empty file"),
+    (
+        20_663,
+        "what is written twice within a coarse step is seen after it",
+    ),
     (21_525, "what came out of the tree goes back into it"),
     (
         31_966,
         "a slot that outlived its operation is put away as that",
     ),
+    (
+        34_625,
+        "a directory in a slot that a file was staged in has come out",
+    ),
     (36_703, "a directory that came out goes back, above its own"),
+    (
+        8621,
+        "a pipe blocks its name also where its directory has moved",
+    ),
+    (56_439, "what failed is looked at before it is tried again"),
+    (
+        40_189,
+        "a copy made within a coarse step would be of two versions",
+    ),
 ];
 
 /// The same, with a remote that keeps an account of changes.
-const KEPT_WITH_FEED: [(u64, &str); 5] = [
+const KEPT_WITH_FEED: [(u64, &str); 7] = [
     (707, "what a feed hints at is found"),
     (892, "what a feed hints at is found"),
     (1185, "what waits keeps its directory, and that its name"),
     (1206, "what a feed hints at is found"),
     (1340, "what a feed hints at is found"),
+    (6999, "without its root nothing was learnt of a side"),
+    (
+        2052,
+        "what was edited after it came is kept when its name is lost",
+    ),
 ];
 
 #[test]

@@ -205,11 +205,15 @@ impl Engine {
     fn start_ready(&mut self, started: &mut Vec<(Seq, Operation)>) -> bool {
         let mut adopted = false;
         loop {
-            let (state, busy) = (&self.ledger.state, &self.busy);
+            let (state, busy, wanted) = (&self.ledger.state, &self.busy, &self.wanted);
             let next = self.schedule.next(|step| {
                 schedule::is_adoption(step)
-                    || plan::operation(state, step)
-                        .is_none_or(|operation| schedule::is_unhindered(&operation, busy))
+                    || plan::operation(state, step).is_none_or(|operation| {
+                        // What failed was to be looked at again before it is tried again.
+                        let was_looked_at = !state.failures.contains_key(&step.node)
+                            || !intake::is_wanted(wanted, &operation);
+                        was_looked_at && schedule::is_unhindered(&operation, busy)
+                    })
             });
             let Some((place, step)) = next else {
                 return adopted;

@@ -166,21 +166,24 @@ impl Schedule {
 }
 
 /// Tells whether nothing that is at work stands in a step's way: nobody below a
-/// directory that moves, and no moving directory above.
+/// directory that moves, no moving directory above, and none above what is made that
+/// itself is only being made or removed.
 pub(crate) fn is_unhindered(operation: &Operation, busy: &Busy) -> bool {
     let free = |side: Side, path| !busy.is_open_at(side, path);
+    let free_to_make = |side: Side, path| free(side, path) && !busy.is_open_above(side, path);
     match &operation.action {
         Action::Transfer {
             from,
             source,
             target,
             ..
-        } => free(*from, source) && free(from.other(), target),
-        Action::MakeDirectory { side, path } | Action::Hash { side, path, .. } => free(*side, path),
+        } => free(*from, source) && free_to_make(from.other(), target),
+        Action::MakeDirectory { side, path } => free_to_make(*side, path),
+        Action::Hash { side, path, .. } => free(*side, path),
         Action::Remove { side, path, .. } => free(*side, path) && !busy.is_open_below(*side, path),
         Action::Move { side, from, to, .. } => {
             free(*side, from)
-                && free(*side, to)
+                && free_to_make(*side, to)
                 && !busy.is_open_below(*side, from)
                 && !busy.is_open_below(*side, to)
         }

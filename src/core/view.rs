@@ -34,6 +34,18 @@ pub struct Held {
     pub digest: Option<Digest>,
 }
 
+/// Returns what a side was last seen to hold in a directory; nothing where it is none.
+#[must_use]
+pub fn held_in(state: &State, side: Side, directory: &RelPath) -> Vec<RelPath> {
+    let tree = &state.tree;
+    let Some(directory) = tree.lookup(side, directory) else {
+        return Vec::new();
+    };
+    let held = tree.children(side, directory);
+    let held = held.filter(|id| tree.facet(*id, side).is_present());
+    held.filter_map(|id| tree.path(side, id)).collect()
+}
+
 /// Returns up to `limit` nodes from place `from` on (0 first), and where to go on.
 #[must_use]
 pub fn page(state: &State, from: usize, limit: usize) -> (Vec<NodeView>, Option<usize>) {

@@ -11,11 +11,13 @@ mod orders;
 mod reach;
 mod sides;
 mod standing;
+mod witness;
 
 use super::{Control, Job, Ports, Report, RunError, Tally, load};
 use crate::executor::{Failed, Meter, Sides, execute};
 use crate::ports::{
-    Changes, Checkpoint, Hint, HintStream, PortResult, Progress, RootState, ScanItem, ScanStream,
+    Changes, Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem,
+    ScanStream,
 };
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
@@ -49,6 +51,8 @@ enum Happening<'a> {
         ScanStream<'a>,
         Option<PortResult<Vec<ScanItem>>>,
     ),
+    /// What a scan gave was looked into.
+    Believed(Side, bool, ScanStream<'a>, Vec<ScanItem>),
     RootAfter(Side, bool, bool, PortResult<RootState>),
     RootPolled(Side, PortResult<RootState>),
     Hinted(Side, HintStream<'a>, Option<Vec<Hint>>),
@@ -120,11 +124,15 @@ struct Driver<'a> {
     progress: Progress,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default)]
 struct SideState {
     is_scanning: bool,
     is_watched: bool,
     is_halted: bool,
+    /// Why the scan under way says too little.
+    broken: Option<PortError>,
+    /// Scans in a row that said too little.
+    broken_scans: u32,
     next_scan: Timestamp,
     next_full_scan: Timestamp,
 }
@@ -157,7 +165,7 @@ impl<'a> Driver<'a> {
             is_appending: false,
             unstarted: VecDeque::new(),
             running: 0,
-            sides_state: [SideState::default(); 2],
+            sides_state: Default::default(),
             feed: feed::FeedState::default(),
             reach: reach::Reach::default(),
             told: standing::Told::default(),
@@ -349,8 +357,11 @@ impl<'a> Driver<'a> {
             Happening::Scanned(side, whole, stream, batch) => {
                 self.scanned(side, whole, stream, batch)
             }
+            Happening::Believed(side, whole, stream, items) => {
+                self.believed(side, whole, stream, items);
+            }
             Happening::RootAfter(side, whole, complete, state) => {
-                self.root_after(side, whole, complete, &state);
+                self.root_after(side, whole, complete, &state)?;
             }
             Happening::RootPolled(side, state) => self.root_polled(side, &state)?,
             Happening::Hinted(side, stream, hints) => self.hinted(side, stream, hints),

@@ -77,6 +77,11 @@ pub(super) async fn begin(
         .map(|(id, open)| (*id, open.operation.clone()))
         .collect();
     if roots_are_there(ports).await {
+        let tidied = ports.remote.tidy_up().await;
+        tidied.map_err(|error| RunError::Side {
+            side: Side::Remote,
+            error,
+        })?;
         let put_away = put_away_leftovers(sides, ports.store, &open).await;
         put_away.map_err(|error| RunError::Side {
             side: Side::Local,

@@ -10,7 +10,7 @@
 use super::{Sides, is_expected, keep};
 use crate::ports::{Leftover, PortResult, Store};
 use journal_format::event::{Action, Displaced, Event, Expected, Operation, OperationEvent};
-use journal_format::value::{Entry, Fingerprint, RelPath, Seq, Side};
+use journal_format::value::{Entry, Fingerprint, Kind, RelPath, Seq, Side};
 use std::collections::BTreeMap;
 
 /// What becomes of a slot.
@@ -31,7 +31,6 @@ pub async fn put_away_leftovers(
     store: &dyn Store,
     open: &BTreeMap<Seq, Operation>,
 ) -> PortResult<()> {
-    sides.remote.tidy_up().await?;
     let leftovers = sides.local.leftovers().await?;
     if leftovers.is_empty() {
         return Ok(());
@@ -121,7 +120,7 @@ fn fate(leftover: &Leftover, operation: Option<&Operation>, came_out: bool) -> P
             displaced,
             ..
         }) => match (replaces, displaced) {
-            (Expected::Absent, _) => Fate::Discard,
+            (Expected::Absent, _) => fate_of_copy(leftover, source, target)?,
             (Expected::Version(expect), displaced) => {
                 let is_expected = is_expected(&leftover.entry, expect);
                 let came_out = came_out || has_come_out(&leftover.entry, expect, source);
@@ -160,17 +159,43 @@ fn fate(leftover: &Leftover, operation: Option<&Operation>, came_out: bool) -> P
     })
 }
 
-/// Tells whether a slot surely holds the file that stood at the target, edited since,
-/// and no copy of `source`: it is the same file, and its time is not the copy's. A copy
-/// may have got the number of a file that was removed.
+/// What becomes of a slot from which a copy of `source` was to go to a free place: it may
+/// have been there, and been edited, before a power loss took its name back. A source
+/// that grew while it was read looks the same, so it is not shown.
+fn fate_of_copy(leftover: &Leftover, source: &Entry, target: &RelPath) -> PortResult<Fate> {
+    let [found, copied] = [&leftover.entry.fingerprint, &source.fingerprint];
+    Ok(if found.kind != copied.kind {
+        Fate::Path(keep::numbered(target, leftover.id, 0)?)
+    } else if found.kind == Kind::File
+        && found.size >= copied.size
+        && copied.mtime_ns != 0
+        && !has_time_of(found, copied)
+    {
+        Fate::Trash(target.clone())
+    } else {
+        Fate::Discard
+    })
+}
+
+/// Tells whether a copy of `source` could have this time.
+fn has_time_of(found: &Fingerprint, source: &Fingerprint) -> bool {
+    let age_ns = source.mtime_ns.saturating_sub(found.mtime_ns);
+    (0..TIME_STEP_MAX_NS).contains(&age_ns)
+}
+
+/// Tells whether a slot surely holds what stood at the target, and no copy of `source`:
+/// it is of another kind than a copy would be, or the expected file itself, edited since,
+/// and its time is not the copy's. A copy may have got the number of a file that was
+/// removed.
 fn has_come_out(found: &Entry, expect: &Fingerprint, source: &Entry) -> bool {
     let found = &found.fingerprint;
-    let age_ns = source.fingerprint.mtime_ns.saturating_sub(found.mtime_ns);
-    let is_copy = (0..TIME_STEP_MAX_NS).contains(&age_ns);
+    if found.kind != source.kind() {
+        return true;
+    }
     found.kind == expect.kind
         && found.identity.is_some()
         && found.identity == expect.identity
-        && !is_copy
+        && !has_time_of(found, &source.fingerprint)
 }
 
 /// The coarsest step in which disks keep times.

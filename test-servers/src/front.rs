@@ -10,9 +10,10 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -40,18 +41,42 @@ impl Front {
     /// # Errors
     /// If they are none, or no port is free.
     pub fn tls(certificate: &[u8], key: &[u8], to: u16) -> io::Result<Self> {
+        Self::tls_among(certificate, key, None, to)
+    }
+
+    /// The same for clients only that show a certificate signed by `clients`, PEM as well.
+    ///
+    /// # Errors
+    /// As [`Self::tls`].
+    pub fn tls_among(
+        certificate: &[u8],
+        key: &[u8],
+        clients: Option<&[u8]>,
+        to: u16,
+    ) -> io::Result<Self> {
         let certificates = CertificateDer::pem_slice_iter(certificate)
             .collect::<Result<Vec<_>, _>>()
             .map_err(io::Error::other)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(io::Error::other)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .and_then(|config| {
-                config
-                    .with_no_client_auth()
-                    .with_single_cert(certificates, key)
-            })
+            .map_err(io::Error::other)?;
+        let config = match clients {
+            None => config.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in CertificateDer::pem_slice_iter(authority) {
+                    let certificate = certificate.map_err(io::Error::other)?;
+                    roots.add(certificate).map_err(io::Error::other)?;
+                }
+                let roots = Arc::new(roots);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                config.with_client_cert_verifier(verifier.build().map_err(io::Error::other)?)
+            }
+        };
+        let config = config
+            .with_single_cert(certificates, key)
             .map_err(io::Error::other)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
         Self::start(Kind::Tls(acceptor, to), Heads::default())

@@ -45,7 +45,11 @@ impl User {
             0..=8 => self.create(&path),
             9..=14 => self.replace(&root, &path),
             15 => self.bury(&path),
-            16 if self.dice.below(6) == 0 => self.bury(path.parent().expect("a parent")),
+            16 if self.dice.below(6) == 0 => {
+                // A root that goes halts the job, as it has to.
+                let folder = path.parent().filter(|folder| *folder != root);
+                folder.into_iter().for_each(|folder| self.bury(folder));
+            }
             _ => {
                 let to = root.join(self.name());
                 // Taken, or nothing there: then nothing happens.

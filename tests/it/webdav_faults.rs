@@ -40,6 +40,10 @@ fn put(remote: &WebdavRemote, name: &str, bytes: &[u8], replaces: &Expected) -> 
     }))
 }
 
+/// What a listing says of a folder.
+const FOLDER: &str = "<D:propstat><D:prop><D:resourcetype><D:collection/></D:resourcetype>\
+                      </D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>";
+
 #[test]
 fn a_listing_that_is_not_whole_says_nothing_of_what_lies_in_it() {
     let (site, remote) = tried(Quirks::none());
@@ -74,6 +78,12 @@ fn a_listing_that_is_not_whole_says_nothing_of_what_lies_in_it() {
         Fault::ChildHref("x".to_owned(), "http://example.org/d/x".to_owned()),
         Fault::ChildHref("x".to_owned(), "/d/a%2Fb".to_owned()),
         Fault::Inserted("<D:response><D:href>/d/&bomb;</D:href></D:response>".to_owned()),
+        Fault::Inserted(format!(
+            "<D:response><D:href>/d/</D:href>{FOLDER}</D:response>"
+        )),
+        Fault::Inserted(format!(
+            "<D:response><D:href>/d/z</D:href><D:href>/d/w</D:href>{FOLDER}</D:response>"
+        )),
     ] {
         site.server.inject(away(fault.clone()));
         let found = scan(&remote, "d");

@@ -27,6 +27,16 @@ impl DavSite {
         Self::with(Options::new(quirks).clock(Clock::machine()))
     }
 
+    /// One whose clock stands still and dates its answers: nothing ages until it is moved.
+    pub(crate) fn dated(quirks: Quirks) -> Self {
+        Self::with(Options::new(quirks).dated())
+    }
+
+    /// Moves such a clock on, beyond what is young.
+    pub(crate) fn age(&self) {
+        self.server.clock().advance(Duration::from_secs(5));
+    }
+
     pub(crate) fn with(options: Options) -> Self {
         let server = DavServer::start(options).expect("server");
         Self {

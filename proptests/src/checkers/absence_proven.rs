@@ -3,7 +3,8 @@
 //! In: each removal by the program, at its moment. Out: one of a file that the other
 //! side still shows, with the same content, at the same path, where no person ever
 //! moved or deleted anything on either side. Left out are worlds whose remote lists
-//! what is past and worlds that lose power: there a file may well be seen to be gone.
+//! what is past and worlds that lose power: there a file may well be seen to be gone,
+//! and empty files: of all others equal content means one origin.
 //! Deliberately absent: what becomes of the file; that is `nothing_lost`.
 
 use super::Verdict;
@@ -37,7 +38,8 @@ pub fn judge(state: &mut State, faults: &FaultOptions, side: Side, path: &RelPat
     let was_left_alone = Side::BOTH
         .iter()
         .all(|on| !state.users.is_disturbed(*on, path));
-    if here.is_some() && here == there && was_left_alone {
+    let is_one_origin = here.as_ref().is_some_and(|content| !content.is_empty()) && here == there;
+    if is_one_origin && was_left_alone {
         state.violation(format!(
             "absence_proven: {path} is removed on the {side} side, and nobody took it from the other"
         ));

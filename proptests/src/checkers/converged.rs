@@ -40,11 +40,15 @@ pub fn check(state: &State, system: &dyn System) -> Verdict {
         .map(|it| key(it, folding))
         .collect();
     let mut waits = blocked(state);
-    if !waits.is_empty() {
-        let Some(unsettled) = system.unsettled(&state.journal.records) else {
-            return Ok(());
-        };
-        waits = waiting(state, waits, &unsettled);
+    if problems.iter().any(|side| !side.is_empty()) {
+        match system.unsettled(&state.journal.records) {
+            Some(unsettled) => {
+                waits.extend(blocked_in_moved(state, &problems, &unsettled));
+                waits = waiting(state, waits, &unsettled);
+            }
+            None if waits.is_empty() => {}
+            None => return Ok(()),
+        }
     }
     let [local, remote] = Side::BOTH.map(|side| shown(state, side));
     let names: BTreeSet<&String> = local.keys().chain(remote.keys()).collect();
@@ -112,6 +116,38 @@ fn waiting(
             return waits;
         }
     }
+}
+
+/// Finds the names at which a problem stands in a directory that has another name over
+/// there, and holds something there that wants the problem's name.
+fn blocked_in_moved(
+    state: &State,
+    problems: &[Vec<String>; 2],
+    unsettled: &[[Option<RelPath>; 2]],
+) -> BTreeSet<String> {
+    let folding = folding(state);
+    let named = |path: &RelPath| key(&composed(path.as_str()), folding);
+    let mut found = BTreeSet::new();
+    for (here, there) in [(0, 1), (1, 0)] {
+        let visible = state.visible_paths(Side::BOTH[there]).into_iter();
+        let visible: BTreeSet<String> = visible.map(|(path, _)| named(&path)).collect();
+        for places in unsettled {
+            let (Some(one), Some(other)) = (&places[here], &places[there]) else {
+                continue;
+            };
+            let top = format!("{}/", named(one));
+            for problem in problems[here].iter().map(|name| key(name, folding)) {
+                let Some(rest) = problem.strip_prefix(&top) else {
+                    continue;
+                };
+                let wanted = format!("{}/{rest}", named(other));
+                if visible.contains(&wanted) {
+                    found.extend([wanted, problem]);
+                }
+            }
+        }
+    }
+    found
 }
 
 /// Tells whether a path, or one above it, is among some.

@@ -149,6 +149,7 @@ impl Inner {
         let (inner, path, expect) = (Rc::clone(self), path.clone(), expect.clone());
         self.start(&call.clone(), async move {
             let source = inner.open_now(&call, &path, &expect).await?;
+            inner.state.borrow().expected_grown(&call, &path, &expect)?;
             Ok(Box::new(source) as Box<dyn Source>)
         })
     }
@@ -338,8 +339,8 @@ impl State {
         step_ns >= COARSE_NS && left_ns > 0 && left_ns <= step_ns + AHEAD_MAX_NS
     }
 
-    /// As [`State::expected`], for what is to be replaced or removed: while it may
-    /// change without a sign, that has to wait.
+    /// As [`State::expected`], for what is to be copied, replaced or removed: while it
+    /// may change without a sign, that has to wait.
     pub(super) fn expected_grown(
         &self,
         call: &CallOf,

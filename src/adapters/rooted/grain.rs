@@ -4,7 +4,7 @@
 //! change without a sign: within the step of its own time an edit of equal size leaves
 //! the same time. Such a time is shown a nanosecond later than it is, which no coarse
 //! disk can keep; once the step is over the file shows its own time, differs, and is
-//! hashed. Invariant: what is `young` is not replaced or removed. Deliberately absent:
+//! hashed. Invariant: what is `young` is not copied, replaced or removed. Deliberately absent:
 //! disks with fine times, where nothing changes. LIMIT: times more than a minute ahead
 //! are not young. CRASH: a file named `grain` in `.pydio-sync`, which is used again.
 

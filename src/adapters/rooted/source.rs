@@ -82,8 +82,13 @@ impl Folder {
     /// As [`Folder::expect`]; `Retry` while it may change without a sign.
     pub(crate) fn expect_grown(&self, path: &RelPath, expect: &Fingerprint) -> PortResult<Entry> {
         let found = self.expect(path, expect)?;
-        match self.base()?.disk().young_for_ms(&found) {
-            None => Ok(found),
+        self.check_grown(path, &found)?;
+        Ok(found)
+    }
+
+    fn check_grown(&self, path: &RelPath, found: &Entry) -> PortResult<()> {
+        match self.base()?.disk().young_for_ms(found) {
+            None => Ok(()),
             Some(left_ms) => Err(PortError {
                 retry_after_ms: Some(left_ms),
                 ..PortError::new(
@@ -129,14 +134,25 @@ impl Folder {
         }
     }
 
-    /// Opens what is expected at a path, for reading.
+    /// Opens what is expected at a path, to copy it.
+    ///
+    /// # Errors
+    /// `Precondition` when it is absent or something else; `Retry` while another program
+    /// writes it, or it may change without a sign: a copy could then be of two versions.
     pub(crate) async fn open_source(
         self: &Arc<Self>,
         path: &RelPath,
         expect: &Fingerprint,
     ) -> PortResult<Box<dyn Source>> {
         let (at, expect) = (path.clone(), expect.clone());
-        let opened = self.run(move |folder| folder.open(&at, &expect)).await?;
+        let work = move |folder: &Arc<Self>| {
+            let opened = folder.open(&at, &expect)?;
+            if let Opened::File(_, entry, _) = &opened {
+                folder.check_grown(&at, entry)?;
+            }
+            Ok(opened)
+        };
+        let opened = self.run(work).await?;
         Ok(self.source(path.clone(), opened))
     }
 

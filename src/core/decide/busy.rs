@@ -99,6 +99,12 @@ impl Busy {
         self.covers(side, path, Seq(u64::MAX))
     }
 
+    /// Tells whether an operation is open now at a directory above a path.
+    pub(crate) fn is_open_above(&self, side: Side, path: &RelPath) -> bool {
+        let is_open = |at: RelPath| self.paths.get(&(side, at)).is_some_and(|it| it.open > 0);
+        !self.paths.is_empty() && std::iter::successors(path.parent(), RelPath::parent).any(is_open)
+    }
+
     /// Tells whether an operation is open at or below a path now.
     pub(crate) fn is_open_below(&self, side: Side, top: &RelPath) -> bool {
         let below = |paths: &BTreeMap<(Side, RelPath), Span>| {

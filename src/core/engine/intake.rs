@@ -5,6 +5,7 @@
 //! Deliberately absent: what a scan found means (`decide`), planning (`plan`). A new
 //! input is an arm of `handle`.
 
+use super::scans::Wanted;
 use super::{Engine, RootVerdict};
 use crate::decide::{Ledger, Round, failed, found_root};
 use crate::input::{Found, Input, RootFinding};
@@ -240,6 +241,12 @@ impl Engine {
 }
 
 /// The paths that an operation reads or writes.
+/// Tells whether a place of an operation is still to be looked at.
+pub(super) fn is_wanted(wanted: &[Wanted; 2], operation: &Operation) -> bool {
+    let mut paths = paths_of(operation).into_iter();
+    paths.any(|(side, path)| wanted[index(side)].paths.contains_key(&path))
+}
+
 fn paths_of(operation: &Operation) -> Vec<(Side, RelPath)> {
     match &operation.action {
         Action::Transfer {

@@ -10,6 +10,7 @@ use super::merge;
 use super::structure::Goals;
 use crate::state::State;
 use crate::tree::NodeId;
+use journal_format::event::Case;
 use journal_format::value::{Kind, Side};
 use std::collections::BTreeSet;
 
@@ -23,11 +24,11 @@ pub(super) fn namesakes(state: &State, goals: &Goals) -> Namesakes {
     let masked = state.masked();
     let is_free = |id: NodeId| !masked.contains(&id) && !merge::is_hidden(state, id);
     for side in Side::BOTH {
-        let alone = state
-            .tree
-            .dirty()
-            .filter(|id| stands_alone(state, *id, side));
-        for id in alone.filter(|id| is_free(*id)) {
+        let alone = |id: &NodeId| stands_alone(state, *id, side) && is_free(*id);
+        let mut alone: Vec<NodeId> = state.tree.dirty().filter(alone).collect();
+        // The first known first: places in memory are given anew after a restart.
+        alone.sort_by_key(|id| state.tree.node(*id).uid);
+        for id in alone {
             let Some(rival) = rival(state, goals, id, side).filter(|rival| is_free(*rival)) else {
                 continue;
             };
@@ -50,7 +51,10 @@ fn rival(state: &State, goals: &Goals, id: NodeId, side: Side) -> Option<NodeId>
     let here = tree.facet(id, side).location;
     let name = tree.name(here.name);
     let goal = goals.get(&id);
-    let stays = goal.is_some_and(|goal| matches!(goal.wish, Wish::Frozen { .. }));
+    // What waits for a hash only may go after all.
+    let stays = goal.is_some_and(|goal| {
+        matches!(goal.wish, Wish::Frozen { .. }) && !matches!(goal.case, Case::Q1)
+    });
     let comes = |rival: NodeId| {
         let goal = merge::merge(state, rival);
         goal.place().is_some_and(|place| place.is_at(state, here))

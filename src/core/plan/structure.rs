@@ -27,20 +27,26 @@ pub(super) fn goals(state: &State) -> Goals {
     goals
 }
 
+/// Returns the nodes with goals, those first that became known first. What one gets can
+/// depend on who was asked before, and places in memory are given anew after a restart.
+fn by_age(state: &State, goals: &Goals) -> Vec<NodeId> {
+    let mut ids: Vec<NodeId> = goals.keys().copied().collect();
+    ids.sort_by_key(|id| state.tree.node(*id).uid);
+    ids
+}
+
 /// Undoes local moves that, together with remote ones, would make a directory its
 /// own ancestor. The remote places alone form a tree, so this ends.
 fn undo_cycles(state: &State, goals: &mut Goals) {
-    let moved: Vec<NodeId> = goals
-        .iter()
-        .filter(|(id, goal)| {
-            goal.place().is_some()
-                && state.tree.node(**id).kind == Kind::Directory
-                && Side::BOTH
-                    .into_iter()
-                    .any(|side| is_moved(state, **id, side))
-        })
-        .map(|(id, _)| *id)
-        .collect();
+    let is_moved_directory = |id: &NodeId| {
+        goals[id].place().is_some()
+            && state.tree.node(*id).kind == Kind::Directory
+            && Side::BOTH
+                .into_iter()
+                .any(|side| is_moved(state, *id, side))
+    };
+    let mut moved = by_age(state, goals);
+    moved.retain(is_moved_directory);
     for id in moved {
         while let Some(cycle) = cycle_through(state, goals, id) {
             let undone = cycle.iter().copied().filter(|id| {
@@ -107,7 +113,7 @@ fn parent_of(state: &State, goals: &Goals, id: NodeId) -> NodeId {
 
 /// Keeps directories that were to go but hold something that stays.
 fn keep_directories(state: &State, goals: &mut Goals) {
-    let ids: Vec<NodeId> = goals.keys().copied().collect();
+    let ids = by_age(state, goals);
     for id in &ids {
         let mut next = goals[id].place().map(|place| place.parent);
         while let Some(directory) = next {
@@ -171,7 +177,7 @@ fn revive(state: &State, goals: &mut Goals, directory: NodeId) -> Option<NodeId>
 
 /// Gives each of several nodes that claim one name a name of its own.
 fn separate_names(state: &State, goals: &mut Goals) {
-    let ids: Vec<NodeId> = goals.keys().copied().collect();
+    let ids = by_age(state, goals);
     let mut given: BTreeSet<(NodeId, String)> = BTreeSet::new();
     for id in ids {
         let Some(place) = goals[&id].place().cloned() else {

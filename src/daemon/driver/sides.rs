@@ -8,8 +8,9 @@
 use super::feed::WHOLE_SCAN_MS;
 use super::{Driver, Happening, Mode, place};
 use crate::daemon::{RunError, scan};
-use crate::ports::{Hint, HintStream, PortResult, RootState, ScanItem, ScanStream};
+use crate::ports::{Hint, HintStream, PortError, PortResult, RootState, ScanItem, ScanStream};
 use futures::StreamExt;
+use journal_format::event::FailureClass;
 use journal_format::value::{Side, Timestamp};
 use sync_core::engine::WantedScan;
 use sync_core::input::{Input, RootVerdict};
@@ -132,21 +133,10 @@ impl<'a> Driver<'a> {
         batch: Option<PortResult<Vec<ScanItem>>>,
     ) {
         let complete = match batch {
-            Some(Ok(items)) => {
-                for item in items {
-                    if let ScanItem::Listing(listing) = &item {
-                        let count = u64::try_from(listing.entries.len()).unwrap_or(u64::MAX);
-                        self.progress.scanned += count;
-                    }
-                    let found = scan::found(item);
-                    self.engine
-                        .handle(Input::Scanned { side, found }, self.now());
-                }
-                self.ports.observer.progress(&self.progress);
-                return self.await_scan(side, whole, stream);
-            }
+            Some(Ok(items)) => return self.take_items(side, whole, stream, items),
             Some(Err(error)) => {
                 tracing::warn!(%side, "a scan did not end: {error}");
+                self.sides_state[place(side)].broken = Some(error);
                 false
             }
             None => true,
@@ -159,20 +149,55 @@ impl<'a> Driver<'a> {
         });
     }
 
+    /// Hands on what a scan gave, and waits for more.
+    pub(super) fn believed(
+        &mut self,
+        side: Side,
+        whole: bool,
+        stream: ScanStream<'a>,
+        items: Vec<ScanItem>,
+    ) {
+        for item in items {
+            match &item {
+                ScanItem::Listing(listing) => {
+                    let count = u64::try_from(listing.entries.len()).unwrap_or(u64::MAX);
+                    self.progress.scanned += count;
+                }
+                // Without its root nothing was learnt of a side, and no node stands for
+                // the root that could be remembered as unreadable.
+                ScanItem::Unlisted { directory, reason } if directory.is_root() => {
+                    let message = format!("the root could not be listed ({reason:?})");
+                    let error = PortError::new(FailureClass::Retry, message);
+                    self.sides_state[place(side)].broken = Some(error);
+                }
+                ScanItem::Unlisted { .. } => {}
+            }
+            let found = scan::found(item);
+            self.engine
+                .handle(Input::Scanned { side, found }, self.now());
+        }
+        self.ports.observer.progress(&self.progress);
+        self.await_scan(side, whole, stream);
+    }
+
     /// A scan proves something only if the root is still the one it began with.
+    ///
+    /// # Errors
+    /// A run that ends by itself has scanned in vain again and again.
     pub(super) fn root_after(
         &mut self,
         side: Side,
         whole: bool,
         complete: bool,
         state: &PortResult<RootState>,
-    ) {
+    ) -> Result<(), RunError> {
         let now = self.now();
         let verdict = state
             .as_ref()
             .map(|state| self.engine.root_found(side, &scan::finding(state), now));
         let is_right = verdict == Ok(RootVerdict::Known);
-        let complete = complete && is_right;
+        let broken = self.sides_state[place(side)].broken.take();
+        let complete = complete && is_right && broken.is_none();
         self.engine
             .handle(Input::ScanFinished { side, complete }, now);
         if complete && whole && side == Side::Remote {
@@ -187,6 +212,11 @@ impl<'a> Driver<'a> {
         let state = &mut self.sides_state[place(side)];
         state.is_scanning = false;
         state.is_halted = verdict == Ok(RootVerdict::Halted);
+        state.broken_scans = if complete { 0 } else { state.broken_scans + 1 };
+        let is_vain = self.mode == Mode::Once && state.broken_scans >= BROKEN_SCANS_MAX;
+        if let Some(error) = broken.filter(|_| is_vain) {
+            return Err(RunError::Side { side, error });
+        }
         state.next_scan = now.plus_millis(if self.mode == Mode::Once && complete {
             0
         } else {
@@ -195,6 +225,7 @@ impl<'a> Driver<'a> {
         if !state.is_watched && !has_feed && complete {
             state.next_full_scan = now.plus_millis(self.poll_interval_ms);
         }
+        Ok(())
     }
 
     pub(super) fn poll_roots(&mut self, now: Timestamp) {
@@ -307,3 +338,5 @@ const SCAN_PAUSE_MS: i64 = 50;
 
 /// How long to wait after a scan that did not end, in ms.
 const SCAN_RETRY_MS: i64 = 1_000;
+/// After so many scans in a row that say too little, a run that ends by itself gives up.
+const BROKEN_SCANS_MAX: u32 = 10;

@@ -51,6 +51,9 @@ pub enum Fault {
     Delay(Duration),
     /// The answer is said to be compressed, and is not.
     FalseGzip,
+    /// Somebody else writes this to the path after everything was done, before the answer
+    /// leaves.
+    Overtaken(Vec<u8>),
     /// `ETag`, `OC-ETag` and `Last-Modified` are missing in the answer.
     NoVersion,
     /// The answer has another ETag than what it carries.

@@ -33,6 +33,7 @@ pub struct Options {
     pub(super) dir: Option<PathBuf>,
     pub(super) clock: Clock,
     pub(super) latency: Duration,
+    pub(super) dated: bool,
 }
 
 impl Options {
@@ -48,6 +49,7 @@ impl Options {
             dir: None,
             clock: Clock::stopped(),
             latency: Duration::ZERO,
+            dated: false,
         }
     }
 
@@ -102,6 +104,13 @@ impl Options {
     #[must_use]
     pub const fn latency(mut self, latency: Duration) -> Self {
         self.latency = latency;
+        self
+    }
+
+    /// Dates answers by the server's own clock, not by the machine's.
+    #[must_use]
+    pub const fn dated(mut self) -> Self {
+        self.dated = true;
         self
     }
 }

@@ -126,6 +126,10 @@ pub enum FileEtags {
     Seconds,
     /// From time (as set by a client, too) and size, nanoseconds fine.
     TimeAndSize,
+    /// One of two, by turns.
+    ByTurns,
+    /// Weak for ever.
+    Weak,
     /// From identity, second and size.
     IdentitySeconds,
     /// New with each change.

@@ -22,8 +22,10 @@ use tokio::net::{TcpListener, TcpStream};
 use super::answer::Answer;
 use super::call::Call;
 use super::faults::Fault;
+use super::hand::Hand;
 use super::log::Entry;
 use super::server::Server;
+use super::versions::http_date;
 
 type Out = UnsyncBoxBody<Bytes, io::Error>;
 type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -172,15 +174,21 @@ fn before(fault: Option<&Fault>) -> Before {
 
 /// Logs the request and sends the answer, or what a fault leaves of it.
 async fn after(
-    server: &Server,
+    server: &Arc<Server>,
     mut answer: Answer,
     fault: Option<Fault>,
     mut entry: Entry,
 ) -> io::Result<Response<Out>> {
+    if let Some(Fault::Overtaken(bytes)) = &fault {
+        Hand::new(Arc::clone(server)).write(&entry.path, bytes);
+    }
     if let Some(Fault::StatusAfter(status)) = fault {
         answer = Answer::page(status, "Something went wrong");
     }
     answer = answer.with("Server", server.options.quirks.name);
+    if server.options.dated {
+        answer = answer.with("Date", http_date(server.options.clock.now()));
+    }
     let lose = matches!(fault, Some(Fault::LoseAnswer | Fault::HangAfter));
     entry.status = if lose { 0 } else { answer.status };
     entry.bytes_out = answer.body.len() as u64;

@@ -25,6 +25,8 @@ pub(super) struct Node {
     pub(super) birth: u64,
     /// The last change here (for a folder: or below).
     pub(super) seed: u64,
+    /// How often its content was written.
+    pub(super) turns: u64,
     /// The second of the last change of content, and whether its seed was kept then.
     written: (u64, bool),
     pub(super) checksum: Option<String>,
@@ -190,6 +192,7 @@ impl Tree {
             node.seed = stamp;
         }
         node.written = (second, keeps);
+        node.turns += 1;
         node.mtime = write.mtime.map_or(stamp, |time| time * SECOND_US);
         node.checksum = write.checksum;
         node.kind = Kind::File(write.bytes);
@@ -294,6 +297,7 @@ impl Tree {
             mtime: stamp,
             birth: stamp,
             seed: stamp,
+            turns: 0,
             written: (0, false),
             checksum: None,
             kind,

@@ -63,6 +63,11 @@ impl Quirks {
             },
             FileEtags::Seconds => Etag::strong(format!("{second:x}-{size:x}")),
             FileEtags::TimeAndSize => Etag::strong(format!("{:x}{size:x}", node.mtime * 1000)),
+            FileEtags::ByTurns => Etag::strong(format!("{}", node.turns % 2)),
+            FileEtags::Weak => Etag {
+                weak: true,
+                value: format!("{size:x}-{:x}", node.seed),
+            },
             FileEtags::IdentitySeconds => {
                 Etag::strong(format!("{}-{second}-{size}", node.id + 10_000_000))
             }

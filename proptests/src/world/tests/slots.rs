@@ -138,3 +138,21 @@ fn what_may_be_a_copy_of_ours_is_not_shown_and_not_deleted() {
     assert_eq!(read(&world, Side::Local, "a (mine)"), None);
     assert_eq!(trash(&world), ["0000000000000003-a"]);
 }
+
+#[test]
+fn what_was_edited_after_it_came_is_kept_when_its_name_is_lost() {
+    for edit in ["a longer edit", "edit!!"] {
+        let world = calm();
+        let theirs = write(&world, Side::Remote, "a", "theirs");
+        world.with(|state| state.time.pass(10_000_000_000));
+        // Power takes back the name, not what was written since.
+        write(&world, Side::Local, "a", edit);
+        take(&world, 3, "a");
+        let mut operation = replacement("a", &theirs, &theirs.fingerprint, Displaced::Discard);
+        if let Action::Transfer { replaces, .. } = &mut operation.action {
+            *replaces = Expected::Absent;
+        }
+        start_anew(&world, 3, operation);
+        assert_eq!(trash(&world), ["0000000000000003-a"], "{edit}");
+    }
+}

@@ -3,14 +3,17 @@
 //! In: paths and what is expected there. Out: what stands there now. Invariant: nothing
 //! is deleted but what a condition or a look proved to be expected: where the server has
 //! no conditions, and for folders, whose deletion takes along what came in meanwhile, the
-//! thing is taken out of the way first and looked at there. Deliberately absent: content
-//! (`put`). CRASH: what was taken out, in a slot (`slots`).
+//! thing is taken out of the way first and looked at there, and put back if it is not.
+//! Deliberately absent: content (`put`, `young`). CRASH: what was taken out, in a slot
+//! (`slots`).
 
 use super::Inner;
 use super::found::{Found, etag_of, folder_entry, is_marked};
-use super::http::Ask;
-use super::server::{Verdict, in_doubt};
-use super::slots::REMOVED;
+use super::server::in_doubt;
+use super::slots::{Debt, REMOVED};
+use super::verdict::Verdict;
+use super::young::Proof;
+use crate::adapters::http::unsupported;
 use crate::ports::{PortError, PortResult};
 use journal_format::event::FailureClass;
 use journal_format::value::{Entry, Fingerprint, Kind, RelPath, Seq};
@@ -24,8 +27,7 @@ impl Inner {
         if !powers.tells_taken {
             self.check_free(path).await?;
         }
-        let ask = Ask::write("MKCOL", server.base.url(path.as_str(), true));
-        let verdict = server.change(&ask).await?;
+        let verdict = server.send_mkcol(path.as_str()).await?;
         if verdict != Verdict::Done {
             self.check_free(path).await?;
             self.check_parent(path).await?;
@@ -105,9 +107,7 @@ impl Inner {
         tag: &str,
     ) -> PortResult<()> {
         let server = &self.server;
-        let ask = Ask::write("DELETE", server.base.url(path.as_str(), false))
-            .with("If-Match", format!("\"{tag}\""));
-        let verdict = server.change(&ask).await?;
+        let verdict = server.send_delete(path.as_str(), false, Some(tag)).await?;
         if verdict == Verdict::Done {
             return Ok(());
         }
@@ -120,8 +120,8 @@ impl Inner {
         Err(verdict.error(path))
     }
 
-    /// Removes an empty folder. A server of ownCloud's family keeps what is deleted, under
-    /// its name.
+    /// Removes an empty folder. What comes in after the look would go with it, so it is
+    /// taken out first, whatever the server keeps of what is deleted.
     async fn remove_folder(&self, id: Seq, path: &RelPath, expect: &Fingerprint) -> PortResult<()> {
         let server = &self.server;
         let found = server.look(path.as_str()).await?;
@@ -129,69 +129,81 @@ impl Inner {
         if !server.list_once(path.as_str()).await?.0.is_empty() {
             return Err(not_empty(path));
         }
-        if !server.is_oc.get() {
-            self.take_out(id, path, expect).await?;
-        } else {
-            let ask = Ask::write("DELETE", server.base.url(path.as_str(), true));
-            match server.change(&ask).await? {
-                Verdict::Done => {}
-                Verdict::Missing => return Err(Verdict::Missing.error(path)),
-                other => return Err(other.error(path)),
-            }
-        }
-        Ok(())
+        self.take_out(id, path, expect).await
     }
 
-    /// Takes something out of the way, looks at it there, and lets it go.
+    /// Takes something out of the way, looks at it there, and lets it go; or puts it back.
     async fn take_out(&self, id: Seq, path: &RelPath, expect: &Fingerprint) -> PortResult<()> {
         let server = &self.server;
         let is_folder = expect.kind == Kind::Directory;
         let found = server.look(path.as_str()).await?;
         self.expect(path, &found, expect)?;
+        let proof = self.proof(path, expect).await?;
         server.make_rooms().await?;
         let slot = server.slot(REMOVED, id);
-        match server
-            .send_move(path.as_str(), &slot, is_folder, false)
-            .await?
-        {
-            Verdict::Done => {}
-            Verdict::Taken => {
-                // Of an earlier try of the same operation.
-                server.tidy_up().await?;
-                let text = format!("`{path}`: an earlier removal had to be settled");
-                return Err(PortError::new(FailureClass::Retry, text));
+        self.move_out(path, &slot, expect).await?;
+        let why = match self.is_spare(&slot, expect, proof).await {
+            Ok(true) if is_folder && !server.lists_dots() => {
+                // What such a server hides in a folder would go with it.
+                server.keep(&slot).await;
+                return Ok(());
             }
-            other => {
+            Ok(true) => {
+                server.let_go(&slot, is_folder).await;
+                return Ok(());
+            }
+            Ok(false) => PortError::precondition(format!("`{path}` changed at the last moment")),
+            Err(error) => error,
+        };
+        let back = server.send_move(&slot, path.as_str(), is_folder, false);
+        if back.await != Ok(Verdict::Done) {
+            server.owe(&slot, Debt::Back(path.clone()), is_folder);
+            return Err(in_doubt(
+                path,
+                "it was taken out of the way and is put back",
+            ));
+        }
+        if proof != Proof::Tag && why.class == FailureClass::Precondition {
+            return Err(self.too_young(path).await);
+        }
+        Err(why)
+    }
+
+    /// Moves something to a slot.
+    async fn move_out(&self, path: &RelPath, slot: &str, expect: &Fingerprint) -> PortResult<()> {
+        let server = &self.server;
+        let is_folder = expect.kind == Kind::Directory;
+        let moved = server.send_move(path.as_str(), slot, is_folder, false);
+        match moved.await {
+            Ok(Verdict::Done) => Ok(()),
+            Ok(Verdict::Taken) if server.look(slot).await? != Found::Absent => {
+                // Of another journal of this client: it may hold anything.
+                server.give_back(slot, is_folder).await?;
+                let text = format!("`{path}`: an earlier removal had to be settled");
+                Err(PortError::new(FailureClass::Retry, text))
+            }
+            Ok(other) => {
                 let left = server.look(path.as_str()).await?;
                 self.expect(path, &left, expect)?;
-                return Err(other.error(path));
+                Err(match other {
+                    Verdict::Taken => unsupported(format!("`{path}`: the server moves nothing")),
+                    other => other.error(path),
+                })
             }
-        }
-        if self.is_spare(&slot, expect).await? {
-            let keeps = is_folder && !server.powers().await?.lists_dots;
-            // What such a server hides in a folder would go with it.
-            if !keeps {
-                server.drop_slot(&slot, is_folder).await;
-            }
-            return Ok(());
-        }
-        match server
-            .send_move(&slot, path.as_str(), is_folder, false)
-            .await?
-        {
-            Verdict::Done => Err(PortError::precondition(format!(
-                "`{path}` changed at the last moment"
-            ))),
-            // It stays in its slot until the next start gives it a name.
-            _ => Err(in_doubt(
-                path,
-                "it changed at the last moment and its name was taken",
-            )),
+            Err(error) if error.class == FailureClass::InDoubt => match server.look(slot).await {
+                Ok(Found::Absent) => Err(error),
+                Ok(_) => Ok(()),
+                Err(_) => {
+                    server.owe(slot, Debt::Back(path.clone()), is_folder);
+                    Err(error)
+                }
+            },
+            Err(error) => Err(error),
         }
     }
 
     /// Tells whether what was taken out is what was expected, and nothing more.
-    async fn is_spare(&self, slot: &str, expect: &Fingerprint) -> PortResult<bool> {
+    async fn is_spare(&self, slot: &str, expect: &Fingerprint, proof: Proof) -> PortResult<bool> {
         let server = &self.server;
         let found = server.look(slot).await?;
         if expect.kind == Kind::Directory {
@@ -199,10 +211,11 @@ impl Inner {
             return Ok(is_folder && server.list_once(slot).await?.0.is_empty());
         }
         let keeps_version = server.powers().await?.keeps_version;
-        Ok(match found {
+        let is_alike = match found {
             Found::File(version) if !keeps_version => version.size == expect.size,
             found => found.is_expected(expect),
-        })
+        };
+        Ok(is_alike && self.has_content(slot, expect, proof).await?)
     }
 
     async fn check_free(&self, path: &RelPath) -> PortResult<()> {

@@ -14,9 +14,9 @@ use super::found::Found;
 use super::http::Answer;
 use super::powers::Powers;
 use super::put::{MTIME_MIN, Sent, Target};
-use super::server::{Verdict, verdict};
 use super::slots::STAGING;
 use super::uploads::Transfer;
+use super::verdict::{Verdict, verdict};
 use crate::adapters::http::{Content, unsupported};
 use crate::ports::{PortError, PortResult};
 use journal_format::event::{Expected, FailureClass};
@@ -197,15 +197,19 @@ impl Inner {
         let server = &self.server;
         let mut ask = server.assembly(transfer)?;
         if slot.is_none() {
-            let found = server.look(target.path.as_str()).await?;
-            self.compare(target, &found)?;
-            match (target.replaces, found) {
-                (Expected::Version(_), Found::File(version)) => {
-                    if let Some(tag) = &version.etag {
-                        ask = ask.with("If", server.if_tag(target.path.as_str(), tag));
+            self.check(target).await?;
+            match target.replaces {
+                Expected::Absent => ask = ask.with("Overwrite", "F"),
+                Expected::Version(expect) => {
+                    let path = target.path.as_str();
+                    let found = server.look(path).await?;
+                    self.expect(target.path, &found, expect)?;
+                    if let Found::File(version) = found
+                        && let Some(tag) = &version.etag
+                    {
+                        ask = ask.with("If", server.if_tag(path, tag));
                     }
                 }
-                _ => ask = ask.with("Overwrite", "F"),
             }
         }
         if target.mtime > MTIME_MIN {
@@ -222,7 +226,7 @@ impl Inner {
         let mut answer = match moved {
             Err(error) if error.class == FailureClass::InDoubt => {
                 self.settle(target, transfer, at, &digest, error).await?;
-                Answer::none()
+                Answer::default()
             }
             other => other?,
         };
@@ -235,7 +239,7 @@ impl Inner {
             }
             placed?;
             // Its tag is the slot's.
-            answer = Answer::none();
+            answer = Answer::default();
         }
         Ok(Sent { digest, answer })
     }

@@ -15,6 +15,7 @@ use crate::ports::{Chunk, PortError, PortResult, Source, Task};
 use journal_format::event::FailureClass;
 use journal_format::value::{Digest, DigestKind, Entry, Fingerprint, Kind, RelPath};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED};
+use std::cell::Cell;
 use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -62,7 +63,8 @@ impl Inner {
         }))
     }
 
-    /// Learns the hash of what is expected at a path.
+    /// Learns the hash of what is expected at a path, by reading it: a hash that is stored
+    /// with it is what some client claimed.
     pub(super) async fn hash(
         self: &Rc<Self>,
         path: &RelPath,
@@ -71,12 +73,6 @@ impl Inner {
     ) -> PortResult<Entry> {
         if expect.kind != Kind::File {
             return Err(unsupported(format!("`{path}` is no file")));
-        }
-        if let Some(claim) = self.claim(path, expect, kind).await? {
-            return Ok(Entry {
-                fingerprint: expect.clone(),
-                digest: Some(claim),
-            });
         }
         let mut source = self.source(path, expect).await?;
         let mut hasher = Hasher::new(kind);
@@ -87,26 +83,6 @@ impl Inner {
             fingerprint: expect.clone(),
             digest: Some(hasher.finish()),
         })
-    }
-
-    /// Returns the hash that somebody stored with a version, unless it was seen to be
-    /// wrong.
-    async fn claim(
-        &self,
-        path: &RelPath,
-        expect: &Fingerprint,
-        kind: DigestKind,
-    ) -> PortResult<Option<Digest>> {
-        let server = &self.server;
-        if !server.is_oc.get() || server.distrusted.borrow().contains(path.as_str()) {
-            return Ok(None);
-        }
-        let (found, props) = server.look_closer(path.as_str()).await?;
-        self.expect(path, &found, expect)?;
-        Ok(props
-            .checksums
-            .as_deref()
-            .and_then(|text| claimed(text, kind)))
     }
 
     /// Asks for content from a byte on, of the expected version only.
@@ -140,28 +116,32 @@ impl Inner {
         let length = (status == 200)
             .then(|| reply.response.content_length())
             .flatten();
-        let is_other = is_other(headers, length, expect);
         if !header(headers, &CONTENT_ENCODING).is_empty() {
             return Err(strange("the server packed a file although nobody asked"));
         }
-        if is_other {
+        let told = Told::of(headers, length, expect);
+        if told.is_other() {
             drop(reply);
-            // Servers spell the tags of both answers differently: a look decides.
+            // It may be another one by now.
             let found = self.server.look(path.as_str()).await?;
             self.expect(path, &found, expect)?;
-            if length.is_some_and(|length| length != expect.size) {
+            if told.length == Some(false) {
                 return Err(strange(
                     "a file came with another length than its listing has",
                 ));
             }
             let reply = http.open(&ask).await?;
-            let is_same = reply.response.status().as_u16() == status;
-            return if is_same {
-                Ok(Opened { reply, skip })
-            } else {
-                Err(changed(path))
-            };
+            let response = &reply.response;
+            let length = (status == 200).then(|| response.content_length()).flatten();
+            let again = Told::of(response.headers(), length, expect);
+            if response.status().as_u16() != status || !self.server.accord.allows(again) {
+                return Err(strange(
+                    "the content is of another version than the listing",
+                ));
+            }
+            return Ok(Opened { reply, skip });
         }
+        self.server.accord.note(told);
         Ok(Opened { reply, skip })
     }
 
@@ -181,20 +161,55 @@ impl Inner {
     }
 }
 
-/// Tells whether an answer seems to be of another version than the expected one.
-fn is_other(headers: &HeaderMap, length: Option<u64>, expect: &Fingerprint) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let tag = text(ETAG).and_then(bare_tag);
-    let time = text(LAST_MODIFIED).and_then(seconds);
-    let differs = |one: Option<bool>| one == Some(true);
-    differs(length.map(|length| length != expect.size))
-        || differs(
-            etag_of(expect)
+/// What the headers of a content say of its version: whether it is the expected one,
+/// where they say so.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    length: Option<bool>,
+    tag: Option<bool>,
+    time: Option<bool>,
+}
+
+impl Told {
+    fn of(headers: &HeaderMap, length: Option<u64>, expect: &Fingerprint) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let tag = text(ETAG).and_then(bare_tag);
+        let time = text(LAST_MODIFIED).and_then(seconds);
+        let time = time.filter(|_| expect.mtime_ns != 0);
+        Self {
+            length: length.map(|length| length == expect.size),
+            tag: etag_of(expect)
                 .zip(tag.as_deref())
-                .map(|(one, other)| one != other),
-        )
-        || expect.mtime_ns != 0
-            && differs(time.map(|time| time.saturating_mul(1_000_000_000) != expect.mtime_ns))
+                .map(|(one, other)| one == other),
+            time: time.map(|time| time.saturating_mul(1_000_000_000) == expect.mtime_ns),
+        }
+    }
+
+    fn is_other(self) -> bool {
+        [self.length, self.tag, self.time].contains(&Some(false))
+    }
+}
+
+/// Whether a server spells tags and times of contents as it does in listings. Until it
+/// was seen to, a difference says nothing.
+#[derive(Debug, Default)]
+pub(super) struct Accord {
+    tags: Cell<bool>,
+    times: Cell<bool>,
+}
+
+impl Accord {
+    fn note(&self, told: Told) {
+        self.tags.set(self.tags.get() || told.tag == Some(true));
+        self.times.set(self.times.get() || told.time == Some(true));
+    }
+
+    /// Tells whether a content may be the expected one, which was just seen to be there.
+    fn allows(&self, told: Told) -> bool {
+        told.length != Some(false)
+            && (told.tag != Some(false) || !self.tags.get())
+            && (told.time != Some(false) || !self.times.get())
+    }
 }
 
 /// Reads a hash out of a list like `SHA1:... MD5:...`.
@@ -277,10 +292,10 @@ impl Download {
         {
             // Servers keep whatever a client claims.
             tracing::warn!(path = %self.path, "the hash that is stored with a file is wrong");
-            server
-                .distrusted
-                .borrow_mut()
-                .insert(self.path.as_str().to_owned());
+        }
+        if let Some(digest) = digest {
+            let mut readings = server.readings.borrow_mut();
+            readings.note(&self.path, &self.entry.fingerprint, digest);
         }
         Ok(())
     }

@@ -7,7 +7,8 @@
 //! scans say. Leaves nothing behind.
 
 use super::found::{Folder, Found};
-use super::server::{Child, Server};
+use super::listing::Child;
+use super::server::Server;
 use crate::adapters::http::unsupported;
 use crate::adapters::rooted::CONTROL;
 use crate::ports::{Changes, Hint, PortResult, RootState};
@@ -128,7 +129,7 @@ impl Server {
         if !self.shown.borrow().folders.contains_key("") {
             return Ok(vec![Hint::Rescan]);
         }
-        let mut hints = Vec::new();
+        let (mut hints, mut notes) = (Vec::new(), Vec::new());
         let mut open = vec![String::new()];
         while !open.is_empty() {
             let listings = open.drain(..).map(|path| async move {
@@ -139,11 +140,16 @@ impl Server {
             for (path, listed) in listings {
                 let (children, folder) = listed?;
                 self.compare(&path, &children, &mut hints, &mut open);
-                self.shown.borrow_mut().note(&path, &folder, &children);
+                notes.push((path, folder, children));
             }
             if hints.len() > HINTS_MAX {
                 return Ok(vec![Hint::Rescan]);
             }
+        }
+        // Only now is all of it told: a walk that fails is made again.
+        let mut shown = self.shown.borrow_mut();
+        for (path, folder, children) in notes {
+            shown.note(&path, &folder, &children);
         }
         Ok(hints)
     }

@@ -7,7 +7,7 @@
 
 use super::href::Target;
 use super::multistatus::{Props, Response};
-use journal_format::value::{Digest, Entry, Fingerprint, Identity, Kind, RemoteVersion};
+use journal_format::value::{Entry, Fingerprint, Identity, Kind, RemoteVersion};
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +35,10 @@ pub(super) struct Version {
     /// Without quotes.
     pub(super) etag: Option<String>,
     pub(super) id: Option<u64>,
-    /// The hash that somebody claimed, of the kind that is used here.
-    pub(super) claim: Option<Digest>,
     /// Whether the next version might look the same.
     pub(super) is_racy: bool,
+    /// After how many seconds it is old enough, where that can be told.
+    pub(super) ages_in_s: Option<u64>,
 }
 
 /// What has to be known to read properties.
@@ -71,6 +71,16 @@ impl Found {
             (Some(false), Some(size)) => Self::File(Version::of(props, size, reading)),
             (Some(false), None) | (None, _) => Self::Odd,
         }
+    }
+
+    /// Returns the bytes that it holds beside its own size.
+    pub(super) fn bytes(&self) -> usize {
+        let tag = match self {
+            Self::Folder(folder) => folder.etag.as_ref(),
+            Self::File(version) => version.etag.as_ref(),
+            Self::Absent | Self::Odd => None,
+        };
+        tag.map_or(0, String::len)
     }
 
     /// Makes an entry; nothing when there is nothing to sync.
@@ -108,17 +118,22 @@ impl Found {
 
 impl Version {
     fn of(props: &Props, size: u64, reading: Reading) -> Self {
-        let is_young = match (props.mtime, reading.now) {
-            (Some(mtime), Some(now)) => mtime > now - RACY_S,
-            _ => true,
-        };
+        let age_s = props
+            .mtime
+            .zip(reading.now)
+            .map(|(mtime, now)| now.saturating_sub(mtime));
+        // A time far ahead was set by somebody: the next change gets another one.
+        let is_young = age_s.is_none_or(|age_s| (-AHEAD_S..RACY_S).contains(&age_s));
+        let ages_in_s = age_s
+            .filter(|_| is_young)
+            .map(|age_s| RACY_S.saturating_sub(age_s));
         Self {
             size,
             mtime: props.mtime,
             etag: tag(props),
             id: props.file_id,
-            claim: None,
             is_racy: !reading.is_sharp && is_young,
+            ages_in_s: ages_in_s.and_then(|seconds| u64::try_from(seconds).ok()),
         }
     }
 
@@ -226,6 +241,8 @@ const fn identity(id: u64) -> Identity {
 const RACY: &str = "~young";
 /// A change within the grain of the server's times, and the grain of its clock.
 const RACY_S: i64 = 2;
+/// Clocks that agree do not differ by more.
+const AHEAD_S: i64 = 60;
 const TAG_BYTES_MAX: usize = 400;
 
 #[cfg(test)]
@@ -275,6 +292,9 @@ mod tests {
         assert_eq!(version(Some("a"), false, Some(102)).as_deref(), Some("a"));
         assert_eq!(version(None, false, Some(90)).as_deref(), Some("~young"));
         assert_eq!(version(None, false, Some(200)), None);
+        assert_eq!(version(Some("a"), false, None).as_deref(), Some("a~young"));
+        let ahead = version(Some("a"), false, Some(100 - 61));
+        assert_eq!(ahead.as_deref(), Some("a"));
         let found = |now| {
             let reading = Reading {
                 is_sharp: false,

@@ -27,6 +27,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
 
 /// A request but for its credentials.
 #[derive(Debug, Clone)]
@@ -68,8 +69,8 @@ impl Ask {
     }
 }
 
-/// An answer that was read to its end.
-#[derive(Debug, Clone)]
+/// An answer that was read to its end; the default stands for one that got lost.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
@@ -77,15 +78,6 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Makes one that says nothing, for what was done without one.
-    pub(super) fn none() -> Self {
-        Self {
-            status: 204,
-            headers: HeaderMap::new(),
-            body: Vec::new(),
-        }
-    }
-
     /// Returns the tag that it names.
     pub(super) fn tag(&self) -> Option<String> {
         let tag = self.headers.get(ETAG)?.to_str().ok()?;
@@ -165,13 +157,15 @@ impl Http {
         self.begin(ask, true).await
     }
 
-    /// Sends a request that a multistatus answers, and hands on each response. Returns
-    /// the answer's date in seconds; any other answer comes back with its status.
+    /// Sends a request that a multistatus answers, and hands on each response with the
+    /// server's time in seconds: at the latest that at which it looked. Any other answer
+    /// comes back with its status.
     pub(super) async fn multistatus(
         &self,
         ask: &Ask,
-        each: &mut impl FnMut(Told),
-    ) -> PortResult<Result<Option<i64>, u16>> {
+        each: &mut impl FnMut(Told, Option<i64>),
+    ) -> PortResult<Result<(), u16>> {
+        let begun = Instant::now();
         let mut reply = self.begin(ask, true).await?;
         let status = reply.response.status().as_u16();
         if status != 207 {
@@ -183,6 +177,9 @@ impl Http {
         let date = headers
             .get(DATE)
             .and_then(|date| seconds(date.to_str().ok()?));
+        // It may have looked first and waited then.
+        let waited_s = i64::try_from(begun.elapsed().as_secs()).unwrap_or(i64::MAX);
+        let date = date.map(|date| date.saturating_sub(waited_s));
         if !kind.contains("xml") {
             return Err(strange(&format!("an answer of type `{kind}`")));
         }
@@ -192,10 +189,11 @@ impl Http {
             if bytes > LISTING_BYTES_MAX {
                 return Err(strange("a listing that is too long"));
             }
-            reader.push(&piece, each).map_err(|error| strange(&error))?;
+            let read = reader.push(&piece, &mut |response| each(response, date));
+            read.map_err(|error| strange(&error))?;
         }
         reader.end().map_err(|error| strange(&error))?;
-        Ok(Ok(date))
+        Ok(Ok(()))
     }
 
     /// Reads on in a body.
@@ -487,12 +485,11 @@ fn slow(bytes: usize) -> Duration {
 }
 
 const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"));
-const NO_ROOM: &str = "the server has no room left: make some there (its trash and old versions \
-    count) or ask for a larger quota";
+const NO_ROOM: &str = "the server has no room left: make some there or ask for a larger quota";
 const POOL_MAX: usize = 64;
 /// What is read of answers that only say why.
 const BODY_BYTES_MAX: usize = 64 * 1024;
-/// About two million entries.
+/// On its way; what is kept of it is bounded in `listing`.
 const LISTING_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// Bodies up to this size go out at once.
 const QUICK_BYTES: usize = 16 * 1024;

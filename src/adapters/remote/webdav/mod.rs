@@ -17,6 +17,7 @@ mod frame;
 mod grant;
 mod href;
 mod http;
+mod listing;
 mod multistatus;
 mod powers;
 mod put;
@@ -26,6 +27,8 @@ mod scan;
 mod server;
 mod slots;
 mod uploads;
+mod verdict;
+mod young;
 
 pub use grant::{Grant, Granted};
 pub use report::{Remark, Report, probe};

@@ -195,6 +195,10 @@ impl State {
         let tag = self.open.pop().ok_or("it closes too much")?;
         let text = self.text.trim();
         match tag {
+            // What is said of several addresses at once is said of none alone.
+            Tag::Href if !self.response.href.is_empty() => {
+                return Err("a response names several addresses".to_owned());
+            }
             Tag::Href => text.clone_into(&mut self.response.href),
             Tag::Status => {
                 let status = Some(status(text).ok_or_else(|| format!("no status: `{text:.40}`"))?);

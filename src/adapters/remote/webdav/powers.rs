@@ -8,12 +8,14 @@
 
 use super::found::{Found, Version};
 use super::http::Ask;
-use super::server::{Server, Verdict, verdict};
+use super::server::Server;
 use super::slots::PROBE;
+use super::verdict::{Verdict, verdict};
 use crate::ports::PortResult;
 use bytes::Bytes;
 use journal_format::event::Fact;
 use reqwest::header::{HeaderMap, HeaderValue, SERVER};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a server can do.
@@ -137,6 +139,15 @@ impl Server {
         Ok(powers)
     }
 
+    /// Takes note that the tags of a server meet no condition.
+    pub(super) fn conditions_are_no_help(&self) {
+        if let Some(powers) = self.known.borrow_mut().as_mut() {
+            tracing::info!("the server's tags stay weak, so that no condition can be met");
+            powers.has_conditions = false;
+            self.is_news.set(true);
+        }
+    }
+
     /// Takes over what was found out before.
     pub(super) fn recall(&self, facts: &[Fact]) {
         let Some(powers) = Powers::recalled(facts) else {
@@ -193,12 +204,9 @@ impl Server {
 
     /// Removes a folder of ours with all it holds, if it is there.
     async fn clear(&self, room: &str) -> PortResult<()> {
-        let gone = self
-            .change(&Ask::write("DELETE", self.base.url(room, true)))
-            .await?;
-        match gone {
+        match self.send_delete(room, true, None).await? {
             Verdict::Done | Verdict::Missing => Ok(()),
-            other => Err(other.error(&super::slots::rel(room))),
+            other => Err(other.error_at(room)),
         }
     }
 }
@@ -212,13 +220,12 @@ impl Trial<'_> {
         let server = self.server;
         let room = server.probe_room();
         server.clear(&room).await?;
-        let folder = Ask::write("MKCOL", server.base.url(&room, true));
-        let made = server.change(&folder).await?;
+        let made = server.send_mkcol(&room).await?;
         if made != Verdict::Done {
-            return Err(made.error(&super::slots::rel(&room)));
+            return Err(made.error_at(&room));
         }
         let mut powers = Powers {
-            tells_taken: server.change(&folder).await? == Verdict::Taken,
+            tells_taken: server.send_mkcol(&room).await? == Verdict::Taken,
             ..Powers::default()
         };
         self.tags(&mut powers).await?;
@@ -234,18 +241,21 @@ impl Trial<'_> {
         Ok(powers)
     }
 
-    /// Writes twice within a second, as often as that takes, and looks at the tags.
+    /// Writes twice within a second, as often as that takes, and looks at the tags: each
+    /// has to differ from all others.
     async fn tags(&self, powers: &mut Powers) -> PortResult<()> {
         let (mut pairs, mut sharp, mut told, mut timed) = (0, true, true, true);
-        for attempt in 0..ATTEMPTS {
+        let mut tags = BTreeSet::new();
+        for (attempt, texts) in TEXTS.into_iter().enumerate() {
             let mut versions = Vec::new();
-            for text in ["aaaa", "bbbb"] {
+            for text in texts {
                 let answer = self
                     .put("a", text, &[("X-OC-Mtime", TIME.to_string())])
                     .await?;
                 let version = self.version("a").await?;
                 told &= answer.is_some() && answer == version.etag;
                 timed &= version.mtime == Some(TIME);
+                sharp &= version.etag.clone().is_some_and(|tag| tags.insert(tag));
                 versions.push(version);
             }
             let [one, other] = versions.as_slice() else {
@@ -254,7 +264,6 @@ impl Trial<'_> {
             // With a time of its own choosing a server may hide that it is a coarse one.
             if one.mtime == other.mtime {
                 pairs += 1;
-                sharp &= one.etag.is_some() && one.etag != other.etag;
             }
             if !sharp || pairs == PAIRS && attempt + 1 >= PAIRS {
                 break;
@@ -267,20 +276,23 @@ impl Trial<'_> {
     }
 
     async fn conditions(&self, powers: &mut Powers) -> PortResult<()> {
-        let wrong = ("If-Match", "\"pydio-sync-no-such-tag\"".to_owned());
-        let any = ("If-None-Match", "*".to_owned());
-        let mut honoured = true;
-        for condition in [&any, &wrong] {
-            honoured &= self
-                .try_put("a", "cccc", std::slice::from_ref(condition))
-                .await?
-                .0
-                == Verdict::Taken;
-        }
+        self.put("a", "old.", &[]).await?;
         let url = self.server.base.url(&self.at("a"), false);
-        let delete = Ask::write("DELETE", url).with(wrong.0, wrong.1);
-        honoured &= self.server.change(&delete).await? == Verdict::Taken;
-        powers.has_conditions = honoured;
+        let wrong = ("If-Match", "\"pydio-sync-no-such-tag\"");
+        let mut honoured = true;
+        for (method, (name, value)) in [
+            ("PUT", ("If-None-Match", "*")),
+            ("PUT", wrong),
+            ("DELETE", wrong),
+        ] {
+            let mut ask = Ask::write(method, url.clone()).with(name, value);
+            ask.body = (method == "PUT").then(|| Bytes::from_static(b"new."));
+            // No other refusal says that it was the condition.
+            honoured &= self.server.http.fetch(&ask).await?.status == 412;
+        }
+        // And what was refused was not done all the same.
+        let left = self.server.http.fetch(&Ask::read("GET", url)).await?;
+        powers.has_conditions = honoured && left.body == b"old.";
         Ok(())
     }
 
@@ -363,7 +375,7 @@ impl Trial<'_> {
     ) -> PortResult<Option<String>> {
         match self.try_put(name, text, headers).await? {
             (Verdict::Done, tag) => Ok(tag),
-            (other, _) => Err(other.error(&super::slots::rel(&self.at(name)))),
+            (other, _) => Err(other.error_at(&self.at(name))),
         }
     }
 
@@ -397,7 +409,14 @@ const PRODUCT: &str = "server";
 const PRODUCT_CHARS_MAX: usize = 200;
 /// So many pairs of writes must have two tags each.
 const PAIRS: usize = 3;
-const ATTEMPTS: usize = 5;
+/// All of one length, since a tag may be made of that.
+const TEXTS: [[&str; 2]; 5] = [
+    ["aaaa", "bbbb"],
+    ["cccc", "dddd"],
+    ["eeee", "ffff"],
+    ["gggg", "hhhh"],
+    ["iiii", "jjjj"],
+];
 /// A time that no clock shows any more.
 const TIME: i64 = 1_000_000_000;
 /// More than the client's own buffer, so that some of it was sent when it was taken.

@@ -13,8 +13,9 @@ use super::chunks::checksum;
 use super::found::{Found, Version, etag_of, is_marked};
 use super::http::{Answer, Ask};
 use super::powers::obstacle;
-use super::server::{Verdict, in_doubt, verdict};
+use super::server::in_doubt;
 use super::slots::{STAGING, stored};
+use super::verdict::{Verdict, verdict};
 use crate::adapters::http::{Content, unsupported};
 use crate::ports::{PortError, PortResult, Put, PutRequest};
 use bytes::Bytes;
@@ -62,7 +63,9 @@ impl Inner {
                 .filter(|_| !is_marked(expect))
                 .map(|tag| ("If-Match", format!("\"{tag}\""))),
         };
-        let is_direct = powers.is_atomic && (condition.is_some() || !is_new);
+        // Where the answer names no tag, a slot is what tells ours from the next version.
+        let is_told = powers.answers_tag || !powers.keeps_version || !powers.has_sharp_tags;
+        let is_direct = powers.is_atomic && (!is_new || condition.is_some() && is_told);
         // A slot is compared when it is moved. Large ones are not sent in vain.
         let is_bare = is_direct && condition.is_none();
         if is_bare || target.size > SMALL_BYTES {
@@ -75,19 +78,27 @@ impl Inner {
                 .await?;
         }
         let content = Content::new(request.source, request.digest);
-        let sent = if let Some(piece) = powers.piece(target.size) {
-            self.put_chunks(&target, content, piece).await?
+        let (sent, tag) = if let Some(piece) = powers.piece(target.size) {
+            let sent = self.put_chunks(&target, content, piece).await?;
+            let tag = sent.answer.tag().filter(|_| powers.answers_tag);
+            (sent, tag)
         } else if is_direct {
-            self.put_direct(&target, content, condition).await?
+            let sent = self.put_direct(&target, content, condition).await?;
+            let tag = sent.answer.tag().filter(|_| powers.answers_tag);
+            (sent, tag)
         } else {
-            self.put_staged(&target, content).await?
+            let (sent, staged) = self.put_staged(&target, content).await?;
+            let tag = staged.etag.filter(|_| powers.keeps_version);
+            (sent, tag)
         };
         let digest = Some(sent.digest);
-        let tag = sent
-            .answer
-            .tag()
-            .filter(|_| powers.answers_tag && is_direct);
-        let version = self.verify(&target, tag.as_deref()).await?;
+        let mut version = self.verify(&target, tag.as_deref()).await?;
+        // Somebody may have written right after us: then it is read again.
+        let is_ours = powers.has_sharp_tags && tag.is_some()
+            || powers.takes_time && version.mtime == Some(target.mtime);
+        version.is_racy |= !is_ours;
+        let mut readings = self.server.readings.borrow_mut();
+        readings.replace(target.path, &version.entry().fingerprint, sent.digest);
         Ok(Put {
             bytes: target.size,
             source: Entry { digest, ..source },
@@ -109,20 +120,23 @@ impl Inner {
     }
 
     /// Looks whether what is expected stands at the target.
-    async fn check(&self, target: &Target<'_>) -> PortResult<()> {
+    pub(super) async fn check(&self, target: &Target<'_>) -> PortResult<()> {
         let found = self.server.look(target.path.as_str()).await?;
-        self.compare(target, &found)
-    }
-
-    /// Compares what stands at the target with what is expected there.
-    pub(super) fn compare(&self, target: &Target<'_>, found: &Found) -> PortResult<()> {
         match target.replaces {
-            Expected::Absent if *found == Found::Absent => Ok(()),
+            Expected::Absent if found == Found::Absent => Ok(()),
             Expected::Absent => Err(PortError::precondition(format!(
                 "`{}` is taken",
                 target.path
             ))),
-            Expected::Version(expect) => self.expect(target.path, found, expect),
+            Expected::Version(expect) => {
+                self.expect(target.path, &found, expect)?;
+                let proof = self.proof(target.path, expect).await?;
+                let place = target.path.as_str();
+                if self.has_content(place, expect, proof).await? {
+                    return Ok(());
+                }
+                Err(self.too_young(target.path).await)
+            }
         }
     }
 
@@ -141,6 +155,7 @@ impl Inner {
         // For a moment after a change a tag is a weak one, which no condition meets.
         if verdict_now == Verdict::Taken && is_tagged && ask.body.is_some() {
             self.check(target).await?;
+            self.note_refusal(target);
             tokio::time::sleep(AGED).await;
             sent.answer = self.server.http.fetch(&ask).await?;
             verdict_now = verdict(&sent.answer)?;
@@ -152,8 +167,28 @@ impl Inner {
         }
     }
 
+    /// A tag that was refused twice although it is the right one is never a strong one:
+    /// conditions are then no help on this server.
+    fn note_refusal(&self, target: &Target<'_>) {
+        let Expected::Version(expect) = target.replaces else {
+            return;
+        };
+        let Some(tag) = etag_of(expect).filter(|_| !is_marked(expect)) else {
+            return;
+        };
+        let refused = Some(format!("{}\n{tag}", target.path));
+        let before = self.server.refused_tag.replace(refused.clone());
+        if refused == before {
+            self.server.conditions_are_no_help();
+        }
+    }
+
     /// Writes to a slot and moves that to the name.
-    async fn put_staged(&self, target: &Target<'_>, content: Content<'_>) -> PortResult<Sent> {
+    async fn put_staged(
+        &self,
+        target: &Target<'_>,
+        content: Content<'_>,
+    ) -> PortResult<(Sent, Version)> {
         let server = &self.server;
         let slot = server.slot(STAGING, target.id);
         let ask = self.upload(target, &slot);
@@ -168,7 +203,7 @@ impl Inner {
             Err(error) => Err(error),
         };
         let placed = match staged {
-            Ok(sent) => self.place(target, &slot).await.map(|()| sent),
+            Ok(sent) => self.place(target, &slot).await.map(|staged| (sent, staged)),
             Err(error) => Err(error),
         };
         // After a move whose answer got lost the slot may still be all there is.
@@ -181,16 +216,15 @@ impl Inner {
     }
 
     /// Moves a slot to its name, once it is seen to be whole.
-    pub(super) async fn place(&self, target: &Target<'_>, slot: &str) -> PortResult<()> {
+    pub(super) async fn place(&self, target: &Target<'_>, slot: &str) -> PortResult<Version> {
         let server = &self.server;
-        let whole = matches!(
-            server.look(slot).await?,
-            Found::File(version) if version.size == target.size
-        );
-        if !whole {
-            let text = format!("`{}` did not arrive whole", target.path);
-            return Err(PortError::new(FailureClass::Retry, text));
-        }
+        let staged = match server.look(slot).await? {
+            Found::File(version) if version.size == target.size => version,
+            _ => {
+                let text = format!("`{}` did not arrive whole", target.path);
+                return Err(PortError::new(FailureClass::Retry, text));
+            }
+        };
         let is_new = *target.replaces == Expected::Absent;
         let powers = server.powers().await?;
         if !is_new || !powers.refuses_overwrite {
@@ -199,11 +233,17 @@ impl Inner {
         if is_new && powers.makes_parents {
             self.check_parent(target.path).await?;
         }
-        match server
-            .send_move(slot, target.path.as_str(), false, !is_new)
-            .await?
-        {
-            Verdict::Done => Ok(()),
+        let moved = server.send_move(slot, target.path.as_str(), false, !is_new);
+        let moved = match moved.await {
+            // Without a folder to be in it did not happen, whatever the server says.
+            Err(error) if error.class == FailureClass::InDoubt => {
+                self.check_parent(target.path).await?;
+                return Err(error);
+            }
+            moved => moved?,
+        };
+        match moved {
+            Verdict::Done => Ok(staged),
             refused => Err(self.refused(target, refused).await),
         }
     }
@@ -256,13 +296,16 @@ impl Inner {
         }
         match verdict {
             // The tag was still a weak one, which no condition meets.
-            Verdict::Taken => PortError {
-                retry_after_ms: u64::try_from(AGED.as_millis()).ok(),
-                ..PortError::new(
-                    FailureClass::Retry,
-                    format!("`{path}` was changed a moment ago"),
-                )
-            },
+            Verdict::Taken => {
+                self.note_refusal(target);
+                PortError {
+                    retry_after_ms: u64::try_from(AGED.as_millis()).ok(),
+                    ..PortError::new(
+                        FailureClass::Retry,
+                        format!("`{path}` was changed a moment ago"),
+                    )
+                }
+            }
             Verdict::Missing => PortError::new(
                 FailureClass::Retry,
                 format!("`{path}`: the server does not find its folder"),

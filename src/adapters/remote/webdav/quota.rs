@@ -62,7 +62,7 @@ impl Server {
         let mut free = None;
         let answer = self
             .http
-            .multistatus(&ask, &mut |response| {
+            .multistatus(&ask, &mut |response, _| {
                 free = free.or(response.props.quota_free);
             })
             .await?;

@@ -7,8 +7,9 @@
 
 use super::found::Found;
 use super::href::{composed, same_name};
+use super::listing::Child;
 use super::powers::obstacle;
-use super::server::{Child, Server};
+use super::server::Server;
 use crate::adapters::rooted::CONTROL;
 use crate::ports::{
     Listed, Listing, PortError, PortResult, ScanItem, ScanRequest, ScanStream, ScanTarget, Scope,
@@ -240,7 +241,7 @@ impl Sight {
 
     async fn names(&mut self, folder: &RelPath) -> PortResult<&BTreeSet<String>> {
         if !self.names.contains_key(folder) {
-            let children = self.server.list(folder.as_str()).await?;
+            let children = self.server.list_for_names(folder.as_str()).await?;
             let names = children
                 .iter()
                 .map(|child| composed(&child.name).into_owned());

@@ -2,23 +2,30 @@
 //! taken out before it is let go.
 //!
 //! In: names of our own. Out: a marker, free slots. Invariant: a marker is an id of ours
-//! or nothing can be said; what could be a user's bytes is never deleted from here.
+//! or nothing can be said; what could be a user's bytes is never deleted from here, and
+//! does not stay here while the process lives. `spent-` slots were proved and let go, and
+//! the server refused; `kept-` ones are folders in which a server may hide something.
 //! CRASH: uploads, which nobody misses, and things taken out, which come back beside the
 //! root's entries.
 
 use super::found::Found;
 use super::http::{Ask, strange};
-use super::server::{Server, Verdict, verdict};
+use super::server::Server;
+use super::verdict::{Verdict, verdict};
 use crate::adapters::http::unsupported;
 use crate::adapters::rooted::CONTROL;
 use crate::ports::{PortError, PortResult, RootState};
 use bytes::Bytes;
 use journal_format::event::FailureClass;
 use journal_format::value::{RelPath, Seq};
+use std::collections::BTreeMap;
 
 impl Server {
     /// Looks at the root and its marker.
     pub(super) async fn root(&self) -> PortResult<RootState> {
+        if !self.owed.borrow().0.is_empty() {
+            self.settle().await;
+        }
         // Where the marker is, the root is.
         if self.knows_root.get()
             && let Some(marker) = self.marker().await?
@@ -60,9 +67,9 @@ impl Server {
             body: Some(Bytes::copy_from_slice(marker.as_bytes())),
             ..Ask::write("PUT", self.base.url(&fresh, false))
         };
-        let stored = self.change(&ask).await?;
+        let stored = verdict(&self.http.fetch(&ask).await?)?;
         if stored != Verdict::Done {
-            return Err(stored.error(&rel(MARKER)));
+            return Err(stored.error_at(MARKER));
         }
         let moved = self.send_move(&fresh, MARKER, false, false).await?;
         if moved != Verdict::Done {
@@ -70,7 +77,7 @@ impl Server {
         }
         match (moved, self.marker().await?) {
             (Verdict::Done | Verdict::Taken, Some(_)) => Ok(()),
-            (other, _) => Err(other.error(&rel(MARKER))),
+            (other, _) => Err(other.error_at(MARKER)),
         }
     }
 
@@ -102,12 +109,11 @@ impl Server {
             return Ok(());
         }
         for room in [CONTROL, STAGING, REMOVED] {
-            let ask = Ask::write("MKCOL", self.base.url(room, true));
-            let made = self.change(&ask).await?;
+            let made = self.send_mkcol(room).await?;
             let is_there = matches!(made, Verdict::Done | Verdict::Taken)
                 || matches!(self.look(room).await?, Found::Folder(_));
             if !is_there {
-                return Err(made.error(&rel(room)));
+                return Err(made.error_at(room));
             }
         }
         self.has_rooms.set(true);
@@ -121,11 +127,74 @@ impl Server {
 
     /// Removes a slot that holds nothing but a copy.
     pub(super) async fn drop_slot(&self, slot: &str, is_folder: bool) {
-        let ask = Ask::write("DELETE", self.base.url(slot, is_folder));
-        match self.change(&ask).await {
+        match self.send_delete(slot, is_folder, None).await {
             Ok(Verdict::Done | Verdict::Missing) => {}
             Ok(other) => tracing::info!("`{slot}` stays: {other:?}"),
             Err(error) => tracing::info!("`{slot}` stays: {error}"),
+        }
+    }
+
+    /// Lets go what was taken out and proved to be what was to be removed. Where that is
+    /// refused the slot gets a name that says so, and goes later.
+    pub(super) async fn let_go(&self, slot: &str, is_folder: bool) {
+        let refusal = match self.send_delete(slot, is_folder, None).await {
+            Ok(Verdict::Done | Verdict::Missing) => return,
+            Ok(other) => other.error_at(slot),
+            Err(error) => error,
+        };
+        tracing::info!("`{slot}` is removed later: {refusal}");
+        let spent = renamed(slot, SPENT);
+        let moved = self.send_move(slot, &spent, is_folder, false).await;
+        let is_named = moved == Ok(Verdict::Done);
+        let at = if is_named { &spent } else { slot };
+        self.owe(at, Debt::Spent, is_folder);
+    }
+
+    /// Keeps a folder that was taken out, since such a server may hide things in it.
+    pub(super) async fn keep(&self, slot: &str) {
+        let kept = renamed(slot, KEPT);
+        if self.send_move(slot, &kept, true, false).await != Ok(Verdict::Done) {
+            self.owe(slot, Debt::Kept, true);
+        }
+    }
+
+    /// Notes what is still to be done with a slot.
+    pub(super) fn owe(&self, slot: &str, debt: Debt, is_folder: bool) {
+        let mut owed = self.owed.borrow_mut();
+        owed.0.insert(slot.to_owned(), (debt, is_folder));
+    }
+
+    /// Does what is still to be done with slots, as far as that works now.
+    pub(super) async fn settle(&self) {
+        let owed = self.owed.borrow().0.clone();
+        for (slot, (debt, is_folder)) in owed {
+            let settled = match &debt {
+                Debt::Back(path) => self.put_back(&slot, path, is_folder).await,
+                Debt::Spent => self.send_delete(&slot, is_folder, None).await,
+                Debt::Kept => {
+                    let kept = renamed(&slot, KEPT);
+                    self.send_move(&slot, &kept, is_folder, false).await
+                }
+            };
+            if matches!(settled, Ok(Verdict::Done | Verdict::Missing)) {
+                self.owed.borrow_mut().0.remove(&slot);
+            } else {
+                tracing::debug!("`{slot}` waits: {settled:?}");
+            }
+        }
+    }
+
+    /// Puts back what was taken out: where it was, or beside the root's entries.
+    async fn put_back(&self, slot: &str, path: &RelPath, is_folder: bool) -> PortResult<Verdict> {
+        let moved = self.send_move(slot, path.as_str(), is_folder, false);
+        match moved.await? {
+            Verdict::Done => Ok(Verdict::Done),
+            // A server that misses its folder and one that misses the slot say the same.
+            _ if self.look(slot).await? == Found::Absent => Ok(Verdict::Missing),
+            _ => self
+                .give_back(slot, is_folder)
+                .await
+                .map(|()| Verdict::Done),
         }
     }
 
@@ -142,16 +211,18 @@ impl Server {
                 Err(error) => return Err(error),
             };
             let ours = format!("{}-", self.mark);
-            for child in children
-                .iter()
-                .filter(|child| child.name.starts_with(&ours))
-            {
+            let spent = format!("{SPENT}{ours}");
+            for child in children {
                 let slot = format!("{room}/{}", child.name);
                 let is_folder = matches!(child.found, Found::Folder(_));
-                if room == STAGING {
-                    self.drop_slot(&slot, is_folder).await;
-                } else {
-                    self.give_back(&slot, is_folder).await?;
+                if child.name.starts_with(&spent) {
+                    self.let_go(&slot, is_folder).await;
+                } else if child.name.starts_with(&ours) {
+                    if room == STAGING {
+                        self.drop_slot(&slot, is_folder).await;
+                    } else {
+                        self.give_back(&slot, is_folder).await?;
+                    }
                 }
             }
         }
@@ -160,14 +231,14 @@ impl Server {
 
     /// Gives something that was taken out a name in the root, where it can be seen. Its
     /// path is not known any more.
-    async fn give_back(&self, slot: &str, is_folder: bool) -> PortResult<()> {
-        let lists_dots = self
-            .known
-            .borrow()
-            .as_ref()
-            .is_some_and(|powers| powers.lists_dots);
-        if is_folder && lists_dots && self.list_once(slot).await?.0.is_empty() {
-            self.drop_slot(slot, true).await;
+    pub(super) async fn give_back(&self, slot: &str, is_folder: bool) -> PortResult<()> {
+        let is_empty = is_folder && self.list_once(slot).await?.0.is_empty();
+        if is_empty && self.lists_dots() {
+            self.let_go(slot, true).await;
+            return Ok(());
+        }
+        if is_empty {
+            self.keep(slot).await;
             return Ok(());
         }
         let name = slot.rsplit('/').next().unwrap_or_default();
@@ -176,7 +247,7 @@ impl Server {
             match self.send_move(slot, &to, is_folder, false).await? {
                 Verdict::Taken => {}
                 Verdict::Done | Verdict::Missing => return Ok(()),
-                other => return Err(other.error(&rel(slot))),
+                other => return Err(other.error_at(slot)),
             }
         }
         Err(PortError::new(
@@ -184,6 +255,28 @@ impl Server {
             format!("`{slot}` finds no free name"),
         ))
     }
+}
+
+/// What is still to be done with a slot.
+#[derive(Debug, Clone)]
+pub(super) enum Debt {
+    /// It goes back to this path.
+    Back(RelPath),
+    /// It was let go, and the server refused.
+    Spent,
+    /// It stays, by a name that says so.
+    Kept,
+}
+
+/// Slots that something is still to be done with, and whether they are folders.
+#[derive(Debug, Default)]
+pub(super) struct Owed(BTreeMap<String, (Debt, bool)>);
+
+/// Names a slot by what became of it.
+fn renamed(slot: &str, prefix: &str) -> String {
+    let (room, name) = slot.rsplit_once('/').unwrap_or((REMOVED, slot));
+    let name = name.strip_prefix(SPENT).unwrap_or(name);
+    format!("{room}/{prefix}{name}")
 }
 
 /// Reads what became of an answer to a request for a slot.
@@ -208,4 +301,8 @@ const MARKER: &str = ".pydio-sync/root";
 pub(super) const STAGING: &str = ".pydio-sync/staging";
 pub(super) const REMOVED: &str = ".pydio-sync/removed";
 pub(super) const PROBE: &str = ".pydio-sync/probe";
+/// What was let go.
+const SPENT: &str = "spent-";
+/// What is kept for good.
+const KEPT: &str = "kept-";
 const NAMES_MAX: u32 = 20;

@@ -11,7 +11,8 @@ use super::found::Found;
 use super::href::{Base, Target};
 use super::http::{Answer, Ask};
 use super::powers::Powers;
-use super::server::{Server, Verdict, verdict};
+use super::server::Server;
+use super::verdict::{Verdict, verdict};
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use journal_format::event::FailureClass;
@@ -93,7 +94,7 @@ impl Server {
         }
         let ask = Ask::write("MKCOL", self.upload_url(&transfer.name, true)?)
             .with("Destination", transfer.to.clone());
-        match self.change(&ask).await? {
+        match verdict(&self.http.fetch(&ask).await?)? {
             Verdict::Done => Ok(()),
             other => Err(PortError::new(
                 FailureClass::Retry,
@@ -127,9 +128,10 @@ impl Server {
     /// Removes a transfer that nobody will go on with.
     pub(super) async fn drop_upload(&self, name: &str) {
         let gone = match self.upload_url(name, true) {
-            Ok(url) => self.change(&Ask::write("DELETE", url)).await,
+            Ok(url) => self.http.fetch(&Ask::write("DELETE", url)).await,
             Err(error) => Err(error),
         };
+        let gone = gone.and_then(|answer| verdict(&answer));
         match gone {
             Ok(Verdict::Done | Verdict::Missing) => {}
             Ok(other) => tracing::info!("the upload `{name}` stays: {other:?}"),
@@ -182,10 +184,11 @@ impl Server {
         .with("Depth", "1")
         .with("Content-Type", "application/xml; charset=utf-8");
         let depth = usize::from(!place.is_empty());
-        let mut rows = Vec::new();
+        let (mut rows, mut now) = (Vec::new(), None);
         let answer = self
             .http
-            .multistatus(&ask, &mut |response| {
+            .multistatus(&ask, &mut |response, date| {
+                now = now.or(date);
                 // What is none of ours may be called anything.
                 let Ok(Target::Below(mut names)) = base.read(&response.href) else {
                     return;
@@ -204,7 +207,7 @@ impl Server {
             })
             .await?;
         match answer {
-            Ok(now) => Ok(Some((rows, now))),
+            Ok(()) => Ok(Some((rows, now))),
             Err(403..=405 | 409 | 410) => Ok(None),
             Err(status) => Err(PortError::new(
                 FailureClass::Retry,
