@@ -9,6 +9,7 @@ use pydio_sync::ports::{
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::Future;
+use std::io::Write;
 use std::sync::Arc;
 
 /// Runs a future the way the engine does: one thread, inside a runtime.
@@ -103,6 +104,7 @@ pub(crate) struct Memory {
     entry: Entry,
     chunks: Vec<Chunk>,
     changes: bool,
+    file: Option<Arc<File>>,
 }
 
 impl Memory {
@@ -112,6 +114,20 @@ impl Memory {
 
     pub(crate) fn file(bytes: &[u8]) -> Box<dyn Source> {
         Self::boxed(Kind::File, bytes, 1 << 16)
+    }
+
+    /// A source with a file behind it.
+    pub(crate) fn on_disk(bytes: &[u8]) -> Box<dyn Source> {
+        Self::on_disk_but(bytes, bytes)
+    }
+
+    /// A source whose file held something else when it was looked at before.
+    pub(crate) fn on_disk_but(before: &[u8], bytes: &[u8]) -> Box<dyn Source> {
+        let mut memory = Self::new(Kind::File, bytes, 1 << 16);
+        let mut file = tempfile::tempfile().expect("file");
+        file.write_all(before).expect("content");
+        memory.file = Some(Arc::new(file));
+        Box::new(memory)
     }
 
     /// A source that turns out to have changed while it was read.
@@ -144,6 +160,7 @@ impl Memory {
             },
             chunks,
             changes: false,
+            file: None,
         }
     }
 }
@@ -167,12 +184,17 @@ impl Source for Memory {
     }
 
     fn file(&self) -> Option<Arc<File>> {
-        None
+        self.file.clone()
     }
 
     fn verify(&mut self) -> Task<'_, ()> {
         Box::pin(async { Ok(()) })
     }
+}
+
+impl Memory {
+    /// The modification time of every one, in seconds.
+    pub(crate) const MTIME_S: u64 = MTIME_NS.unsigned_abs() / 1_000_000_000;
 }
 
 /// The modification time of every [`Memory`].

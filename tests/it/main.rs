@@ -32,6 +32,7 @@ mod subcommands;
 mod trouble;
 mod undo;
 mod webdav_answers;
+mod webdav_chunks;
 mod webdav_e2e;
 mod webdav_faults;
 mod webdav_interop;

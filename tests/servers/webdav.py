@@ -166,7 +166,8 @@ def give_away(home, files):
     if os.geteuid() == 0:
         worker = pwd.getpwnam(WORKER)
         for place in places:
-            os.chown(place, worker.pw_uid, worker.pw_gid)
+            for inside in [place, *place.rglob("*")]:
+                os.chown(inside, worker.pw_uid, worker.pw_gid)
 
 
 def free_port():

@@ -1,6 +1,7 @@
 //! Serves a folder, or nothing but memory, as a WebDAV server that was looked at does.
 //!
-//! In: a preset, a port, a user. Out: how to sync with it, then answers until a signal.
+//! In: a preset, a port, a user. Out: how to sync with it, then answers until a signal;
+//! at SIGHUP how many requests there were.
 //! Invariant: loopback only. Deliberately absent: single quirks, which tests switch in
 //! code; the server itself is in `test-servers`.
 
@@ -94,6 +95,20 @@ fn how_to(args: &Args, server: &DavServer) -> String {
     )
 }
 
+/// Prints how many requests there were since it was last asked.
+#[expect(clippy::print_stdout, reason = "a command")]
+fn tell_requests(server: &DavServer) {
+    let log = server.log();
+    let counts = log.counts();
+    log.clear();
+    let parts = counts
+        .iter()
+        .map(|(method, count)| format!("{count} {method}"));
+    let parts: Vec<String> = parts.collect();
+    let total: usize = counts.values().sum();
+    println!("{total} requests: {}", parts.join(", "));
+}
+
 /// Waits for a signal, and stands in for the person who grants logins.
 fn until_signal(args: &Args, server: &DavServer) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -102,11 +117,13 @@ fn until_signal(args: &Args, server: &DavServer) -> std::io::Result<()> {
         .build()?
         .block_on(async {
             let mut terminate = signal(SignalKind::terminate())?;
+            let mut hangup = signal(SignalKind::hangup())?;
             let mut ticks = tokio::time::interval(Duration::from_millis(500));
             loop {
                 tokio::select! {
                     result = tokio::signal::ctrl_c() => return result,
                     _ = terminate.recv() => return Ok(()),
+                    _ = hangup.recv() => tell_requests(server),
                     _ = ticks.tick(), if args.grant_logins => {
                         server.grant_logins();
                     }

@@ -210,6 +210,35 @@ impl Faults {
     }
 }
 
+type Call = Box<dyn FnOnce() + Send>;
+
+/// What happens right before requests are answered.
+#[derive(Default)]
+pub(super) struct Hooks(Mutex<Vec<(Rule, Call)>>);
+
+impl Hooks {
+    pub(super) fn add(&self, rule: Rule, call: Call) {
+        self.lock().push((rule, call));
+    }
+
+    /// Does what is due before this request, once.
+    pub(super) fn meet(&self, method: &str, path: &str) {
+        let mut hooks = self.lock();
+        let due = hooks
+            .iter()
+            .position(|(rule, _)| rule.matches(method, path));
+        let call = due.map(|at| hooks.remove(at).1);
+        drop(hooks);
+        if let Some(call) = call {
+            call();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Rule, Call)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 fn glob(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern.split_first(), text.split_first()) {
         (None, None) => true,

@@ -4,6 +4,7 @@
 //! counts as a change at the server's time. Deliberately absent: HTTP.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::server::Server;
 use super::tree::{Tree, Write};
@@ -138,6 +139,18 @@ impl Hand {
     #[must_use]
     pub fn uploads(&self) -> Vec<(String, usize)> {
         self.0.state().uploads.parts()
+    }
+
+    /// Begins a chunked upload as another client does, with one part.
+    pub fn begin_upload(&self, id: &str) {
+        let now = self.now();
+        self.0.state().uploads.begin(id, now);
+    }
+
+    /// Makes unfinished uploads older.
+    pub fn age_uploads(&self, time: Duration) {
+        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.0.state().uploads.age(time);
     }
 
     /// Keeps the files as they are.

@@ -145,6 +145,13 @@ impl DavServer {
         self.server.faults.add(rule);
     }
 
+    /// Does something right before the next request with this method about a path that
+    /// matches is answered, once.
+    pub fn before(&self, method: &str, path: &str, call: impl FnOnce() + Send + 'static) {
+        let rule = Rule::on(method, Fault::Delay(Duration::ZERO)).path(path);
+        self.server.hooks.add(rule, Box::new(call));
+    }
+
     /// Forgets the rules that are left.
     pub fn clear_faults(&self) {
         self.server.faults.clear();

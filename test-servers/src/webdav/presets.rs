@@ -70,7 +70,11 @@ impl Quirks {
             tells_missing: true,
             redirects: Redirects::None,
             nextcloud: false,
+            chunks: false,
+            chunk_conditions: false,
             chunk_min: 0,
+            chunk_max: None,
+            bulk: false,
             login_cost: Duration::ZERO,
         }
     }
@@ -218,6 +222,9 @@ impl Quirks {
             report: 415,
             prefix: "d",
             nextcloud: true,
+            chunks: true,
+            chunk_conditions: true,
+            bulk: true,
             ..Self::none()
         }
     }

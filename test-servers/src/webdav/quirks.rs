@@ -103,8 +103,16 @@ pub struct Quirks {
     pub redirects: Redirects,
     /// Nextcloud's own: `remote.php`, chunks, bulk, login flow, sessions.
     pub nextcloud: bool,
+    /// Whether files can be sent in numbered parts.
+    pub chunks: bool,
+    /// Whether the MOVE that ends it looks at `If` and `Overwrite: F`.
+    pub chunk_conditions: bool,
     /// Smallest part of a chunked upload but for the last.
     pub chunk_min: u64,
+    /// The largest part that the capabilities name.
+    pub chunk_max: Option<u64>,
+    /// Whether many small files go into one request.
+    pub bulk: bool,
     /// What a request with the account's password costs without a session.
     pub login_cost: Duration,
 }

@@ -103,6 +103,7 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<R
             return Err(error);
         }
     }
+    server.hooks.meet(&call.method, &entry.path);
     let fault = server.faults.meet(&call.method, &entry.path);
     entry.faulty |= fault.is_some();
     let answer = match before(fault.as_ref()) {

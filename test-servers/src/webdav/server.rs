@@ -13,7 +13,7 @@ use super::auth::Doors;
 use super::call::{Call, Map, Place};
 use super::collections::Change;
 use super::content;
-use super::faults::{Fault, Faults};
+use super::faults::{Fault, Faults, Hooks};
 use super::hrefs;
 use super::locks::Locks;
 use super::log::Log;
@@ -30,6 +30,7 @@ pub(super) struct Server {
     pub(super) options: Options,
     pub(super) log: Log,
     pub(super) faults: Faults,
+    pub(super) hooks: Hooks,
     pub(super) doors: Doors,
     pub(super) logins: Logins,
     pub(super) port: u16,
@@ -53,6 +54,7 @@ impl Server {
         Ok(Self {
             log: Log::default(),
             faults: Faults::default(),
+            hooks: Hooks::default(),
             doors: Doors::default(),
             logins: Logins::default(),
             port,

@@ -7,6 +7,7 @@
 //! Deliberately absent: any judgement by exit code; a slow machine is no defect.
 //! A crash leaves the scratch folder. The next one: a row in `rows/mod.rs`.
 
+mod dav;
 mod lab;
 mod live;
 mod load;

@@ -124,8 +124,16 @@ pub(super) fn closing() -> Result<String> {
 /// One line a program.
 pub(super) fn lines(title: &str, outcomes: Vec<Outcome>) -> String {
     let mut text = String::new();
-    let base = median_of(&outcomes, Peer::Ours.name());
-    for outcome in outcomes {
+    let ours = Peer::Ours.name();
+    let bases: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| {
+            // Where a row has several places, the one at the same place.
+            let place = outcome.who.rsplit_once(", ").map_or("", |(_, place)| place);
+            median_of(&outcomes, &format!("{ours}, {place}")).or_else(|| median_of(&outcomes, ours))
+        })
+        .collect();
+    for (outcome, base) in outcomes.into_iter().zip(bases) {
         let (time, spread, peak) = cells(&outcome.figure);
         let ratio = match (outcome.median(), base) {
             (Some(median), Some(base)) if !base.is_zero() => {

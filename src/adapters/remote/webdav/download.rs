@@ -213,7 +213,7 @@ impl Accord {
 }
 
 /// Reads a hash out of a list like `SHA1:... MD5:...`.
-fn claimed(text: &str, kind: DigestKind) -> Option<Digest> {
+pub(super) fn claimed(text: &str, kind: DigestKind) -> Option<Digest> {
     let (name, bytes) = match kind {
         DigestKind::Sha1 => ("sha1", 20),
         DigestKind::Md5 => ("md5", 16),

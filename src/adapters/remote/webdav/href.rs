@@ -81,6 +81,41 @@ impl Base {
         url
     }
 
+    /// Returns the encoded path of a file's address.
+    pub(super) fn href(&self, path: &str) -> String {
+        self.url(path, false).split_off(self.origin.len())
+    }
+
+    /// Returns the folder of unfinished uploads that belongs to the files at this place,
+    /// where the address is one of ownCloud's family.
+    pub(super) fn uploads(&self) -> Option<Self> {
+        let at = self.family()?;
+        let mut prefix = self.prefix.clone();
+        prefix.truncate(at + 4);
+        *prefix.get_mut(at + 2)? = "uploads".to_owned();
+        Some(Self {
+            prefix,
+            ..self.clone()
+        })
+    }
+
+    /// Returns the address of something on the same server that is no file, where the
+    /// address is one of ownCloud's family.
+    pub(super) fn web(&self, path: &str) -> Option<String> {
+        let at = self.family()?;
+        let web = Self {
+            prefix: self.prefix[..at].to_vec(),
+            ..self.clone()
+        };
+        Some(web.url(path, false))
+    }
+
+    /// Finds `remote.php/dav/files/USER` in the path.
+    fn family(&self) -> Option<usize> {
+        let is_here = |names: &[String]| names[..3] == ["remote.php", "dav", "files"];
+        self.prefix.windows(4).position(is_here)
+    }
+
     /// Tells whether an address is on the same server, by the same protocol.
     pub(super) fn has_origin(&self, address: &str) -> bool {
         let url = Url::parse(address).ok();
@@ -251,6 +286,29 @@ mod tests {
         }
         let odd = base().read(&format!("{root}/a%FFb")).expect("below");
         assert_eq!(odd, Target::Odd(Vec::new(), "a\u{fffd}b".to_owned()));
+    }
+
+    #[test]
+    fn uploads_lie_beside_the_files_of_their_owner() {
+        let place = "webdavs://host.example/nc/remote.php/dav/files/a%20b/in";
+        let base = Base::new(place, &RelPath::new("deep").expect("path")).expect("base");
+        let uploads = base.uploads().expect("one of the family");
+        assert_eq!(
+            uploads.url("id/00001", false),
+            "https://host.example/nc/remote.php/dav/uploads/a%20b/id/00001"
+        );
+        assert_eq!(
+            base.web("ocs/v2.php").as_deref(),
+            Some("https://host.example/nc/ocs/v2.php")
+        );
+        assert_eq!(
+            base.href("x y"),
+            "/nc/remote.php/dav/files/a%20b/in/deep/x%20y"
+        );
+        for other in ["webdav://h/remote.php/webdav/x", "webdav://h/dav/files/a"] {
+            let base = Base::new(other, &RelPath::root()).expect("base");
+            assert!(base.uploads().is_none() && base.web("ocs").is_none());
+        }
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) struct Ask {
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Bytes>,
     pub(super) effect: Effect,
+    /// How much longer than others the answer may take.
+    pub(super) patience: Duration,
 }
 
 impl Ask {
@@ -48,6 +50,7 @@ impl Ask {
             headers: Vec::new(),
             body: None,
             effect: Effect::Reads,
+            patience: Duration::ZERO,
         }
     }
 
@@ -66,8 +69,8 @@ impl Ask {
     }
 }
 
-/// An answer that was read to its end.
-#[derive(Debug, Clone)]
+/// An answer that was read to its end; the default stands for one that got lost.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
@@ -295,14 +298,14 @@ impl Http {
         loop {
             let length = ask.body.as_ref().map_or(0, Bytes::len);
             // The quick one gives up after silence from the start, however long the body.
-            let client = if length > QUICK_BYTES {
+            let client = if length > QUICK_BYTES || !ask.patience.is_zero() {
                 &self.patient
             } else {
                 &self.quick
             };
             let (request, generation) = self.request(client, &ask, None)?;
             self.up.take(length).await;
-            let wait = answer_wait(self.timeout) + slow(length);
+            let wait = answer_wait(self.timeout) + slow(length) + ask.patience;
             let sent = tokio::time::timeout(wait, request.send()).await;
             let response = match sent {
                 Ok(Ok(response)) => response,
@@ -417,11 +420,7 @@ fn fault(status: u16, headers: &HeaderMap, effect: Effect) -> Option<PortError> 
         503 if is_maintained => (FailureClass::Retry, "the server is in maintenance mode"),
         429 | 503 => (FailureClass::Retry, "the server asks to come back later"),
         423 => (FailureClass::Retry, "it is locked on the server"),
-        413 => (
-            FailureClass::Unsupported,
-            "the server takes no file of this size",
-        ),
-        507 => (FailureClass::NoSpace, "the server has no room left"),
+        507 => (FailureClass::NoSpace, NO_ROOM),
         407 => (FailureClass::Denied, "the proxy asks who we are"),
         500 | 502 | 504 | 508..=599 => (doubt(effect), "the server failed"),
         _ => return None,
@@ -486,6 +485,7 @@ fn slow(bytes: usize) -> Duration {
 }
 
 const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"));
+const NO_ROOM: &str = "the server has no room left: make some there or ask for a larger quota";
 const POOL_MAX: usize = 64;
 /// What is read of answers that only say why.
 const BODY_BYTES_MAX: usize = 64 * 1024;

@@ -9,6 +9,7 @@
 
 mod auth;
 mod change;
+mod chunks;
 mod download;
 mod feed;
 mod found;
@@ -20,10 +21,12 @@ mod listing;
 mod multistatus;
 mod powers;
 mod put;
+mod quota;
 mod report;
 mod scan;
 mod server;
 mod slots;
+mod uploads;
 mod verdict;
 mod young;
 

@@ -41,11 +41,17 @@ pub(super) struct Powers {
     pub(super) answers_tag: bool,
     /// The time of a file can be set.
     pub(super) takes_time: bool,
+    /// Large files can be sent in pieces.
+    pub(super) takes_chunks: bool,
+    /// The move that ends that honours conditions.
+    pub(super) guards_chunks: bool,
+    /// The largest piece in bytes that it named, or that was not too large; 0 for none.
+    pub(super) chunk_max: u64,
 }
 
 impl Powers {
     /// Returns the facts by their names.
-    pub(super) const fn facts(&self) -> [(&'static str, bool); 10] {
+    pub(super) const fn facts(&self) -> [(&'static str, bool); 12] {
         [
             ("conditions", self.has_conditions),
             ("overwrite_refused", self.refuses_overwrite),
@@ -57,6 +63,8 @@ impl Powers {
             ("lists_dot_names", self.lists_dots),
             ("put_answers_tag", self.answers_tag),
             ("takes_time", self.takes_time),
+            ("chunks", self.takes_chunks),
+            ("chunk_conditions", self.guards_chunks),
         ]
     }
 }
@@ -67,6 +75,10 @@ impl Powers {
         let value = |name: &str| {
             let fact = facts.iter().find(|fact| fact.name == name)?;
             fact.value.parse::<bool>().ok()
+        };
+        let number = |name: &str| {
+            let fact = facts.iter().find(|fact| fact.name == name)?;
+            fact.value.parse::<u64>().ok()
         };
         Some(Self {
             has_conditions: value("conditions")?,
@@ -79,6 +91,9 @@ impl Powers {
             lists_dots: value("lists_dot_names")?,
             answers_tag: value("put_answers_tag")?,
             takes_time: value("takes_time")?,
+            takes_chunks: value("chunks")?,
+            guards_chunks: value("chunk_conditions")?,
+            chunk_max: number("chunk_bytes_max")?,
         })
     }
 }
@@ -163,6 +178,8 @@ impl Server {
             PRODUCT,
             self.product.borrow().clone().unwrap_or_default(),
         ));
+        let most = known.as_ref().map_or(0, |powers| powers.chunk_max);
+        facts.push(fact("chunk_bytes_max", most.to_string()));
         facts.push(fact("file_ids", self.is_oc.get().to_string()));
         Some(facts)
     }
@@ -215,6 +232,9 @@ impl Trial<'_> {
         self.conditions(&mut powers).await?;
         self.moves(&mut powers).await?;
         powers.is_atomic = self.is_atomic().await?;
+        if server.is_oc.get() {
+            self.chunks(&mut powers).await?;
+        }
         self.put(".dot", "x", &[]).await?;
         let listed = server.list_once(&room).await?.0;
         powers.lists_dots = listed.iter().any(|child| child.name == ".dot");
@@ -305,6 +325,16 @@ impl Trial<'_> {
         // A refusal may come as any error.
         powers.makes_parents = moved == Ok(Verdict::Done);
         Ok(())
+    }
+
+    /// Sends a small file in pieces, over another one.
+    async fn chunks(&self, powers: &mut Powers) -> PortResult<()> {
+        self.put("g", "old", &[]).await?;
+        let trial = super::uploads::Trial {
+            server: self.server,
+            at: self.at("g"),
+        };
+        trial.run(powers).await
     }
 
     /// Sends a part of an upload and breaks it off, and looks all the while what becomes

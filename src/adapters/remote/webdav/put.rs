@@ -3,11 +3,13 @@
 //! In: content and what is expected at its path. Out: what stands there now. Invariant:
 //! where an upload that breaks off would spoil the old version, or where the server has
 //! no conditions to keep a new one from replacing what came in between, content goes to a
-//! slot first and is moved to its name; what arrived is looked at. RACE: a replacement on
+//! slot first and is moved to its name; what arrived is looked at. Large content goes in
+//! pieces where it can (`chunks`). RACE: a replacement on
 //! a server without conditions follows right after a look; what another client writes in
 //! between is replaced. CRASH: a slot in staging.
 
 use super::Inner;
+use super::chunks::checksum;
 use super::found::{Found, Version, etag_of, is_marked};
 use super::http::{Answer, Ask};
 use super::powers::obstacle;
@@ -22,19 +24,19 @@ use journal_format::value::{Digest, Entry, Fingerprint, Kind, RelPath, Seq};
 use std::time::Duration;
 
 /// Where something is written, and what must be there right before.
-struct Target<'a> {
-    id: Seq,
-    path: &'a RelPath,
-    replaces: &'a Expected,
-    size: u64,
+pub(super) struct Target<'a> {
+    pub(super) id: Seq,
+    pub(super) path: &'a RelPath,
+    pub(super) replaces: &'a Expected,
+    pub(super) size: u64,
     /// Seconds since 1970.
-    mtime: i64,
+    pub(super) mtime: i64,
 }
 
 /// What was sent.
-struct Sent {
-    digest: Digest,
-    answer: Answer,
+pub(super) struct Sent {
+    pub(super) digest: Digest,
+    pub(super) answer: Answer,
 }
 
 impl Inner {
@@ -69,8 +71,18 @@ impl Inner {
         if is_bare || target.size > SMALL_BYTES {
             self.check(&target).await?;
         }
+        if target.size > SMALL_BYTES {
+            let server = &self.server;
+            server
+                .check_room(target.path, target.size, target.replaces)
+                .await?;
+        }
         let content = Content::new(request.source, request.digest);
-        let (sent, tag) = if is_direct {
+        let (sent, tag) = if let Some(piece) = powers.piece(target.size) {
+            let sent = self.put_chunks(&target, content, piece).await?;
+            let tag = sent.answer.tag().filter(|_| powers.answers_tag);
+            (sent, tag)
+        } else if is_direct {
             let sent = self.put_direct(&target, content, condition).await?;
             let tag = sent.answer.tag().filter(|_| powers.answers_tag);
             (sent, tag)
@@ -108,7 +120,7 @@ impl Inner {
     }
 
     /// Looks whether what is expected stands at the target.
-    async fn check(&self, target: &Target<'_>) -> PortResult<()> {
+    pub(super) async fn check(&self, target: &Target<'_>) -> PortResult<()> {
         let found = self.server.look(target.path.as_str()).await?;
         match target.replaces {
             Expected::Absent if found == Found::Absent => Ok(()),
@@ -150,6 +162,7 @@ impl Inner {
         }
         match verdict_now {
             Verdict::Done => Ok(sent),
+            Verdict::Unable(413) => Err(self.too_large(target, target.size)),
             refused => Err(self.refused(target, refused).await),
         }
     }
@@ -180,6 +193,7 @@ impl Inner {
         let slot = server.slot(STAGING, target.id);
         let ask = self.upload(target, &slot);
         let staged = match self.send(ask, content, target.size).await {
+            Ok((_, sent)) if sent.answer.status == 413 => Err(self.too_large(target, target.size)),
             Ok((_, sent)) => stored(&sent.answer, target.path).map(|()| sent),
             // Nothing happened at the name.
             Err(error) if error.class == FailureClass::InDoubt => Err(PortError {
@@ -202,7 +216,7 @@ impl Inner {
     }
 
     /// Moves a slot to its name, once it is seen to be whole.
-    async fn place(&self, target: &Target<'_>, slot: &str) -> PortResult<Version> {
+    pub(super) async fn place(&self, target: &Target<'_>, slot: &str) -> PortResult<Version> {
         let server = &self.server;
         let staged = match server.look(slot).await? {
             Found::File(version) if version.size == target.size => version,
@@ -260,11 +274,9 @@ impl Inner {
         let bytes = content.all().await?;
         let digest = content.finish();
         if self.server.is_oc.get()
-            && let Digest::Sha1(_) = digest
+            && let Some(sum) = checksum(&digest)
         {
-            let text = digest.to_string();
-            let hex = text.split_once(':').map_or("", |(_, hex)| hex);
-            ask = ask.with("OC-Checksum", format!("SHA1:{hex}"));
+            ask = ask.with("OC-Checksum", sum);
         }
         ask.body = Some(Bytes::from(bytes));
         let answer = self.server.http.fetch(&ask).await?;
@@ -272,7 +284,7 @@ impl Inner {
     }
 
     /// Finds out why a write was refused.
-    async fn refused(&self, target: &Target<'_>, verdict: Verdict) -> PortError {
+    pub(super) async fn refused(&self, target: &Target<'_>, verdict: Verdict) -> PortError {
         let path = target.path;
         match self.check(target).await {
             Err(error) => return error,
@@ -367,6 +379,6 @@ fn check_kind(source: &Entry, request: &PutRequest<'_>) -> PortResult<()> {
 /// Up to this size a file is read whole before it is sent.
 const SMALL_BYTES: u64 = 1024 * 1024;
 /// Times of the first day are taken for mistakes by servers.
-const MTIME_MIN: i64 = 86_400;
+pub(super) const MTIME_MIN: i64 = 86_400;
 /// After this a tag is a strong one.
 const AGED: Duration = Duration::from_millis(1_100);

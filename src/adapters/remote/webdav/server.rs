@@ -13,7 +13,9 @@ use super::href::{Base, Target, same_name};
 use super::http::{Ask, Http, strange};
 use super::multistatus::{Props, Response};
 use super::powers::Powers;
+use super::quota::Room;
 use super::slots::Owed;
+use super::uploads::Unfinished;
 use super::young::Readings;
 use crate::adapters::remote::ServerPlace;
 use crate::adapters::rooted::Filter;
@@ -56,6 +58,10 @@ pub(super) struct Server {
     pub(super) hides_ours: Cell<bool>,
     /// What the last listings showed, where folders' tags tell of changes below.
     pub(super) shown: RefCell<Shown>,
+    /// How much it takes.
+    pub(super) room: Room,
+    /// Uploads in pieces that go on.
+    pub(super) unfinished: Unfinished,
     /// Folders that were found empty twice, and not filled since.
     pub(super) empty: RefCell<BTreeSet<String>>,
     /// What was read of versions that are marked as young.
@@ -96,6 +102,8 @@ impl Server {
             has_marker: Cell::new(false),
             hides_ours: Cell::new(false),
             shown: RefCell::default(),
+            room: Room::default(),
+            unfinished: Unfinished::default(),
             empty: RefCell::default(),
             readings: RefCell::default(),
             owed: RefCell::default(),

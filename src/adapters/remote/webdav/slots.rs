@@ -200,6 +200,7 @@ impl Server {
 
     /// Settles what an earlier process of this client left.
     pub(super) async fn tidy_up(&self) -> PortResult<()> {
+        self.sweep_uploads().await?;
         if !matches!(self.look(CONTROL).await?, Found::Folder(_)) {
             return Ok(());
         }

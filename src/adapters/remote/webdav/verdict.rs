@@ -125,6 +125,9 @@ impl Verdict {
                 FailureClass::Denied,
                 format!("`{path}`: the server forbids it (status 403)"),
             ),
+            Self::Unable(413) => unsupported(format!(
+                "`{path}` is too large for this server (status 413)"
+            )),
             Self::Unable(status) => unsupported(format!(
                 "`{path}`: the server cannot do it (status {status})"
             )),

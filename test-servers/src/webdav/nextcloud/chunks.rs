@@ -28,10 +28,28 @@ pub(in super::super) struct Uploads(BTreeMap<String, Upload>);
 
 struct Upload {
     begun: u64,
+    /// When it or its last part came.
+    touched: u64,
     parts: BTreeMap<u32, Bytes>,
 }
 
 impl Uploads {
+    pub(in super::super) fn begin(&mut self, id: &str, now: u64) {
+        let upload = Upload {
+            begun: now,
+            touched: now,
+            parts: BTreeMap::from([(1, Bytes::from_static(b"part"))]),
+        };
+        self.0.insert(id.to_owned(), upload);
+    }
+
+    pub(in super::super) fn age(&mut self, time: u64) {
+        for upload in self.0.values_mut() {
+            upload.begun = upload.begun.saturating_sub(time);
+            upload.touched = upload.touched.saturating_sub(time);
+        }
+    }
+
     pub(in super::super) fn parts(&self) -> Vec<(String, usize)> {
         let counts = self.0.iter();
         counts
@@ -86,6 +104,7 @@ impl Part<'_> {
         }
         let upload = Upload {
             begun: self.now,
+            touched: self.now,
             parts: BTreeMap::new(),
         };
         state.uploads.0.insert(id.to_owned(), upload);
@@ -114,16 +133,17 @@ impl Part<'_> {
         let Some(upload) = state.uploads.0.get_mut(id) else {
             return gone(id);
         };
+        upload.touched = self.now;
         let old = upload.parts.insert(number, self.call.body.clone());
         Answer::empty(if old.is_some() { 204 } else { 201 })
     }
 
     fn list_all(&self, state: &State) -> Answer {
-        let own = self.row(self.call.path().to_owned(), 0, true);
-        let rows = state.uploads.0.keys().map(|id| {
+        let own = self.row(self.call.path().to_owned(), 0, true, self.now);
+        let rows = state.uploads.0.iter().map(|(id, upload)| {
             let id = hrefs::segment(Percent::STRICT, id);
             let href = format!("{}/{id}/", self.call.path().trim_end_matches('/'));
-            self.row(href, 0, true)
+            self.row(href, 0, true, upload.touched)
         });
         let rows: Vec<_> = std::iter::once(own).chain(rows).collect();
         multistatus(self.quirks, &rows, "")
@@ -134,19 +154,20 @@ impl Part<'_> {
             return gone(id);
         };
         let folder = format!("{}/", self.call.path().trim_end_matches('/'));
-        let mut rows = vec![self.row(folder.clone(), 0, true)];
+        let mut rows = vec![self.row(folder.clone(), 0, true, upload.touched)];
         if self.call.header("depth") != Some("0") && self.fault != Some(&Fault::EmptyListing) {
             for (number, bytes) in &upload.parts {
                 let href = format!("{folder}{number:05}");
-                rows.push(self.row(href, bytes.len(), false));
+                rows.push(self.row(href, bytes.len(), false, upload.touched));
             }
             let whole = upload.parts.values().map(Bytes::len).sum();
-            rows.push(self.row(format!("{folder}.file"), whole, false));
+            let href = format!("{folder}.file");
+            rows.push(self.row(href, whole, false, upload.touched));
         }
         multistatus(self.quirks, &rows, "")
     }
 
-    fn row(&self, href: String, length: usize, folder: bool) -> Row {
+    fn row(&self, href: String, length: usize, folder: bool, time: u64) -> Row {
         let name = |local: &str| Name {
             space: DAV.to_owned(),
             local: local.to_owned(),
@@ -158,7 +179,7 @@ impl Part<'_> {
         };
         let mut found = vec![
             (name("resourcetype"), kind),
-            (name("getlastmodified"), http_date(self.now)),
+            (name("getlastmodified"), http_date(time)),
         ];
         if !folder {
             found.push((name("getcontentlength"), length.to_string()));
@@ -210,6 +231,9 @@ impl Part<'_> {
             let text = "The destination node is not found";
             return Some(Answer::sabre(409, "Conflict", text));
         }
+        if !quirks.chunk_conditions {
+            return self.has_no_room(state, known, length);
+        }
         // The part that is moved has no ETag, so only `If` can speak of the target.
         let seen = super::super::conditions::Seen {
             quirks,
@@ -223,9 +247,13 @@ impl Part<'_> {
             let text = "An If-Match header was specified, but it does not match";
             return Some(Answer::sabre(412, "PreconditionFailed", text));
         }
+        self.has_no_room(state, known, length)
+    }
+
+    fn has_no_room(&self, state: &State, known: Option<&Node>, length: usize) -> Option<Answer> {
         let old = known.map_or(0, Node::len);
         let old = usize::try_from(old).unwrap_or(usize::MAX);
-        content::is_too_much(quirks, state, old, length)
+        content::is_too_much(self.quirks, state, old, length)
             .then(|| Answer::sabre(507, "InsufficientStorage", "Insufficient space"))
     }
 }

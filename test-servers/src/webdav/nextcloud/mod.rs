@@ -13,6 +13,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::faults::Fault;
 use super::names::Named;
+use super::quirks::Quirks;
 use super::server::Server;
 
 pub(super) use self::chunks::Uploads;
@@ -52,10 +53,12 @@ pub(super) fn open_to_all(server: &Server, call: &Call, rest: &str) -> Option<An
 /// Answers what is neither files nor uploads.
 pub(super) fn web(server: &Server, call: &Call, rest: &str) -> Answer {
     match (call.method.as_str(), rest) {
-        ("POST", "/remote.php/dav/bulk") => bulk::answer(server, call),
+        ("POST", "/remote.php/dav/bulk") if server.options.quirks.bulk => {
+            bulk::answer(server, call)
+        }
         ("DELETE", "/ocs/v2.php/core/apppassword") => server.logins.forget(call),
         ("GET", "/ocs/v1.php/cloud/capabilities" | "/ocs/v2.php/cloud/capabilities") => {
-            Answer::json(200, &capabilities())
+            Answer::json(200, &capabilities(&server.options.quirks))
         }
         ("GET", "/ocs/v1.php/cloud/user" | "/ocs/v2.php/cloud/user") => {
             let user = &server.options.users[0].0;
@@ -70,14 +73,25 @@ fn ok() -> serde_json::Value {
     json!({"status": "ok", "statuscode": 200, "message": "OK"})
 }
 
-fn capabilities() -> serde_json::Value {
+fn capabilities(quirks: &Quirks) -> serde_json::Value {
+    let mut dav = json!({});
+    if quirks.chunks {
+        dav["chunking"] = json!("1.0");
+    }
+    if quirks.bulk {
+        dav["bulkupload"] = json!("1.0");
+    }
+    let mut files = json!({"bigfilechunking": quirks.chunks, "blacklisted_files": [".htaccess"],
+                           "undelete": true, "versioning": true});
+    if let Some(most) = quirks.chunk_max {
+        files["chunked_upload"] = json!({"max_size": most, "max_parallel_count": 5});
+    }
     json!({"ocs": {"meta": ok(), "data": {
         "version": {"major": 29, "minor": 0, "micro": 6, "string": "29.0.6", "edition": ""},
         "capabilities": {
             "core": {"pollinterval": 60, "webdav-root": "remote.php/webdav"},
-            "dav": {"chunking": "1.0", "bulkupload": "1.0"},
-            "files": {"bigfilechunking": true, "blacklisted_files": [".htaccess"],
-                      "undelete": true, "versioning": true},
+            "dav": dav,
+            "files": files,
             "checksums": {"preferredUploadType": "SHA1", "supportedTypes": ["SHA1", "MD5"]},
         },
     }}})
@@ -90,6 +104,9 @@ pub(super) fn uploads(
     named: &Named,
     fault: Option<&Fault>,
 ) -> Answer {
+    if !server.options.quirks.chunks {
+        return Answer::status(404);
+    }
     let root = server.root_path();
     chunks::Part {
         quirks: &server.options.quirks,

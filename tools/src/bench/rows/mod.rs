@@ -27,7 +27,7 @@ pub(super) struct Row {
 }
 
 /// The names of [`ROWS`], for the command line.
-pub(super) const NAMES: [&str; 16] = [
+pub(super) const NAMES: [&str; 19] = [
     "first-sync",
     "large-file",
     "no-change",
@@ -41,13 +41,16 @@ pub(super) const NAMES: [&str; 16] = [
     "server-down-50ms",
     "webdav-up",
     "webdav-down",
+    "webdav-large-up",
+    "webdav-large-down",
     "webdav-no-change",
+    "webdav-one-changed",
     "webdav-rename",
     "deletes",
 ];
 
 /// Everything that is measured.
-pub(super) const ROWS: [Row; 16] = [
+pub(super) const ROWS: [Row; 19] = [
     Row {
         name: NAMES[0],
         title: first::title,
@@ -115,16 +118,31 @@ pub(super) const ROWS: [Row; 16] = [
     },
     Row {
         name: NAMES[13],
+        title: webdav::large_up_title,
+        run: webdav::large_up,
+    },
+    Row {
+        name: NAMES[14],
+        title: webdav::large_down_title,
+        run: webdav::large_down,
+    },
+    Row {
+        name: NAMES[15],
         title: webdav::no_change_title,
         run: webdav::no_change,
     },
     Row {
-        name: NAMES[14],
+        name: NAMES[16],
+        title: webdav::one_changed_title,
+        run: webdav::one_changed,
+    },
+    Row {
+        name: NAMES[17],
         title: webdav::rename_title,
         run: webdav::rename,
     },
     Row {
-        name: NAMES[15],
+        name: NAMES[18],
         title: deletes::title,
         run: deletes::run,
     },
