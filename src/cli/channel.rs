@@ -31,6 +31,8 @@ pub(super) enum Refused {
         /// One of the protocol's codes.
         code: i64,
         message: String,
+        /// The first event that is still kept, where older ones were asked for.
+        first: Option<u64>,
     },
     /// The connection failed.
     Line(ClientError),
@@ -63,6 +65,13 @@ struct Reply {
 struct Wrong {
     code: i64,
     message: String,
+    data: Option<Beyond>,
+}
+
+/// What comes with a refusal of events that are not kept any more.
+#[derive(Deserialize)]
+struct Beyond {
+    first: Option<u64>,
 }
 
 impl Daemon {
@@ -110,8 +119,12 @@ impl Daemon {
         let reply = reply.map_err(Refused::Line)?;
         let nonsense = |error: serde_json::Error| Refused::Nonsense(error.to_string());
         let reply: Reply = serde_json::from_slice(&reply).map_err(nonsense)?;
-        if let Some(Wrong { code, message }) = reply.error {
-            return Err(Refused::Error { code, message });
+        if let Some(wrong) = reply.error {
+            return Err(Refused::Error {
+                code: wrong.code,
+                message: wrong.message,
+                first: wrong.data.and_then(|beyond| beyond.first),
+            });
         }
         if reply.id != Some(id) {
             return Err(Refused::Nonsense("the answer to another question".into()));
@@ -127,6 +140,18 @@ impl Daemon {
 }
 
 impl Refused {
+    /// Returns the first event that is still kept, where older ones were asked for.
+    pub(super) fn gone(&self) -> Option<(u64, &str)> {
+        match self {
+            Self::Error {
+                code: -32008,
+                message,
+                first,
+            } => first.map(|first| (first, message.as_str())),
+            _ => None,
+        }
+    }
+
     /// Tells whether the job's journal is not open in the daemon, so that it can be
     /// read at rest.
     pub(super) const fn is_at_rest(&self) -> bool {
@@ -142,7 +167,7 @@ impl Refused {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         let (code, message) = match refused {
-            Refused::Error { code, message } => (code, plain(&message)),
+            Refused::Error { code, message, .. } => (code, plain(&message)),
             Refused::Line(error) => (0, format!("the daemon does not answer: {error}")),
             Refused::Nonsense(what) => (0, format!("the daemon's answer is none: {what}")),
         };

@@ -64,7 +64,13 @@ impl Follower {
     async fn catch_up(&mut self, desk: &mut Desk<'_>) -> Result<bool, Failure> {
         loop {
             let daemon = desk.asked()?;
-            let page = daemon.page(&self.job, self.next, PAGE_EVENTS).await?;
+            let page = daemon.page(&self.job, self.next, PAGE_EVENTS).await;
+            if let Some((first, words)) = page.as_ref().err().and_then(Refused::gone) {
+                print::words(words);
+                self.next = first;
+                continue;
+            }
+            let page = page?;
             if self
                 .journal
                 .as_ref()

@@ -154,7 +154,11 @@ impl Opened {
         if from > store.head() {
             return Ok(Vec::new());
         }
-        let page = store.read(from, PAGE_RECORDS).await;
+        let first = store.first();
+        if from < first {
+            print::words(&format!("events before {first} are not kept any more"));
+        }
+        let page = store.read(from.max(first), PAGE_RECORDS).await;
         Ok(page.map_err(RunError::Read)?)
     }
 

@@ -155,7 +155,7 @@ pub(super) async fn folder(opened: &Opened) -> Result<LocalFolder, Failure> {
 
 /// Where an entry came from, by the operation in its name.
 async fn origin(store: &dyn Store, name: &str) -> Result<Option<RelPath>, Failure> {
-    let Some(id) = trasher(name).filter(|id| *id <= store.head()) else {
+    let Some(id) = trasher(name).filter(|id| (store.first()..=store.head()).contains(id)) else {
         return Ok(None);
     };
     let records = store.read(id, 1).await.map_err(RunError::Read)?;

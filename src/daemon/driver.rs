@@ -8,6 +8,7 @@
 mod ending;
 mod feed;
 mod orders;
+mod quiet;
 mod reach;
 mod sides;
 mod standing;
@@ -256,6 +257,7 @@ impl<'a> Driver<'a> {
         }
         self.append();
         self.start_durable();
+        self.keep_checkpoint();
         self.keep_promises();
         self.tell_standing();
         self.set_timer();
@@ -330,10 +332,7 @@ impl<'a> Driver<'a> {
 
     /// Tells whether nothing is left to do for this mode.
     fn is_done(&self) -> bool {
-        let quiet = self.running == 0
-            && self.unstarted.is_empty()
-            && self.unwritten.is_empty()
-            && !self.is_appending;
+        let quiet = self.is_quiet();
         if self.is_stopping {
             return quiet;
         }
@@ -429,8 +428,7 @@ impl<'a> Driver<'a> {
     async fn finish(&mut self) -> Result<Report, RunError> {
         let report = self.report();
         self.engine.handle(Input::Stopping, self.now());
-        let nodes = self.engine.state().tree.counts().baseline;
-        let worth_it = self.tail > self.checkpoint_tail_min.max(nodes / 8);
+        let worth_it = self.is_checkpoint_due();
         if worth_it {
             self.engine.stamp_digest(self.now());
         }

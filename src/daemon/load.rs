@@ -6,9 +6,8 @@
 
 use super::{Job, Ports, RunError};
 use crate::executor::{Sides, put_away_leftovers};
-use crate::ports::RootState;
-use crate::ports::Store;
-use journal_format::event::Record;
+use crate::ports::{PortError, RootState, Store};
+use journal_format::event::{FailureClass, Record};
 use journal_format::value::{Seq, Side};
 use sync_core::checkpoint;
 use sync_core::engine::{Engine, Identity};
@@ -38,6 +37,13 @@ pub(super) async fn load(store: &dyn Store) -> Result<Loaded, RunError> {
     let mut engine = state.map_or_else(Engine::new, Engine::restore);
     let mut next = engine.state().seq.next();
     let mut replayed = 0;
+    let first = store.first();
+    if next < first {
+        let text = format!(
+            "events before {first} are not kept any more, and the state behind them cannot be used"
+        );
+        return Err(RunError::Read(PortError::new(FailureClass::Fatal, text)));
+    }
     while next <= head {
         let records = store
             .read(next, PAGE_RECORDS)
@@ -53,7 +59,7 @@ pub(super) async fn load(store: &dyn Store) -> Result<Loaded, RunError> {
 
 /// Reads the last few records.
 pub(super) async fn newest(store: &dyn Store) -> Result<Vec<Record>, RunError> {
-    let from = Seq(store.head().0.saturating_sub(NEWEST_RECORDS - 1));
+    let from = Seq(store.head().0.saturating_sub(NEWEST_RECORDS - 1)).max(store.first());
     let records = store.read(from, PAGE_RECORDS).await;
     records.map_err(RunError::Read)
 }

@@ -5,6 +5,7 @@
 //! only digests of this release's fold are compared. Deliberately absent: checksums and
 //! gaps, which reading finds. Memory is that of the state.
 
+use super::text::hex;
 use journal_format::event::{Event, Record, SessionEvent};
 use journal_format::value::Seq;
 use sync_core::checkpoint::{self, CheckpointError};
@@ -18,7 +19,7 @@ pub struct Check {
     engine: Engine,
     cached: Option<State>,
     is_compared: bool,
-    stamps: u64,
+    is_founded: bool,
 }
 
 impl Check {
@@ -41,9 +42,36 @@ impl Check {
             engine: Engine::new(),
             cached,
             is_compared: false,
-            stamps: 0,
+            is_founded: true,
         };
         (check, told)
+    }
+
+    /// Begins with the state that a journal goes on from, where older events are not kept.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn behind(
+        base: (Seq, &[u8]),
+        cached: Option<(Seq, &[u8])>,
+    ) -> (Self, Result<(), &'static str>) {
+        let (check, told) = Self::new(cached);
+        let state = checkpoint::decode(base.1).ok();
+        let state = state.filter(|state| state.seq == base.0);
+        let is_founded = state.is_some();
+        let engine = state.map_or_else(Engine::new, Engine::restore);
+        let check = Self {
+            engine,
+            is_founded,
+            ..check
+        };
+        (check, told)
+    }
+
+    /// Tells whether there is a state to fold on from: the empty one, or a usable one.
+    #[must_use]
+    pub const fn is_founded(&self) -> bool {
+        self.is_founded
     }
 
     /// Folds the next record.
@@ -57,7 +85,6 @@ impl Check {
             fold_version: FOLD_VERSION,
         }) = &record.event
         {
-            self.stamps += 1;
             let folded = checkpoint::digest(self.engine.state());
             if folded != *digest {
                 told = Err(format!(
@@ -96,14 +123,4 @@ impl Check {
     pub const fn is_compared(&self) -> bool {
         self.is_compared
     }
-
-    /// Returns how many stamped digests were compared.
-    #[must_use]
-    pub const fn stamps(&self) -> u64 {
-        self.stamps
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

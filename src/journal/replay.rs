@@ -8,6 +8,7 @@
 //! journal can be compared. Invariant: cost follows the journal: digests, which cost what
 //! the trees hold, are bounded by [`DIGEST_NODES_MAX`]. Deliberately absent: printing.
 
+use super::text::hex;
 use blake3::Hasher;
 use journal_format::event::{Case, ConflictEvent, Event, OperationEvent, Record, SessionEvent};
 use journal_format::value::{RelPath, Seq, Side, Timestamp};
@@ -65,6 +66,15 @@ impl Replay {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Begins with the state of an engine.
+    #[must_use]
+    pub fn behind(engine: Engine) -> Self {
+        Self {
+            engine,
+            ..Self::default()
+        }
     }
 
     /// Returns the engine as it is now.
@@ -243,12 +253,6 @@ pub(super) const fn follows_from_a_plan(event: &Event) -> bool {
         ),
         Event::Observation(_) => false,
     }
-}
-
-/// Bytes as people read them.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A path's neighbours: itself and what lies right in it, as the three trees have it.

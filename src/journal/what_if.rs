@@ -14,7 +14,7 @@ use journal_format::event::{Event, ObservationEvent, Record, UnknownReason};
 use journal_format::value::{Kind, Policy, RelPath, Side, Timestamp};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use sync_core::engine::{Deed, Judged};
+use sync_core::engine::{Deed, Engine, Judged};
 use sync_core::look::{Column, rows};
 
 /// What is left out: a path and what it is.
@@ -76,6 +76,15 @@ impl<'a> WhatIf<'a> {
             points: 0,
             history: Groups::default(),
             last: Timestamp(0),
+        }
+    }
+
+    /// As [`Self::new`], for records that follow the state of an engine.
+    #[must_use]
+    pub fn behind(engine: Engine, choose: &'a dyn Fn(Policy) -> Policy) -> Self {
+        Self {
+            replay: Replay::behind(engine),
+            ..Self::new(choose)
         }
     }
 

@@ -14,6 +14,12 @@ pub trait Store {
     /// Returns the last durable sequence number; 0 for an empty journal.
     fn head(&self) -> Seq;
 
+    /// Returns the first sequence number that is still there. What was before it is
+    /// in the checkpoint.
+    fn first(&self) -> Seq {
+        Seq(1)
+    }
+
     /// Appends records whose sequence numbers follow the head. Durable on
     /// return. A dropped call may have appended all of them or none.
     ///
@@ -24,7 +30,7 @@ pub trait Store {
     /// Reads up to `limit` records from `from` on, in order.
     ///
     /// # Errors
-    /// `Fatal` for damage, with its place.
+    /// `Fatal` for damage, with its place, and for what is before [`Store::first`].
     fn read(&self, from: Seq, limit: usize) -> Task<'_, Vec<Record>>;
 
     /// Returns the newest usable checkpoint. Damaged ones are no error: they
@@ -43,12 +49,17 @@ pub trait JournalReader: Send + Sync {
     /// Returns the last durable sequence number; 0 for an empty journal.
     fn head(&self) -> Seq;
 
+    /// Returns the first sequence number that is still there.
+    fn first(&self) -> Seq {
+        Seq(1)
+    }
+
     /// Reads up to `limit` durable records from `from` on, in order. Dropping the
     /// call leaves nothing behind.
     ///
     /// # Errors
     /// `Retry` when the journal was closed meanwhile, `Fatal` for damage, with its
-    /// place.
+    /// place, and for what is before [`JournalReader::first`].
     fn read(&self, from: Seq, limit: usize) -> BoxFuture<'static, PortResult<Vec<Record>>>;
 
     /// Reads all durable records that are wanted, in order; the rest is not decoded
@@ -59,7 +70,7 @@ pub trait JournalReader: Send + Sync {
     fn sift(&self, mut wanted: Wanted) -> BoxFuture<'_, PortResult<Vec<Record>>> {
         Box::pin(async move {
             let mut found = Vec::new();
-            let (mut next, head) = (Seq(1), self.head());
+            let (mut next, head) = (self.first(), self.head());
             while next <= head {
                 let page = self.read(next, PAGE_RECORDS).await?;
                 let Some(last) = page.last() else { break };

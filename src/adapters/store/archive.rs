@@ -1,12 +1,21 @@
 //! Older records, as portable files beside the store.
 //!
-//! In: a job's `archive/`. Out: which records its files hold, by their names. Invariant:
+//! In: a job's `archive/`. Out: which records its files hold, and those records. Invariants:
 //! a name gives the first and the last number in twenty digits, so that names sort as
-//! records do; a file under another name is not ours. Deliberately absent: when records
-//! move here. A crash leaves a `.new` file, which nobody reads.
+//! records do; a file under another name is not ours. A checkpoint named by the last
+//! number is the state behind an archive: once older files are dropped, history begins
+//! with it. Deliberately absent: when records move here (`retire`). A crash leaves a `.new`
+//! file, which nobody reads and the next round removes.
 
+use super::checkpoint;
+use super::witness::{Chain, JournalId};
+use crate::journal::PortableReader;
+use crate::ports::Checkpoint;
+use journal_format::RECORD_BYTES_MAX;
+use journal_format::portable::Header;
 use journal_format::value::Seq;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// One file with a range of records.
@@ -22,18 +31,27 @@ pub struct Archive {
     pub bytes: u64,
 }
 
+impl Archive {
+    /// Returns what the file says of itself.
+    pub(super) fn header(&self) -> Result<Header, String> {
+        let file = File::open(&self.path).map_err(|error| error.to_string())?;
+        let reader = PortableReader::open(file).map_err(|error| error.to_string())?;
+        Ok(reader.header().clone())
+    }
+
+    /// Returns the running hash before the first record.
+    pub(super) fn before(&self) -> Result<Chain, String> {
+        let named = |why: String| format!("{}: {why}", self.path.display());
+        let before = self.header().map_err(named)?.before;
+        before.ok_or_else(|| named("it does not say what came before".to_owned()))
+    }
+}
+
 /// Lists the archives of a job, oldest first; none where there is no folder.
 pub(super) fn list(directory: &Path) -> io::Result<Vec<Archive>> {
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
     let mut found = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some((first, last)) = name.and_then(range) else {
+    for (name, path) in names(directory)? {
+        let Some((first, last)) = range(&name) else {
             continue;
         };
         let bytes = path.metadata()?.len();
@@ -48,16 +66,159 @@ pub(super) fn list(directory: &Path) -> io::Result<Vec<Archive>> {
     Ok(found)
 }
 
+/// Lists the checkpoints in a job's archive, with what they take.
+pub(super) fn checkpoints(directory: &Path) -> io::Result<Vec<(Seq, u64)>> {
+    let mut found = Vec::new();
+    for (name, path) in names(directory)? {
+        if let Some(seq) = name.strip_suffix(CHECKPOINT).and_then(number) {
+            found.push((seq, path.metadata()?.len()));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Reads the state behind an event, if it is kept and whole.
+pub(super) fn state_at(directory: &Path, seq: Seq, id: &JournalId) -> Option<Checkpoint> {
+    let found = checkpoint::load(&checkpoint_path(directory, seq), Some(id))?;
+    (found.seq == seq).then_some(found)
+}
+
+pub(super) fn path_of(directory: &Path, first: Seq, last: Seq) -> PathBuf {
+    directory.join(format!("{:020}-{:020}{SUFFIX}", first.0, last.0))
+}
+
+pub(super) fn checkpoint_path(directory: &Path, seq: Seq) -> PathBuf {
+    directory.join(format!("{:020}{CHECKPOINT}", seq.0))
+}
+
+/// Lists what has a name in a folder; nothing where there is none.
+pub(super) fn names(directory: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if let Ok(name) = entry.file_name().into_string() {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(found)
+}
+
 /// Reads the range in a file's name.
 fn range(name: &str) -> Option<(Seq, Seq)> {
     let (first, last) = name.strip_suffix(SUFFIX)?.split_once('-')?;
-    let number = |text: &str| {
-        let is_plain = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse().ok().filter(|_| is_plain).map(Seq)
-    };
     let (first, last) = (number(first)?, number(last)?);
     (Seq::ZERO < first && first <= last).then_some((first, last))
 }
 
+fn number(text: &str) -> Option<Seq> {
+    let is_plain = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_plain).map(Seq)
+}
+
+/// The envelopes of an archive as they are, one after another. Whether one is whole is for
+/// its decoder to say; whether the file is, for [`PortableReader`].
+pub(super) struct Frames {
+    file: BufReader<File>,
+    next: Seq,
+    buffer: Vec<u8>,
+}
+
+impl Frames {
+    /// Opens an archive at one of its records.
+    pub(super) fn open(archive: &Archive, from: Seq) -> Result<Self, String> {
+        let text = |error: io::Error| format!("{}: {error}", archive.path.display());
+        let mut file =
+            BufReader::with_capacity(READ_BYTES, File::open(&archive.path).map_err(text)?);
+        let mut head = [0; 14];
+        file.read_exact(&mut head).map_err(text)?;
+        let [.., a, b, c, d] = head;
+        let fields = u32::from_le_bytes([a, b, c, d]);
+        file.seek_relative(i64::from(fields) + 4).map_err(text)?;
+        let mut frames = Self {
+            file,
+            next: archive.first,
+            buffer: Vec::new(),
+        };
+        while frames.next < from {
+            frames.skip()?;
+        }
+        Ok(frames)
+    }
+
+    fn skip(&mut self) -> Result<(), String> {
+        let rest = self.head()?;
+        let rest = i64::try_from(rest).expect("bounded by the longest record");
+        let skipped = self.file.seek_relative(rest);
+        skipped.map_err(|error| format!("record {}: {error}", self.next))?;
+        self.next = self.next.next();
+        Ok(())
+    }
+
+    /// Reads the next envelope.
+    pub(super) fn read(&mut self) -> Result<&[u8], String> {
+        let rest = self.head()?;
+        self.buffer.resize(HEAD_BYTES + rest, 0);
+        let read = self.file.read_exact(&mut self.buffer[HEAD_BYTES..]);
+        read.map_err(|error| format!("record {}: {error}", self.next))?;
+        self.next = self.next.next();
+        Ok(&self.buffer)
+    }
+
+    /// Reads an envelope's head and returns how many bytes follow it.
+    fn head(&mut self) -> Result<usize, String> {
+        let wrong = |why: &dyn std::fmt::Display| format!("record {}: {why}", self.next);
+        self.buffer.resize(HEAD_BYTES, 0);
+        let read = self.file.read_exact(&mut self.buffer);
+        read.map_err(|error| wrong(&error))?;
+        let [
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            seq @ ..,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            a,
+            b,
+            c,
+            d,
+        ] = &self.buffer[..]
+        else {
+            return Err(wrong(&"its head is short"));
+        };
+        let seq = <[u8; 8]>::try_from(seq).map_or(0, u64::from_le_bytes);
+        if seq != self.next.0 {
+            return Err(wrong(&format!("{seq} stands in its place")));
+        }
+        let length = usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX);
+        let rest = length.saturating_add(CHECKSUM_BYTES);
+        if rest > RECORD_BYTES_MAX - HEAD_BYTES {
+            return Err(wrong(&format!("it announces {length} bytes")));
+        }
+        Ok(rest)
+    }
+}
+
 const SUFFIX: &str = ".pydiojournal";
+const CHECKPOINT: &str = ".checkpoint";
 const DIGITS: usize = 20;
+/// An envelope up to its payload, and what follows that.
+const HEAD_BYTES: usize = 28;
+const CHECKSUM_BYTES: usize = 4;
+const READ_BYTES: usize = 1 << 18;

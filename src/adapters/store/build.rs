@@ -9,9 +9,10 @@
 use super::engine::{self, Engine, Look};
 use super::lock::LockFile;
 use super::open::new_id;
-use super::witness::{JournalId, Witness, chained};
-use super::{Layout, OpenError, files};
+use super::witness::{Chain, Witness, chained};
+use super::{Layout, OpenError, archive, checkpoint, files};
 use crate::journal::{ReadError, Stored};
+use crate::ports::Checkpoint;
 use fjall::Slice;
 use journal_format::value::Seq;
 use std::path::Path;
@@ -52,16 +53,18 @@ pub fn build(
     if layout.witness.exists() {
         return Err(BuildError::Exists);
     }
-    let built = into(&layout, records, expected);
+    let built = into(&layout, records, expected, None);
     drop(lock);
     built
 }
 
-/// As [`build`], for whoever has the lock; evidence of an earlier journal is replaced.
+/// As [`build`], for whoever has the lock; evidence of an earlier journal is replaced. The
+/// records follow `base`, a state and the running hash there, or begin with the first.
 pub(super) fn into(
     layout: &Layout,
     records: impl Iterator<Item = Result<Stored, ReadError>>,
     expected: Option<Seq>,
+    base: Option<(Checkpoint, Chain)>,
 ) -> Result<Seq, BuildError> {
     let is_empty = engine::look(&layout.journal)? == Look::Empty;
     if !is_empty || layout.archive.exists() {
@@ -74,7 +77,11 @@ pub(super) fn into(
     }
     let id = new_id()?;
     files::make_directory(&incoming)?;
-    let written = fill(&incoming, id, records);
+    let mut start = Witness::new(id);
+    if let Some((state, chain)) = &base {
+        (start.head, start.chain) = (state.seq, *chain);
+    }
+    let written = fill(&incoming, start, records);
     let witness = match written {
         Ok(witness) => witness,
         Err(error) => {
@@ -83,6 +90,11 @@ pub(super) fn into(
         }
     };
     files::replace(&incoming.join("id"), &[&id]).map_err(io)?;
+    if let Some((state, _)) = &base {
+        files::make_directory(&layout.archive)?;
+        let path = archive::checkpoint_path(&layout.archive, state.seq);
+        checkpoint::save(&path, &id, state).map_err(io)?;
+    }
     // The evidence before the store: alone it says that everything was lost.
     let lost = expected.map_or(Seq::ZERO, |seq| seq.max(witness.head.next()));
     let head = witness.head;
@@ -99,11 +111,10 @@ pub(super) fn into(
 /// Writes records into a new engine; durable on return.
 fn fill(
     place: &Path,
-    id: JournalId,
+    mut witness: Witness,
     records: impl Iterator<Item = Result<Stored, ReadError>>,
 ) -> Result<Witness, BuildError> {
     let engine = Engine::open(place)?;
-    let mut witness = Witness::new(id);
     let mut batch: Vec<(Seq, Slice)> = Vec::new();
     let mut bytes = 0;
     let write = |batch: &mut Vec<(Seq, Slice)>| {

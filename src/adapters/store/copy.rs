@@ -1,9 +1,10 @@
 //! A copy of a store's files, to be looked at and thrown away.
 //!
 //! In: the directory of a job that may be running. Out: the same files elsewhere, as a
-//! process that died at some moment would leave them. Invariants: the original is only
+//! process that died at some moment would leave them; tables, which are written once, are
+//! shared by links. Invariants: the original is only
 //! read; a copy during which tables came or went is made again. Watched by
-//! `tests/it/journal_source`. Deliberately absent: what the files mean. CRASH: leaves a
+//! `tests/it/journal/source`. Deliberately absent: what the files mean. CRASH: leaves a
 //! folder whose lock is free; the next copy removes it.
 
 use super::lock::LockFile;
@@ -36,6 +37,9 @@ impl Copied {
         copied.lock = Some(LockFile::acquire(&copied.root.join("lock"))?);
         for attempt in 0..ATTEMPTS_MAX {
             copied.layout = Layout::new(&copied.root.join(attempt.to_string()));
+            // Archives do not change: they are read where they are, and listed after the
+            // copy, so that what moved to one meanwhile is in both.
+            copied.layout.archive = from.archive.clone();
             let to = &copied.layout.root;
             files::make_directory(to)?;
             if copy_all(from, &copied.layout).map_err(|error| OpenError::io(&error, &from.root))? {
@@ -100,6 +104,8 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<bool> {
         let target = to.join(entry.file_name());
         let is_whole = if entry.file_type()?.is_dir() {
             copy_tree(&entry.path(), &target)?
+        } else if is_table(&entry.path()) && std::fs::hard_link(entry.path(), &target).is_ok() {
+            true
         } else {
             copied(&entry.path(), &target)?
         };
@@ -108,6 +114,12 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Tells whether a file is never written again.
+fn is_table(path: &Path) -> bool {
+    let folder = path.parent().and_then(Path::file_name);
+    folder.is_some_and(|folder| folder == "tables")
 }
 
 /// Copies a file; false if it is gone.

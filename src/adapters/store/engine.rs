@@ -171,6 +171,35 @@ impl Engine {
         Values(Some(self.records.range(from.0.to_be_bytes()..)))
     }
 
+    /// Removes all records up to one and gives their space back. They go in order, so a
+    /// death on the way leaves the others without a gap.
+    pub(super) fn remove_to(&self, last: Seq) -> Result<(), String> {
+        let Some((first, head)) = self.ends()?.filter(|(first, _)| *first <= last) else {
+            return Ok(());
+        };
+        let mut next = first;
+        while next <= last.min(head) {
+            let end = Seq(next.0 + REMOVED_AT_ONCE).min(last.next());
+            guarded(|| {
+                // A lost removal costs space only: no sync.
+                let mut batch = self.database.batch();
+                for seq in next.0..end.0 {
+                    batch.remove(&self.records, seq.to_be_bytes());
+                }
+                batch.commit().map_err(|error| error.to_string())
+            })?;
+            next = end;
+        }
+        if self.flush() {
+            // Only this drops removed records from tables that hold others.
+            guarded(|| {
+                let done = self.records.major_compact();
+                done.map_err(|error| error.to_string())
+            })?;
+        }
+        Ok(())
+    }
+
     /// Moves what is only in fjall's journal into tables, so that the next open
     /// has nothing to replay. Only saves time: errors leave all as it was.
     pub(super) fn settle(self) {
@@ -323,4 +352,6 @@ const MEMTABLE_BYTES: u64 = 16 << 20;
 const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 /// Up to here, replaying at the next open costs less than flushing now.
 const REPLAY_BYTES_MAX: u64 = 1 << 20;
+/// Records whose removal is one batch.
+const REMOVED_AT_ONCE: u64 = 8192;
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(20);

@@ -5,13 +5,13 @@
 //! opening (`open`), durability (`writer`). A crash leaves what the rooms below
 //! leave.
 
-use super::engine::Engine;
 use super::lock::LockFile;
 use super::reader::Reader;
+use super::shelf::Records;
 use super::witness::JournalId;
 use super::worker::Worker;
 use super::writer::{Handle, Tip};
-use super::{Layout, OpenError, Opened, Options, checkpoint, open, read};
+use super::{Layout, OpenError, Opened, Options, Retention, checkpoint, open, read, retire};
 use crate::ports::{Checkpoint, JournalReader, PortError, PortResult, Store, Task};
 use futures::channel::oneshot;
 use journal_format::event::{FailureClass, Record};
@@ -28,6 +28,7 @@ pub struct Journal {
     pub(super) tip: Arc<Tip>,
     pub(super) threads: Option<Threads>,
     pub(super) beside: Reader,
+    pub(super) retention: Retention,
     /// Released last.
     pub(super) _lock: LockFile,
 }
@@ -37,7 +38,7 @@ pub(super) struct Threads {
     pub(super) reader: Worker,
     pub(super) checkpoints: Worker,
     pub(super) writer: Handle,
-    pub(super) engine: Engine,
+    pub(super) records: Records,
 }
 
 /// The result of a full check.
@@ -87,9 +88,9 @@ impl Journal {
         Box::pin(async move {
             // A store that stopped writing can still be checked.
             followed.await.ok();
-            self.read_with(move |engine| {
+            self.read_with(move |records| {
                 let (head, expected) = tip.chain();
-                let (_, chain) = read::walk(engine, Seq(1), head, ([0; 32], [0; 32]))?;
+                let (_, chain) = read::walk_all(records, head)?;
                 if chain == expected {
                     Ok(Verified { head, chain })
                 } else {
@@ -117,7 +118,7 @@ impl Journal {
         self.beside.close();
         drop(threads.reader);
         drop(threads.checkpoints);
-        drop(threads.engine);
+        drop(threads.records);
         let mut writer = threads.writer.finish().ok_or_else(gone)?;
         if let Some(why) = writer.broken {
             return Err(PortError::new(FailureClass::Fatal, why));
@@ -135,17 +136,21 @@ impl Journal {
     /// Runs a read on the reader thread.
     fn read_with<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&Engine) -> Result<T, String> + Send + 'static,
+        call: impl FnOnce(&Records) -> Result<T, String> + Send + 'static,
     ) -> Task<'_, T> {
         let answer = self.threads.as_ref().map(|threads| {
-            let engine = threads.engine.clone();
-            threads.reader.run(move || call(&engine))
+            let records = threads.records.clone();
+            threads.reader.run(move || call(&records))
         });
         Box::pin(async move {
             received(answer)
                 .await?
                 .map_err(|why| PortError::new(FailureClass::Fatal, format!("journal: {why}")))
         })
+    }
+
+    fn records(&self) -> Option<Records> {
+        self.threads.as_ref().map(|threads| threads.records.clone())
     }
 
     /// Runs a call on the checkpoint thread.
@@ -166,6 +171,11 @@ impl Store for Journal {
         self.tip.head()
     }
 
+    fn first(&self) -> Seq {
+        let threads = self.threads.as_ref();
+        threads.map_or(Seq(1), |threads| threads.records.shelf().first)
+    }
+
     fn append(&self, records: Vec<Record>) -> Task<'_, ()> {
         let answer = self
             .threads
@@ -176,29 +186,49 @@ impl Store for Journal {
 
     fn read(&self, from: Seq, limit: usize) -> Task<'_, Vec<Record>> {
         let head = self.head();
-        self.read_with(move |engine| read::page(engine, head, from, limit))
+        self.read_with(move |records| read::page(records, head, from, limit))
     }
 
     fn checkpoint(&self) -> Task<'_, Option<Checkpoint>> {
         let (path, id, head) = (self.layout.checkpoint.clone(), self.id, self.head());
+        let records = self.records();
         self.cache_with(move || {
-            let found = checkpoint::load(&path, Some(&id))?;
-            if found.seq > head {
-                // What it covers was lost; state from the future helps nobody.
-                tracing::warn!(seq = %found.seq, %head, "checkpoint beyond the journal passed over");
-                return None;
+            let older = || records?.shelf().newest_state(head);
+            match checkpoint::load(&path, Some(&id)) {
+                Some(found) if found.seq > head => {
+                    // What it covers was lost; state from the future helps nobody.
+                    tracing::warn!(seq = %found.seq, %head, "checkpoint beyond the journal passed over");
+                    older()
+                }
+                Some(found) => Some(found),
+                None => older(),
             }
-            Some(found)
         })
     }
 
     fn save_checkpoint(&self, checkpoint: Checkpoint) -> Task<'_, ()> {
-        let (path, id) = (self.layout.checkpoint.clone(), self.id);
+        let (layout, id, retention) = (self.layout.clone(), self.id, self.retention);
+        let records = self.records();
         let saved = self.cache_with(move || {
-            checkpoint::save(&path, &id, &checkpoint)
-                .map_err(|error| PortError::from_io(&error, path.display()))
+            let keep = |records| retire::keep_state(&layout, records, retention, &checkpoint);
+            let last = records.as_ref().and_then(keep);
+            let path = &layout.checkpoint;
+            checkpoint::save(path, &id, &checkpoint)
+                .map_err(|error| PortError::from_io(&error, path.display()))?;
+            Ok::<_, PortError>(records.zip(last))
         });
-        Box::pin(async move { saved.await? })
+        Box::pin(async move {
+            let due = saved.await??;
+            if let (Some((records, last)), Some(threads)) = (due, &self.threads) {
+                // Behind the reply: nobody waits for it but who closes the journal.
+                drop(threads.checkpoints.run(move || {
+                    if let Err(why) = retire::retire(&records, retention, last) {
+                        tracing::warn!(%why, "older events stay where they are");
+                    }
+                }));
+            }
+            Ok(())
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 //! that opening found. Invariants: an acknowledged record is read back or its loss
 //! is told; nothing of a journal is ever deleted or begun anew in silence; watched
 //! by `tests/it/conformance_store`. Deliberately absent: what records mean, when
-//! to write a checkpoint, retention. A crash leaves a journal whose tail may be
+//! to write a checkpoint. A crash leaves a journal whose tail may be
 //! cut, and a witness that says how much of it was acknowledged. A new file in the
 //! job's directory gets a file here and a line in [`Layout`].
 //!
@@ -15,7 +15,7 @@
 //!                    mark         last acknowledged head, not synced
 //!                    checkpoint   a cache
 //!                    aside/       copies before a recovery, journals given up
-//!                    archive/     older records, as portable files
+//!                    archive/     older records, as portable files, and states
 //!                    incoming/    a store that is being made out of records
 //!                    copies/      what readers beside a running job look at
 //! ```
@@ -32,7 +32,9 @@ mod open;
 mod read;
 mod reader;
 mod reading;
+mod retire;
 mod salvage;
+mod shelf;
 mod sizes;
 mod survey;
 mod witness;
@@ -89,6 +91,27 @@ pub struct Options {
     /// Whether a journal that is lost or damaged may be moved aside and a new one
     /// begun. A person's decision, never a default.
     pub accept_loss: bool,
+    /// When older records leave the store, and the journal.
+    pub retention: Retention,
+}
+
+/// What is kept where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Events that a checkpoint has to cover before they move to an archive.
+    pub events_min: u64,
+    /// What archives may take, in bytes; beyond it the oldest are dropped. The newest
+    /// one stays whatever it takes.
+    pub bytes_max: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            events_min: 100_000,
+            bytes_max: 512 << 20,
+        }
+    }
 }
 
 /// Why a journal was not opened. Nothing of it was changed for the worse.

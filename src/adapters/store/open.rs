@@ -11,10 +11,11 @@ use super::engine::{self, Engine, Look};
 use super::journal::{Journal, Threads};
 use super::lock::LockFile;
 use super::reader::Reader;
+use super::shelf::{Records, Shelf};
 use super::witness::{Chain, Found, JournalId, Mark, Witness};
 use super::worker::Worker;
 use super::writer::{Handle, Tip, Writer};
-use super::{Health, Layout, OpenError, Opened, Options, checkpoint, files, read};
+use super::{Health, Layout, OpenError, Opened, Options, Retention, checkpoint, files, read};
 use journal_format::value::Seq;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ pub(super) struct Evidence {
 
 /// A journal that was opened and compared.
 pub(super) struct Recovered {
-    pub(super) engine: Engine,
+    pub(super) records: Records,
     pub(super) witness: Witness,
     pub(super) health: Health,
     pub(super) head: Seq,
@@ -51,7 +52,7 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
     let lock = LockFile::acquire(&layout.lock)?;
     let evidence = Evidence::gather(&layout)?;
     if evidence.damaged.is_some() && options.accept_loss {
-        return without_witness(layout, lock);
+        return without_witness(layout, lock, options.retention);
     }
     let recovered = match recover(&layout, &evidence) {
         Err(error) if options.accept_loss && error.can_be_accepted() => {
@@ -61,12 +62,16 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
         }
         other => other?,
     };
-    start(layout, lock, recovered)
+    start(layout, lock, recovered, options.retention)
 }
 
 /// Opens a journal whose witness cannot be read. Everything in the journal is
 /// kept; whether something is missing cannot be known, so a loss is told.
-fn without_witness(layout: Layout, lock: LockFile) -> Result<Opened, OpenError> {
+fn without_witness(
+    layout: Layout,
+    lock: LockFile,
+    retention: Retention,
+) -> Result<Opened, OpenError> {
     let aside = files::next_aside(&layout.aside, "lost")?;
     rename(&layout.witness, &aside.join("witness"))?;
     let evidence = Evidence::gather(&layout)?;
@@ -83,7 +88,7 @@ fn without_witness(layout: Layout, lock: LockFile) -> Result<Opened, OpenError> 
             found: recovered.head,
         };
     }
-    start(layout, lock, recovered)
+    start(layout, lock, recovered, retention)
 }
 
 impl OpenError {
@@ -212,8 +217,9 @@ fn create(layout: &Layout, lost: Seq) -> Result<Recovered, OpenError> {
     } else {
         Health::Created
     };
+    let shelf = Shelf::load(layout, witness.id, Seq(1))?;
     Ok(Recovered {
-        engine,
+        records: Records::new(engine, shelf),
         witness,
         health,
         head: Seq::ZERO,
@@ -233,22 +239,22 @@ fn reopen(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> 
     };
     let damaged = |why: String| OpenError::damaged(why, &layout.journal);
     let engine = Engine::open(&layout.journal)?;
-    let head = match engine.ends().map_err(damaged)? {
-        None => Seq::ZERO,
-        Some((Seq(1), head)) => head,
-        Some((first, _)) => {
-            return Err(damaged(format!("the first record is {first}, expected 1")));
-        }
-    };
+    let (first, head) = engine
+        .ends()
+        .map_err(damaged)?
+        .unwrap_or((Seq(1), Seq::ZERO));
+    let shelf = Shelf::load(layout, id, first)?;
     let expected = evidence.expected;
-    if head == Seq::ZERO && expected > Seq::ZERO {
+    // What is archived was in the store, and more behind it.
+    if head == Seq::ZERO && expected > Seq::ZERO || head < shelf.last() {
         return Err(OpenError::HistoryLost {
             expected,
             found: head,
         });
     }
     let witness = evidence.witness.clone().unwrap_or_else(|| Witness::new(id));
-    let (last, chain) = compare(&engine, &witness, head).map_err(damaged)?;
+    let records = Records::new(engine, shelf);
+    let (last, chain) = compare(&records, &witness, head).map_err(damaged)?;
     let loss_untold = head < expected;
     let health = if loss_untold {
         Health::Shortened {
@@ -266,7 +272,7 @@ fn reopen(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> 
         Health::UncleanStop { copied_aside }
     };
     Ok(Recovered {
-        engine,
+        records,
         witness,
         health,
         head,
@@ -295,16 +301,21 @@ fn copy_aside(layout: &Layout, clean: bool) -> Result<PathBuf, OpenError> {
 
 /// Checks that the witnessed record is the one in the journal, reads what came
 /// after it, and returns the last record's hash and the running hash. A journal
-/// below its witness is read whole.
-fn compare(engine: &Engine, witness: &Witness, head: Seq) -> Result<(Chain, Chain), String> {
+/// below its witness, or one that begins behind it, is read whole.
+fn compare(records: &Records, witness: &Witness, head: Seq) -> Result<(Chain, Chain), String> {
     let at = witness.head;
-    if at == Seq::ZERO || head < at {
-        return read::walk(engine, Seq(1), head, ([0; 32], [0; 32]));
+    let first = records.shelf().first;
+    if at > Seq::ZERO && at.next() == first {
+        return read::walk(records, first, head, (witness.last, witness.chain));
     }
-    if read::hash_of(engine, at)? != witness.last {
+    // A record that is not kept any more cannot be compared.
+    if at < first || head < at {
+        return read::walk_all(records, head);
+    }
+    if read::hash_of(records, at)? != witness.last {
         return Err(format!("record {at} is not the one that was acknowledged"));
     }
-    read::walk(engine, at.next(), head, (witness.last, witness.chain))
+    read::walk(records, at.next(), head, (witness.last, witness.chain))
 }
 
 /// Returns the journal's identity, and writes it where it is missing.
@@ -342,6 +353,7 @@ fn give_up(layout: &Layout) -> Result<(), OpenError> {
     for path in [
         &layout.journal,
         &layout.checkpoint,
+        &layout.archive,
         &layout.mark,
         &layout.witness,
     ] {
@@ -370,12 +382,17 @@ pub(super) fn new_id() -> Result<JournalId, OpenError> {
 }
 
 /// Starts the threads of a journal that can be trusted.
-fn start(layout: Layout, lock: LockFile, recovered: Recovered) -> Result<Opened, OpenError> {
+fn start(
+    layout: Layout,
+    lock: LockFile,
+    recovered: Recovered,
+    retention: Retention,
+) -> Result<Opened, OpenError> {
     let io = |error: std::io::Error| OpenError::io(&error, &layout.root);
     let id = recovered.witness.id;
     let tip = Arc::new(Tip::new(recovered.head, recovered.chain));
     let writer = Writer {
-        engine: recovered.engine.clone(),
+        engine: recovered.records.engine.clone(),
         tip: Arc::clone(&tip),
         mark: Mark::open(&layout.mark, id).map_err(io)?,
         witness_path: layout.witness.clone(),
@@ -388,13 +405,14 @@ fn start(layout: Layout, lock: LockFile, recovered: Recovered) -> Result<Opened,
         reader: Worker::start("journal-reader").map_err(io)?,
         checkpoints: Worker::start("journal-cache").map_err(io)?,
         writer: Handle::start(writer).map_err(io)?,
-        engine: recovered.engine,
+        records: recovered.records,
     };
     Ok(Opened {
         journal: Journal {
             id,
             layout,
-            beside: Reader::new(id, &tip, &threads.engine, &threads.reader),
+            beside: Reader::new(id, &tip, &threads.records, &threads.reader),
+            retention,
             tip,
             threads: Some(threads),
             _lock: lock,

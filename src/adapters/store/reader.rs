@@ -4,8 +4,8 @@
 //! ends all reading: no reader keeps the store open. Deliberately absent: caching, a
 //! thread of its own (reads queue with the job's). CRASH: leaves nothing behind.
 
-use super::engine::Engine;
 use super::read;
+use super::shelf::Records;
 use super::witness::JournalId;
 use super::worker::{Calls, Worker};
 use super::writer::Tip;
@@ -24,14 +24,14 @@ pub(super) struct Reader {
 }
 
 struct Open {
-    engine: Engine,
+    records: Records,
     calls: Calls,
 }
 
 impl Reader {
-    pub(super) fn new(id: JournalId, tip: &Arc<Tip>, engine: &Engine, worker: &Worker) -> Self {
+    pub(super) fn new(id: JournalId, tip: &Arc<Tip>, records: &Records, worker: &Worker) -> Self {
         let open = worker.calls().map(|calls| Open {
-            engine: engine.clone(),
+            records: records.clone(),
             calls,
         });
         Self {
@@ -49,11 +49,11 @@ impl Reader {
     /// Runs a call on the reading thread.
     fn ask<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&Engine) -> Result<T, String> + Send + 'static,
+        call: impl FnOnce(&Records) -> Result<T, String> + Send + 'static,
     ) -> impl Future<Output = PortResult<T>> + Send + 'static {
         let answer = self.lock().as_ref().map(|open| {
-            let engine = open.engine.clone();
-            open.calls.run(move || call(&engine))
+            let records = open.records.clone();
+            open.calls.run(move || call(&records))
         });
         async move {
             let closed = || PortError::new(FailureClass::Retry, "the journal was closed");
@@ -76,13 +76,19 @@ impl JournalReader for Reader {
         self.tip.head()
     }
 
+    fn first(&self) -> Seq {
+        let open = self.lock();
+        open.as_ref()
+            .map_or(Seq(1), |open| open.records.shelf().first)
+    }
+
     fn read(&self, from: Seq, limit: usize) -> BoxFuture<'static, PortResult<Vec<Record>>> {
         let head = self.head();
-        Box::pin(self.ask(move |engine| read::page(engine, head, from, limit)))
+        Box::pin(self.ask(move |records| read::page(records, head, from, limit)))
     }
 
     fn sift(&self, wanted: Wanted) -> BoxFuture<'_, PortResult<Vec<Record>>> {
         let head = self.head();
-        Box::pin(self.ask(move |engine| read::sift(engine, head, wanted)))
+        Box::pin(self.ask(move |records| read::sift(records, head, wanted)))
     }
 }

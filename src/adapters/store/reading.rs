@@ -2,16 +2,16 @@
 //!
 //! In: a job's directory. Out: its records from any number on, those of its archives
 //! first. Invariants: nothing is appended, recovered or begun in the job's directory; a
-//! job that runs is not disturbed (a copy is read instead, and so it is where the last
-//! process did not close the journal); memory does not grow with the journal. Watched by
-//! `tests/it/journal_source`. Deliberately absent: reading on behind damage. CRASH:
+//! job that runs is not disturbed, and one that does not can start (a copy is read, which
+//! shares the tables); memory does not grow with the journal. Watched by
+//! `tests/it/journal/source`. Deliberately absent: reading on behind damage. CRASH:
 //! leaves a copy, which the next one removes.
 
-use super::archive::{self, Archive};
+use super::archive::Archive;
 use super::copy::Copied;
-use super::engine::{self, Engine, Values};
-use super::lock::LockFile;
+use super::engine::{self, Values};
 use super::open::{Evidence, look_into};
+use super::shelf::{Records, Shelf};
 use super::survey::Survey;
 use super::witness::{Chain, JournalId, chained};
 use super::{Health, Layout, OpenError, checkpoint};
@@ -21,29 +21,30 @@ use journal_format::decode_record;
 use journal_format::value::Seq;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A journal that is read.
 pub struct Reading {
-    engine: Engine,
+    records: Records,
     id: JournalId,
     health: Health,
     /// The store's first record.
     kept: Seq,
     head: Seq,
-    archives: Vec<Archive>,
+    shelf: Arc<Shelf>,
     /// The evidence's head, and the running hash there.
     witnessed: (Seq, Chain),
     checkpoint: Option<Checkpoint>,
-    // Released in this order, after the engine.
-    _lock: Option<LockFile>,
-    copied: Option<Copied>,
+    is_at_rest: bool,
+    // Removed after the engine was closed.
+    _copied: Copied,
 }
 
 impl Reading {
     /// Opens a job's journal to be read.
     ///
-    /// Blocking; a job that runs, or whose last process did not close its journal, costs
-    /// a copy of the store.
+    /// Blocking; costs links to the store's tables and a copy of its other files. Nobody
+    /// is kept from the job meanwhile, nor while the journal is read.
     ///
     /// # Errors
     /// See [`OpenError`]; `Locked` only when the store changes faster than it can be
@@ -53,54 +54,27 @@ impl Reading {
         if let Err(error) = layout.root.metadata() {
             return Err(OpenError::io(&error, &layout.root));
         }
-        match LockFile::acquire(&layout.lock) {
-            Ok(lock) => {
-                let evidence = Evidence::gather(&layout)?;
-                if evidence.clean && !engine::needs_replay(&layout.journal) {
-                    return Self::of(&layout, &layout, &evidence, Some(lock), None);
-                }
-                // Nobody writes while this process has the lock.
-                Self::copied(&layout, Some(lock))
-            }
-            Err(OpenError::Locked { .. }) => Self::copied(&layout, None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn copied(layout: &Layout, lock: Option<LockFile>) -> Result<Self, OpenError> {
-        let copied = Copied::make(layout)?;
+        let copied = Copied::make(&layout)?;
         let mut evidence = Evidence::gather(&copied.layout)?;
+        let is_at_rest = evidence.clean && !engine::needs_replay(&copied.layout.journal);
         evidence.is_copy = true;
-        let there = copied.layout.clone();
-        Self::of(layout, &there, &evidence, lock, Some(copied))
-    }
-
-    fn of(
-        original: &Layout,
-        layout: &Layout,
-        evidence: &Evidence,
-        lock: Option<LockFile>,
-        copied: Option<Copied>,
-    ) -> Result<Self, OpenError> {
-        let recovered = look_into(layout, evidence)?;
+        let recovered = look_into(&copied.layout, &evidence)?;
         let ends = recovered
+            .records
             .engine
             .ends()
-            .map_err(|why| OpenError::damaged(why, &original.journal))?;
-        // After the store: what moved to an archive meanwhile is in both.
-        let archives = archive::list(&original.archive)
-            .map_err(|error| OpenError::io(&error, &original.archive))?;
+            .map_err(|why| OpenError::damaged(why, &layout.journal))?;
         Ok(Self {
             id: recovered.witness.id,
             health: recovered.health,
             kept: ends.map_or(Seq(1), |(first, _)| first),
             head: recovered.head,
-            engine: recovered.engine,
-            archives,
+            shelf: recovered.records.shelf(),
+            records: recovered.records,
             witnessed: (recovered.witness.head, recovered.witness.chain),
             checkpoint: checkpoint::load(&layout.checkpoint, Some(&recovered.witness.id)),
-            _lock: lock,
-            copied,
+            is_at_rest,
+            _copied: copied,
         })
     }
 
@@ -125,17 +99,7 @@ impl Reading {
     /// Returns the number of the first record that is still there.
     #[must_use]
     pub fn first(&self) -> Seq {
-        // From the store back, as far as the archives reach without a gap.
-        self.archives
-            .iter()
-            .rev()
-            .fold(self.kept, |first, archive| {
-                if archive.first < first && archive.last.next() >= first {
-                    archive.first
-                } else {
-                    first
-                }
-            })
+        self.shelf.first
     }
 
     /// Returns the first record that the store itself holds.
@@ -154,16 +118,13 @@ impl Reading {
     /// Returns the running hash before [`Self::first`], where it is known.
     #[must_use]
     pub fn before(&self) -> Option<[u8; 32]> {
-        let first = self.first();
-        if first == Seq(1) {
-            return Some([0; 32]);
-        }
-        let archive = self
-            .archives
-            .iter()
-            .find(|archive| archive.first == first)?;
-        let reader = PortableReader::open(File::open(&archive.path).ok()?).ok()?;
-        reader.header().before
+        self.shelf.before().ok()
+    }
+
+    /// Returns the state before [`Self::first`], where history does not begin with 1.
+    #[must_use]
+    pub fn base(&self) -> Option<Checkpoint> {
+        self.shelf.base()
     }
 
     /// Returns the running hash after one more record.
@@ -181,19 +142,20 @@ impl Reading {
     /// Goes through the store itself, whatever is damaged in it.
     #[must_use]
     pub fn survey(&self) -> Survey {
-        Survey::new(self.engine.clone(), self.kept, self.head)
+        Survey::new(self.records.engine.clone(), self.kept, self.head)
     }
 
     /// Returns the files with older records.
     #[must_use]
     pub fn archives(&self) -> &[Archive] {
-        &self.archives
+        &self.shelf.archives
     }
 
-    /// Tells whether a copy is read, because the journal is or was in use.
+    /// Tells whether the last process closed the journal, and none has it open for
+    /// writing.
     #[must_use]
-    pub const fn is_copy(&self) -> bool {
-        self.copied.is_some()
+    pub const fn is_at_rest(&self) -> bool {
+        self.is_at_rest
     }
 
     /// Returns all records from a number on, up to the head of the moment of opening,
@@ -239,7 +201,7 @@ impl Entries<'_> {
         };
         let values = self
             .values
-            .get_or_insert_with(|| self.reading.engine.iter(expected));
+            .get_or_insert_with(|| self.reading.records.engine.iter(expected));
         let (seq, bytes) = match values.next() {
             Some(found) => found.map_err(|why| damaged(format!("cannot be read: {why}"), false))?,
             None => return Err(damaged("missing at the end".to_owned(), false)),
@@ -268,7 +230,7 @@ impl Entries<'_> {
             if self.archive.is_none() {
                 let holds =
                     |archive: &&Archive| archive.first <= expected && expected <= archive.last;
-                let found = self.reading.archives.iter().find(holds);
+                let found = self.reading.shelf.archives.iter().find(holds);
                 let found = found.ok_or_else(missing)?;
                 let reader = PortableReader::open(File::open(&found.path)?)?;
                 self.archive = Some((reader, found.last));

@@ -15,9 +15,10 @@ use super::engine::{self, Engine, Look};
 use super::lock::LockFile;
 use super::open::{Evidence, new_id, rename};
 use super::survey::{Found, Survey};
-use super::witness::Witness;
+use super::witness::{Chain, Witness};
 use super::{Layout, OpenError, files};
 use crate::journal::{PortableReader, PortableWriter, ReadError, Stored, WriteError};
+use crate::ports::Checkpoint;
 use journal_format::portable::Header;
 use journal_format::value::Seq;
 use std::fs::File;
@@ -74,14 +75,15 @@ pub fn salvage(dir: &Path, name: (&str, &str), release: &str) -> Result<Salvaged
     let mut losses = Vec::new();
     let aside = files::next_aside(&layout.aside, "salvaged")?;
     let file = aside.join("kept.pydiojournal");
+    let base = base(&layout, &evidence);
     let header = Header {
         journal: evidence.id().unwrap_or_default(),
         job: name.0.to_owned(),
         label: name.1.to_owned(),
         release: release.to_owned(),
         redacted: false,
-        first: Seq(1),
-        before: None,
+        first: base.as_ref().map_or(Seq(1), |(state, _)| state.seq.next()),
+        before: base.as_ref().map(|(_, before)| *before),
     };
     let kept = match write(&layout, &evidence, &header, &file, &mut losses) {
         Ok(kept) => kept,
@@ -91,10 +93,17 @@ pub fn salvage(dir: &Path, name: (&str, &str), release: &str) -> Result<Salvaged
         }
     };
     files::sync_directory(&aside).map_err(io)?;
+    // A state that nothing follows is no journal.
+    let base = base.filter(|(state, _)| kept > state.seq);
+    let kept = if header.first > Seq(1) && base.is_none() {
+        Seq::ZERO
+    } else {
+        kept
+    };
     let expected = evidence.expected().max(kept);
     put_aside(&layout, &aside, expected.max(Seq(1)))?;
     let reader = PortableReader::open(File::open(&file).map_err(io)?).map_err(BuildError::Read)?;
-    into(&layout, reader, Some(expected.max(Seq(1))))?;
+    into(&layout, reader, Some(expected.max(Seq(1))), base)?;
     drop(lock);
     if expected > kept {
         losses.push(format!("events {} to {expected} are lost", kept.next()));
@@ -108,6 +117,15 @@ pub fn salvage(dir: &Path, name: (&str, &str), release: &str) -> Result<Salvaged
     })
 }
 
+/// Returns the state with which history begins, where older archives were dropped, and
+/// the running hash there.
+fn base(layout: &Layout, evidence: &Evidence) -> Option<(Checkpoint, Chain)> {
+    let oldest = archive::list(&layout.archive).ok()?.into_iter().next()?;
+    let seq = Seq(oldest.first.0.checked_sub(1)?);
+    let state = archive::state_at(&layout.archive, seq, &evidence.id()?)?;
+    Some((state, oldest.before().ok()?))
+}
+
 /// Writes the records up to the first gap; durable on return.
 fn write(
     layout: &Layout,
@@ -119,7 +137,7 @@ fn write(
     let io = |error: std::io::Error| SalvageError::Open(OpenError::io(&error, path));
     let file = File::create_new(path).map_err(io)?;
     let mut writer = PortableWriter::begin(BufWriter::new(&file), header)?;
-    let mut kept = archived(layout, &mut writer, losses)?;
+    let mut kept = archived(layout, header.first, &mut writer, losses)?;
     let copied = Copied::make(layout)?;
     match engine_of(layout, &copied, evidence) {
         Ok((engine, head)) => {
@@ -138,12 +156,13 @@ type Output<'a> = PortableWriter<BufWriter<&'a File>>;
 /// Copies what the archives hold, up to the first gap.
 fn archived(
     layout: &Layout,
+    first: Seq,
     writer: &mut Output<'_>,
     losses: &mut Vec<String>,
 ) -> Result<Seq, SalvageError> {
     let listed = archive::list(&layout.archive);
     let listed = listed.map_err(|error| OpenError::io(&error, &layout.archive))?;
-    let mut kept = Seq::ZERO;
+    let mut kept = Seq(first.0 - 1);
     for archive in listed {
         let read = File::open(&archive.path)
             .map_err(ReadError::Io)

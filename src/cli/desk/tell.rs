@@ -18,9 +18,12 @@ impl Desk<'_> {
     pub(super) async fn events(&mut self, events: &Events) -> Result<Exit, Failure> {
         let found = self.find(events.job.as_deref()).await?;
         if let Some(daemon) = self.daemon_of(&found) {
-            let first = daemon
-                .page(&found.id, events.from.max(1), PAGE_EVENTS)
-                .await;
+            let from = events.from.max(1);
+            let mut first = daemon.page(&found.id, from, PAGE_EVENTS).await;
+            if let Some((there, words)) = first.as_ref().err().and_then(Refused::gone) {
+                print::words(words);
+                first = daemon.page(&found.id, there, PAGE_EVENTS).await;
+            }
             if let Some(mut page) = open_there(first)? {
                 loop {
                     let (next, head) = (page.next, page.head);

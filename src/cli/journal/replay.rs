@@ -12,7 +12,8 @@ use crate::cli::args::views::Replay as Flags;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::text::time;
 use crate::journal::explain::{About, event_words};
-use crate::journal::replay::{PlanLine, Replay, Stamp, around, hex};
+use crate::journal::replay::{PlanLine, Replay, Stamp, around};
+use crate::journal::text::hex;
 use journal_format::event::Record;
 use journal_format::value::{RelPath, Seq};
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ pub(super) fn stream(
         "type": "replay", "journal": facts.journal, "release": env!("CARGO_PKG_VERSION"),
         "rules_version": RULES_VERSION, "fold_version": FOLD_VERSION,
     })));
-    let mut replay = Replay::new();
+    let mut replay = Replay::behind(source.engine(until)?);
     let mut differs = false;
     let mut last = None;
     for read in source.records(Seq(1))? {
@@ -174,7 +175,7 @@ impl Steps<'_> {
         until: Seq,
         player: &mut Player<W>,
     ) -> Result<bool, Failure> {
-        let mut replay = Replay::new();
+        let mut replay = Replay::behind(source.engine(until)?);
         let mut about = self.path.map(About::new);
         let mut differs = false;
         for read in source.records(Seq(1))? {

@@ -6,7 +6,8 @@
 
 use super::export::Target;
 use super::source;
-use crate::adapters::store::{BuildError, Found, Health, Reading, SalvageError, Salvaged, salvage};
+use super::verify::examine;
+use crate::adapters::store::{BuildError, SalvageError, Salvaged, salvage};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Salvage;
 use crate::cli::exit::{Exit, Failure};
@@ -26,7 +27,8 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Salvage) -> Result<Exit
     let names: Vec<_> = known.iter().map(|job| (&*job.id, &*job.label)).collect();
     let place = known::pick(state_dir, &names, flags.job.as_deref())?;
     let job = known.swap_remove(place);
-    if is_whole(&job.place) {
+    // What cannot be opened at all can be salvaged.
+    if source::of_job(&job).is_ok_and(|source| is_whole(&source)) {
         print::words("the journal is whole: nothing was changed");
         return Ok(Exit::InSync);
     }
@@ -44,15 +46,10 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Salvage) -> Result<Exit
     Ok(Exit::InSync)
 }
 
-/// Whether every record can be read and nothing is missing at the end.
-fn is_whole(place: &Path) -> bool {
-    Reading::open(place).is_ok_and(|reading| {
-        !matches!(reading.health(), Health::Shortened { .. })
-            && reading
-                .survey()
-                .all(|found| matches!(found, Found::Whole(_)))
-            && reading.entries(reading.first()).all(|read| read.is_ok())
-    })
+/// Whether `verify` finds nothing that would be mended, and nothing of a newer release,
+/// which is refused with its name further on.
+fn is_whole(source: &source::Source) -> bool {
+    examine(source).is_ok_and(|findings| !findings.is_mendable() && !findings.is_newer())
 }
 
 fn tell(args: &Args, job: &str, salvaged: &Salvaged) {

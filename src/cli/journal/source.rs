@@ -3,13 +3,14 @@
 //! In: a job's name or a file's path. Out: who it is, and its records in order.
 //! Invariants: nothing is appended and nobody is disturbed; records come one by one,
 //! archives first, in memory that does not grow; they end with the head or an error.
-//! Watched by `tests/it/journal_source`. Deliberately absent: what records mean. A crash
+//! Watched by `tests/it/journal/source`. Deliberately absent: what records mean. A crash
 //! leaves at most a copy of a running job's store, which the next reader removes.
 
 use crate::adapters::store::{Health, Reading};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::known::{self, Known};
 use crate::cli::offline::shown;
+use crate::journal::text::hex;
 use crate::journal::{PortableReader, ReadError, Stored};
 use journal_format::event::Record;
 use journal_format::portable::{Fault, PortableError, TRAILER_BYTES, peek_trailer};
@@ -18,6 +19,8 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use sync_core::checkpoint;
+use sync_core::engine::Engine;
 
 /// An open journal.
 pub(in crate::cli) struct Source {
@@ -105,7 +108,7 @@ pub(in crate::cli) fn named(name: Option<&str>, state_dir: &Path) -> Result<Mean
     Ok(Meant::Job(known.swap_remove(place)))
 }
 
-fn of_job(known: &Known) -> Result<Source, Failure> {
+pub(in crate::cli) fn of_job(known: &Known) -> Result<Source, Failure> {
     let reading = Reading::open(&known.place)?;
     if let Health::Shortened { expected, found } = reading.health() {
         tracing::warn!(%expected, %found, "events are missing at the journal's end");
@@ -117,10 +120,10 @@ fn of_job(known: &Known) -> Result<Source, Failure> {
         first: reading.first(),
         head: reading.head(),
         redacted: false,
-        origin: if reading.is_copy() {
-            Origin::Copy
-        } else {
+        origin: if reading.is_at_rest() {
             Origin::Store
+        } else {
+            Origin::Copy
         },
         place: known.place.clone(),
     };
@@ -218,6 +221,28 @@ impl Source {
         self.id
     }
 
+    /// Returns the engine with which to fold [`Self::records`] up to an event: an empty
+    /// one, or the state behind what is not kept any more.
+    ///
+    /// # Errors
+    /// That state cannot be used, or is younger than the event.
+    pub(in crate::cli) fn engine(&self, until: Seq) -> Result<Engine, Failure> {
+        let first = self.facts.first;
+        let Some(base) = self.reading().and_then(Reading::base) else {
+            return Ok(Engine::new());
+        };
+        if until.next() < first {
+            let message = format!("events before {first} are not kept any more");
+            return Err(Failure::usage(message, "name a later event"));
+        }
+        let state = checkpoint::decode(&base.bytes).map_err(|_| {
+            let message = format!("the state before event {first} cannot be used");
+            Failure::new(Exit::JournalDamaged, message)
+                .hint("look at it with the release that wrote it")
+        })?;
+        Ok(Engine::restore(state))
+    }
+
     /// Returns all records from a number on, beginning with the first one there is.
     ///
     /// # Errors
@@ -266,11 +291,6 @@ pub(in crate::cli) fn fault(place: &Path, error: ReadError) -> Failure {
         ReadError::Io(_) => "check the disk",
     };
     Failure::new(exit, format!("{}: {error}", shown(place))).hint(hint)
-}
-
-/// Bytes as people read them.
-pub(in crate::cli) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How portable files end.

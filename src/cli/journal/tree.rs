@@ -8,12 +8,11 @@ use crate::cli::args::Args;
 use crate::cli::args::views::{Facet, Tree};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::text::{plain, size};
-use crate::journal::replay::hex;
+use crate::journal::text::hex;
 use journal_format::value::{Kind, Seq, Side};
 use serde_json::json;
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use sync_core::engine::Engine;
 use sync_core::look::{Column, rows};
 
 /// Prints a tree.
@@ -23,7 +22,7 @@ use sync_core::look::{Column, rows};
 pub(super) fn run(args: &Args, state_dir: &Path, flags: &Tree) -> Result<Exit, Failure> {
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
     let until = flags.at.map_or(Seq(u64::MAX), Seq);
-    let mut engine = Engine::new();
+    let mut engine = source.engine(until)?;
     for read in source.records(Seq(1))? {
         let record = read.map_err(|error| source.fault(error))?;
         if record.seq > until {

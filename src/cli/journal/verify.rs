@@ -10,19 +10,25 @@ use crate::cli::args::Args;
 use crate::cli::args::journal::Named;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::print;
-use crate::cli::text::count;
+use crate::cli::text::{count, plain};
+use crate::journal::text::hex;
 use crate::journal::{Check, PortableReader};
+use journal_format::event::{Event, SessionEvent};
 use journal_format::value::Seq;
 use serde_json::json;
 use std::path::Path;
 
 /// What was found so far.
 #[derive(Default)]
-struct Findings {
+pub(super) struct Findings {
     damages: Vec<String>,
     /// What a person may want to know and is no damage.
     remarks: Vec<String>,
     checked: u64,
+    /// Whether a salvage would mend something.
+    is_mendable: bool,
+    /// The newer release that wrote what this one cannot read.
+    newer: Option<String>,
 }
 
 /// Checks a journal.
@@ -34,18 +40,38 @@ pub(super) fn run(args: &Args, state_dir: &Path, named: &Named) -> Result<Exit, 
     let mut findings = Findings::default();
     match &meant {
         Meant::File(path) => file(path, &mut findings)?,
-        Meant::Job(_) => {
-            let source = source::open(named.journal.as_deref(), state_dir)?;
-            if let Some(reading) = source.reading() {
-                store(reading, &mut findings);
-                agrees(&source, reading, &mut findings)?;
-            }
+        Meant::Job(known) => {
+            let source = source::of_job(known)?;
+            findings = examine(&source)?;
         }
     }
     Ok(findings.tell(args))
 }
 
+/// Checks everything of a job's journal.
+///
+/// # Errors
+/// It cannot be read at all.
+pub(super) fn examine(source: &Source) -> Result<Findings, Failure> {
+    let mut findings = Findings::default();
+    if let Some(reading) = source.reading() {
+        store(reading, &mut findings);
+        agrees(source, reading, &mut findings)?;
+    }
+    Ok(findings)
+}
+
 impl Findings {
+    /// Tells whether a salvage would mend something: this is all it goes by.
+    pub(super) const fn is_mendable(&self) -> bool {
+        self.is_mendable
+    }
+
+    /// Tells whether a newer release wrote what this one cannot read.
+    pub(super) const fn is_newer(&self) -> bool {
+        self.newer.is_some()
+    }
+
     fn tell(&self, args: &Args) -> Exit {
         let is_whole = self.damages.is_empty();
         if args.common.json {
@@ -54,7 +80,7 @@ impl Findings {
             }
             print::data(&json!({
                 "type": "verified", "events": self.checked, "whole": is_whole,
-                "damages": self.damages.len(), "remarks": self.remarks,
+                "damages": self.damages.len(), "remarks": self.remarks, "newer": self.newer,
             }));
         } else {
             for damage in self.damages.iter().take(LINES_MAX) {
@@ -68,12 +94,16 @@ impl Findings {
                 print::words(remark);
             }
             let events = count(self.checked, "event", "events");
-            if is_whole {
-                print::line(&format!("whole: {events} checked"));
-            } else {
-                print::words(&format!(
+            match &self.newer {
+                _ if is_whole => print::line(&format!("whole: {events} checked")),
+                Some(release) => print::words(&format!(
+                    "{events} are whole; release {} wrote the rest: upgrade this one",
+                    plain(release)
+                )),
+                None if self.is_mendable => print::words(&format!(
                     "{events} are whole; `pydio-sync journal salvage` keeps what can be kept"
-                ));
+                )),
+                None => print::words(&format!("{events} are whole")),
             }
         }
         if is_whole {
@@ -81,6 +111,12 @@ impl Findings {
         } else {
             Exit::JournalDamaged
         }
+    }
+
+    /// What a salvage leaves out, or begins anew from.
+    fn mendable(&mut self, detail: String) {
+        self.is_mendable = true;
+        self.damage(detail);
     }
 
     fn damage(&mut self, detail: String) {
@@ -101,6 +137,10 @@ fn file(path: &Path, findings: &mut Findings) -> Result<(), Failure> {
     let reader = PortableReader::open(file).map_err(|error| source::fault(path, error))?;
     let is_whole = reader.header().first == Seq(1) && !reader.header().redacted;
     let (mut check, _) = Check::new(None);
+    if !is_whole {
+        let why = "the file does not begin with event 1, or is redacted: digests are not compared";
+        findings.remarks.push(why.to_owned());
+    }
     for read in reader {
         match read {
             Ok(stored) => {
@@ -118,19 +158,38 @@ fn file(path: &Path, findings: &mut Findings) -> Result<(), Failure> {
 /// Checks the evidence and every record of the store, whatever is damaged before it.
 fn store(reading: &Reading, findings: &mut Findings) {
     if let Health::Shortened { expected, found } = reading.health() {
-        findings.damage(format!(
+        findings.mendable(format!(
             "the last event is {found}, expected {expected}: events are missing at the end"
         ));
     }
+    let mut release = None;
     for found in reading.survey() {
         match found {
-            Found::Whole(_) => findings.checked += 1,
-            Found::Damaged { seq, detail, .. } => findings.damage(format!("event {seq}: {detail}")),
+            Found::Whole(stored) => {
+                findings.checked += 1;
+                if let Event::Session(SessionEvent::SessionStarted { release: it, .. }) =
+                    &stored.record.event
+                {
+                    release = Some(it.clone());
+                }
+            }
+            Found::Damaged {
+                seq,
+                detail,
+                is_newer: true,
+            } => {
+                let writer = release.clone().unwrap_or_else(|| "a newer one".to_owned());
+                findings.newer.get_or_insert(writer);
+                findings.damage(format!("event {seq}: {detail}"));
+            }
+            Found::Damaged { seq, detail, .. } => {
+                findings.mendable(format!("event {seq}: {detail}"));
+            }
             Found::Missing { from, to } if from == to => {
-                findings.damage(format!("event {from} is missing"));
+                findings.mendable(format!("event {from} is missing"));
             }
             Found::Missing { from, to } => {
-                findings.damage(format!("events {from} to {to} are missing"));
+                findings.mendable(format!("events {from} to {to} are missing"));
             }
         }
     }
@@ -143,18 +202,27 @@ fn agrees(source: &Source, reading: &Reading, findings: &mut Findings) -> Result
     }
     let cached = reading.checkpoint();
     let cached = cached.map(|cached| (cached.seq, &cached.bytes[..]));
-    let (mut check, told) = Check::new(cached);
+    let base = reading.base();
+    let base = base.as_ref().map(|base| (base.seq, &base.bytes[..]));
+    let from_first = reading.first() == Seq(1);
+    let (mut check, told) = match base {
+        Some(base) => Check::behind(base, cached),
+        None => Check::new(cached),
+    };
     if let Err(why) = told {
         findings
             .remarks
             .push(format!("{why}; it is a cache, the next start replays"));
     }
-    let from_first = reading.first() == Seq(1);
     if !from_first {
         findings.remarks.push(format!(
-            "events before {} are gone, as their archives were dropped: digests are not compared",
+            "events before {} are not kept any more: the rest follows the state behind them",
             reading.first()
         ));
+        if !check.is_founded() {
+            let why = "the state before the first event cannot be used by this release";
+            findings.mendable(why.to_owned());
+        }
     }
     let (witnessed, expected) = reading.witnessed();
     let mut chain = reading.before();
@@ -163,7 +231,7 @@ fn agrees(source: &Source, reading: &Reading, findings: &mut Findings) -> Result
         let stored = match read {
             Ok(stored) => stored,
             Err(error) => {
-                findings.damage(error.to_string());
+                findings.mendable(error.to_string());
                 return Ok(());
             }
         };
@@ -171,13 +239,15 @@ fn agrees(source: &Source, reading: &Reading, findings: &mut Findings) -> Result
         let seq = stored.record.seq;
         chain = chain.map(|chain| Reading::chained(&chain, &stored.bytes));
         if seq == witnessed && chain.is_some_and(|chain| chain != expected) {
-            findings.damage(format!(
+            findings.mendable(format!(
                 "the running hash at event {seq} is {}, expected {} as witnessed",
-                source::hex(&chain.unwrap_or_default()),
-                source::hex(&expected)
+                hex(&chain.unwrap_or_default()),
+                hex(&expected)
             ));
         }
-        if from_first && let Err(detail) = check.fold(&stored.record) {
+        if check.is_founded()
+            && let Err(detail) = check.fold(&stored.record)
+        {
             findings.damage(detail);
         }
     }

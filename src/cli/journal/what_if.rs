@@ -25,7 +25,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, 
     let choose = |policy: Policy| chosen(policy, flags, brakes);
     let filter = filter(flags)?;
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
-    let mut what_if = WhatIf::new(&choose);
+    let mut what_if = WhatIf::behind(source.engine(Seq(u64::MAX))?, &choose);
     for read in source.records(Seq(1))? {
         what_if.take(&read.map_err(|error| source.fault(error))?);
     }

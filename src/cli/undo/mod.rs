@@ -85,7 +85,7 @@ async fn undo(
 async fn collect(opened: &Opened, which: Which) -> Result<Undo, Failure> {
     let reader = opened.journal.reader();
     let mut collector = Collector::new(which);
-    let (mut next, head) = (Seq(1), reader.head());
+    let (mut next, head) = (reader.first(), reader.head());
     while next <= head {
         let page = reader.read(next, PAGE_RECORDS).await;
         let page = page.map_err(RunError::Read)?;

@@ -58,7 +58,8 @@ pub async fn gathered(reader: &dyn JournalReader, path: &RelPath) -> PortResult<
             format!("`{path}` has more events than can be explained; `journal cat` prints them");
         return Err(PortError::new(FailureClass::Unsupported, text));
     }
-    for seq in gathering.missing() {
+    let first = reader.first();
+    for seq in gathering.missing().into_iter().filter(|seq| *seq >= first) {
         let found = reader.read(seq, 1).await?;
         found.into_iter().for_each(|record| gathering.take(record));
     }

@@ -5,12 +5,15 @@
 
 use crate::daemon::supervisor::Refusal;
 use crate::ports::PortError;
+use journal_format::value::Seq;
 
 /// An error reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) code: i64,
     pub(super) message: String,
+    /// The first event that is still kept, where older ones were asked for.
+    pub(super) first: Option<Seq>,
 }
 
 impl Fault {
@@ -18,11 +21,21 @@ impl Fault {
         Self {
             code,
             message: message.into(),
+            first: None,
         }
     }
 
     pub(super) fn params(message: impl Into<String>) -> Self {
         Self::new(PARAMS, message)
+    }
+
+    /// Older events were asked for than are kept.
+    pub(super) fn gone(first: Seq) -> Self {
+        let words = "are not kept any more: begin with a snapshot, or there";
+        Self {
+            first: Some(first),
+            ..Self::new(GONE, format!("events before {first} {words}"))
+        }
     }
 
     /// A job's loop did not answer.
@@ -64,3 +77,4 @@ pub(super) const BUSY: i64 = -32_004;
 pub(super) const REFUSED: i64 = -32_005;
 pub(super) const NO_SNAPSHOT: i64 = -32_006;
 pub(super) const UNREADABLE: i64 = -32_007;
+const GONE: i64 = -32_008;

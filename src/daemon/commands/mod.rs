@@ -167,7 +167,7 @@ impl<'a> Desk<'a> {
             }
             Err(fault) => json!({
                 "jsonrpc": "2.0", "id": id,
-                "error": {"code": fault.code, "message": fault.message},
+                "error": error_of(&fault),
             })
             .to_string(),
         })
@@ -399,6 +399,14 @@ fn listed(
         "next": (end < all.len()).then_some(end),
         key: page,
     })
+}
+
+fn error_of(fault: &Fault) -> Value {
+    let mut error = json!({"code": fault.code, "message": fault.message});
+    if let Some(first) = fault.first {
+        error["data"] = json!({"first": first.0});
+    }
+    error
 }
 
 fn held(remark: &Remark) -> Value {

@@ -28,7 +28,10 @@ pub(super) async fn read(
 ) -> Result<Answer, Fault> {
     let open = open(view)?;
     let journal = open.reader.id();
-    let head = open.reader.head();
+    let (first, head) = (open.reader.first(), open.reader.head());
+    if from < first {
+        return Err(Fault::gone(first));
+    }
     let origin = Origin {
         job: &view.spec.id,
         journal: Some(&journal),
@@ -43,6 +46,7 @@ pub(super) async fn read(
         }
         if let Some(start) = projector.missing(&record)
             && (kinds.task || kinds.notify)
+            && start >= first
         {
             let found = open.reader.read(start, 1).await?;
             found.iter().for_each(|start| projector.remember(start));

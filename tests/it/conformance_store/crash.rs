@@ -18,7 +18,7 @@ fn asked() -> Option<(String, PathBuf)> {
     Some((task, dir.into()))
 }
 
-fn child(task: &str, dir: &Path, shell: Option<&str>) -> Child {
+pub(super) fn child(task: &str, dir: &Path, shell: Option<&str>) -> Child {
     let binary = std::env::current_exe().expect("this binary");
     let mut command = match shell {
         None => Command::new(&binary),
@@ -39,7 +39,7 @@ fn child(task: &str, dir: &Path, shell: Option<&str>) -> Child {
         .expect("a child")
 }
 
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     writeln!(std::io::stdout(), "{line}").expect("the parent listens");
 }
 
@@ -56,6 +56,7 @@ fn a_child_does_what_its_parent_asks() {
             "append" => append_rounds(&dir, u64::MAX),
             "hold" => hold(&dir),
             "fill" => fill(&dir),
+            "archive" => super::archive::archive_on(&dir),
             other => panic!("unknown task {other}"),
         },
     }

@@ -416,7 +416,10 @@ fn an_accepted_loss_moves_the_old_journal_aside() {
         let before = open(dir.path()).expect("open").0.id();
         spoil(dir.path());
         open(dir.path()).expect_err("not by itself");
-        let accept = Options { accept_loss: true };
+        let accept = Options {
+            accept_loss: true,
+            ..Options::default()
+        };
         let told = Health::Shortened {
             expected: Seq(HEAD),
             found: Seq::ZERO,
@@ -444,7 +447,10 @@ fn an_unreadable_witness_costs_no_record() {
     fs::write(dir.path().join("witness"), "?").expect("write");
     let error = open(dir.path()).expect_err("not by itself");
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
-    let accept = Options { accept_loss: true };
+    let accept = Options {
+        accept_loss: true,
+        ..Options::default()
+    };
     let opened = Journal::open(dir.path(), accept).expect("accepted");
     assert!(matches!(opened.health, Health::Shortened { .. }));
     holds(&opened.journal, HEAD);

@@ -4,6 +4,7 @@
 //! gets a test that calls [`every_rule`]. `damage` spoils directories, `crash`
 //! kills processes.
 
+mod archive;
 mod crash;
 mod damage;
 

@@ -34,7 +34,7 @@ fn seen(dir: &Path) -> BTreeMap<PathBuf, (u64, i64)> {
 }
 
 #[test]
-fn a_closed_journal_is_read_where_it_is() {
+fn a_reader_of_a_closed_journal_stops_nobody() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (journal, _) = open(folder.path()).expect("open");
     let id = journal.id();
@@ -45,10 +45,14 @@ fn a_closed_journal_is_read_where_it_is() {
     let witness = std::fs::read(folder.path().join("witness")).expect("witness");
     let reading = Reading::open(folder.path()).expect("open");
     assert_eq!((reading.id(), reading.head()), (id, Seq(6000)));
-    assert!(!reading.is_copy());
+    assert!(reading.is_at_rest());
     assert_eq!(read(&reading, 1), records(1, 6000));
     assert_eq!(read(&reading, 5990), records(5990, 11));
     assert_eq!(read(&reading, 6001), []);
+    // A reader keeps nobody from the job.
+    let (journal, _) = open(folder.path()).expect("it is read, and can be opened");
+    journal.close().expect("close");
+    assert_eq!(read(&reading, 1), records(1, 6000));
     drop(reading);
     let after = std::fs::read(folder.path().join("witness")).expect("witness");
     assert!(witness == after);
@@ -66,7 +70,7 @@ fn a_running_journal_is_read_beside_its_writer() {
             .map(|n| journal.append(records(next + n * 1000, 1000)))
             .collect();
         let reading = Reading::open(folder.path()).expect("open");
-        assert!(reading.is_copy());
+        assert!(!reading.is_at_rest());
         let head = reading.head().0;
         assert!(head + 1 >= next, "{head} of {next} acknowledged");
         assert_eq!(
