@@ -43,14 +43,11 @@ pub(crate) struct Args {
 const NAMES: [&str; 6] = ["plain", "apache", "nginx", "rclone", "wsgidav", "nextcloud"];
 
 /// Serves until a signal.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
+#[expect(clippy::print_stderr, reason = "a command")]
 pub(crate) fn run(args: &Args) -> ExitCode {
     let served = options(args)
         .and_then(|options| DavServer::start(options).map_err(|error| error.to_string()))
-        .and_then(|server| {
-            print!("{}", how_to(args, &server));
-            until_signal(args, &server).map_err(|error| error.to_string())
-        });
+        .and_then(|server| until_signal(args, &server).map_err(|error| error.to_string()));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -109,7 +106,9 @@ fn tell_requests(server: &DavServer) {
     println!("{total} requests: {}", parts.join(", "));
 }
 
-/// Waits for a signal, and stands in for the person who grants logins.
+/// Says how to use it and waits for a signal; whoever read that may send one at once.
+/// Stands in for the person who grants logins.
+#[expect(clippy::print_stdout, reason = "a command")]
 fn until_signal(args: &Args, server: &DavServer) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     tokio::runtime::Builder::new_current_thread()
@@ -118,6 +117,7 @@ fn until_signal(args: &Args, server: &DavServer) -> std::io::Result<()> {
         .block_on(async {
             let mut terminate = signal(SignalKind::terminate())?;
             let mut hangup = signal(SignalKind::hangup())?;
+            print!("{}", how_to(args, server));
             let mut ticks = tokio::time::interval(Duration::from_millis(500));
             loop {
                 tokio::select! {
