@@ -104,12 +104,16 @@ const KEPT: [(u64, &str); 45] = [
 ];
 
 /// The same, with a remote that keeps an account of changes.
-const KEPT_WITH_FEED: [(u64, &str); 7] = [
+const KEPT_WITH_FEED: [(u64, &str); 8] = [
     (707, "what a feed hints at is found"),
     (892, "what a feed hints at is found"),
     (1185, "what waits keeps its directory, and that its name"),
     (1206, "what a feed hints at is found"),
     (1340, "what a feed hints at is found"),
+    (
+        2536,
+        "what came to rest at a temporary name of ours goes where there is a directory",
+    ),
     (6999, "without its root nothing was learnt of a side"),
     (
         2052,

@@ -209,7 +209,13 @@ fn place(state: &State, id: NodeId, policy: &Policy, case: Case) -> Goal {
             } else {
                 remote.or(local)
             };
-            let baseline = || tree.baseline(id).map(|baseline| at(baseline.location));
+            let can_hold = |parent: NodeId| {
+                parent == NodeId::ROOT || tree.node(parent).facets.iter().any(Facet::is_present)
+            };
+            let baseline = || {
+                let baseline = tree.baseline(id).map(|baseline| baseline.location);
+                baseline.filter(|it| can_hold(it.parent)).map(at)
+            };
             match known.or_else(baseline).or_else(|| home(state, id)) {
                 Some(place) => goal(letter(Case::M4), place),
                 None => Goal::frozen(Case::P1),
