@@ -149,15 +149,16 @@ pub(crate) fn done(command: &mut Command) -> Done {
     }
 }
 
-/// Looks again and again until a condition holds; gives up after two minutes.
+/// Looks again and again until a condition holds. Only a hang lasts for ten minutes, also
+/// on a disk that is busy with something else.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    for _ in 0..12_000 {
+    for _ in 0..60_000 {
         if condition() {
             return;
         }
         pause(10);
     }
-    panic!("waited two minutes: {what}");
+    panic!("waited ten minutes: {what}");
 }
 
 /// Lets other processes run for a while.

@@ -60,7 +60,7 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<R
     if !server.options.latency.is_zero() {
         tokio::time::sleep(server.options.latency).await;
     }
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
     let target = head
         .uri
         .path_and_query()
@@ -88,6 +88,8 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<R
     if let Some(status) = at_once(&server, &call, &body, early.as_ref()) {
         entry.status = status;
         server.log.add(entry);
+        // As nginx and Apache do: whoever still writes would not read the answer.
+        while early.is_none() && body.frame().await.is_some_and(|frame| frame.is_ok()) {}
         let mut response = respond(Answer::status(status), None)?;
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
