@@ -24,7 +24,7 @@ fn fixed(port: u16) -> Options {
 fn a_port_that_is_taken_is_named_with_its_holder() {
     run(lab::options(), async |lab: &lab::Lab| {
         // The port below is nobody's to give: another program may have it.
-        let below = TcpListener::bind((Ipv4Addr::LOCALHOST, lab.port - 1));
+        let below = TcpListener::bind((Ipv4Addr::LOCALHOST, lab.port - 1)).map(drop);
         let below = below.is_ok().then_some(lab.port - 1);
         for port in [lab.port, lab.port + 1].into_iter().chain(below) {
             let words = Sockets::bind(fixed(port)).expect_err("taken").to_string();
