@@ -19,6 +19,7 @@ mod program;
 mod pydio_e2e;
 mod pydio_faults;
 mod pydio_feed;
+mod pydio_lies;
 mod pydio_names;
 mod pydio_network;
 mod pydio_shapes;

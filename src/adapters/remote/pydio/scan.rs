@@ -118,6 +118,9 @@ impl Walk {
         let mut found = link.look_at_all(asked).await?;
         self.confirm(&mut found).await?;
         link.learn_of(&found).await?;
+        for (at, found) in &found {
+            link.seen(at, *found != Found::Absent);
+        }
         let mut listings: BTreeMap<RelPath, BTreeMap<String, Option<Seen>>> = BTreeMap::new();
         for target in targets {
             let (known, unknown) = reachable(&link, &target.path);
@@ -355,6 +358,9 @@ fn listing(
             return unlisted();
         };
         let seen = seen(link, folder, name, node);
+        if matches!(seen, Seen::Entry(_)) {
+            link.seen(&node.path, true);
+        }
         if let (Seen::Entry(entry), Ok(path)) = (&seen, folder.join(name))
             && entry.kind() == Kind::Directory
         {
