@@ -251,6 +251,12 @@ impl Inner {
     pub(super) async fn new_place(&self, path: &RelPath) -> PortResult<String> {
         let link = &self.link;
         let (_, limits) = link.server.entered().await?;
+        if path.name().is_some_and(super::names::is_mixed) {
+            return Err(super::http::unsupported(format!(
+                "`{path}`: its accents are spelled in two ways (composed and decomposed), \
+                 which the server would make one: rename it"
+            )));
+        }
         link.settle(path).await?;
         let at = link.at(path);
         let name = at.rsplit('/').next().unwrap_or_default();

@@ -7,7 +7,7 @@
 use super::batch::BATCH_MAX;
 use super::folders::Folders;
 use super::index::Index;
-use super::names::composed;
+use super::names::{composed, other_spelling};
 use super::rows::Anchor;
 use super::server::Server;
 use super::stat::{Found, Md5, Version};
@@ -105,6 +105,18 @@ impl Link {
             };
         }
         at
+    }
+
+    /// Returns a path as the server spells it.
+    pub(super) fn told(&self, path: &RelPath) -> RelPath {
+        self.below(&self.at(path)).unwrap_or_else(|| path.clone())
+    }
+
+    /// Returns where something would stand that has the same name in another spelling.
+    pub(super) fn misspelled(&self, path: &RelPath) -> Option<String> {
+        let at = self.at(path);
+        let (parent, name) = at.rsplit_once('/')?;
+        Some(format!("{parent}/{}", other_spelling(name)?))
     }
 
     /// Remembers a name that was listed, if its form is not the usual one.
