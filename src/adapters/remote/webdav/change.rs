@@ -39,7 +39,7 @@ impl Inner {
         }
         match server.look(path.as_str()).await? {
             found @ Found::Folder(_) => {
-                server.shown.borrow_mut().own(path, &found);
+                server.shown.borrow_mut().own_folder(path, &found);
                 found.entry().ok_or_else(|| in_doubt(path, "it is none"))
             }
             _ => Err(in_doubt(path, "it was created and is not there")),

@@ -65,13 +65,14 @@ impl Server {
             Some(before) => {
                 let is_known_young = !self.shown.borrow().young().is_empty();
                 let is_other = before.tag != now.tag || before.young == Young::Many;
-                changes.hints = if is_other || is_known_young || is_racy {
-                    self.differences().await?
-                } else {
-                    self.grown(before.young, &mut young).await?
-                };
+                if is_other || is_known_young || is_racy {
+                    changes.hints = self.differences().await?;
+                }
                 if changes.hints.is_empty() {
                     self.shown.borrow_mut().settle(&now.tag);
+                }
+                if let Young::Files(files) = before.young {
+                    young = self.grown(files, &mut changes.hints).await?;
                 }
             }
         }
@@ -85,23 +86,23 @@ impl Server {
         Ok(changes)
     }
 
-    /// Hints at files that were young for an earlier process, and finds those that are.
-    async fn grown(&self, before: Young, now: &mut Young) -> PortResult<Vec<Hint>> {
-        let Young::Files(files) = before else {
-            return Ok(vec![Hint::Rescan]);
-        };
-        let (mut hints, mut still) = (Vec::new(), Vec::new());
+    /// Hints at files that were young when an earlier process saw them, and returns those
+    /// that still are.
+    async fn grown(&self, files: Vec<String>, hints: &mut Vec<Hint>) -> PortResult<Young> {
+        let mut still = Vec::new();
         for path in files.into_iter().filter_map(|file| RelPath::new(file).ok()) {
             if matches!(self.look(path.as_str()).await?, Found::File(file) if file.is_racy) {
                 still.push(path.to_string());
             }
-            hints.push(Hint::Path {
+            let hint = Hint::Path {
                 path,
                 subtree: false,
-            });
+            };
+            if !hints.contains(&hint) && !hints.contains(&Hint::Rescan) {
+                hints.push(hint);
+            }
         }
-        *now = Young::Files(still);
-        Ok(hints)
+        Ok(Young::Files(still))
     }
 
     /// Walks down where tags changed.

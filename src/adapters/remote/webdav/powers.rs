@@ -262,7 +262,9 @@ impl Trial<'_> {
                 sharp &= version.etag.clone().is_some_and(|tag| tags.insert(tag));
                 if is_deep && self.server.is_oc.get() {
                     let tags = self.tags_above().await?;
-                    is_deep = tags.len() == 2 && tags.into_iter().all(|tag| above.insert(tag));
+                    // Root and room may have the same one.
+                    is_deep = tags.len() == 2
+                        && tags.into_iter().enumerate().all(|tag| above.insert(tag));
                 }
                 versions.push(version);
             }

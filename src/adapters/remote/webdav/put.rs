@@ -143,7 +143,7 @@ impl Inner {
             }
             Way::Slot => {
                 let is_new = *target.replaces == Expected::Absent;
-                let can_tell = is_new && powers.refuses_overwrite && !powers.makes_parents;
+                let can_tell = is_new && powers.refuses_overwrite;
                 let (sent, staged) = self.put_staged(target, content).await?;
                 let tag = staged.etag.clone().filter(|_| powers.keeps_version);
                 let told = Some(staged).filter(|_| can_tell && powers.keeps_version);
@@ -420,7 +420,10 @@ impl Inner {
         let Some(parent) = path.parent().filter(|parent| !parent.is_root()) else {
             return Ok(());
         };
-        if matches!(self.server.look(parent.as_str()).await?, Found::Folder(_)) {
+        if matches!(
+            self.server.look_once(parent.as_str()).await?,
+            Found::Folder(_)
+        ) {
             return Ok(());
         }
         Err(PortError::precondition(format!("`{parent}` is no folder")))

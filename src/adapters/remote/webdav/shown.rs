@@ -135,8 +135,19 @@ impl Shown {
         if is_racy(found) {
             self.young.insert(at.to_owned());
         }
-        if matches!(found, Found::Folder(_)) && !self.folders.contains_key(at) {
-            self.folders.insert(at.to_owned(), Shape::default());
+    }
+
+    /// Notes a folder that we made, in which nothing is.
+    pub(super) fn own_folder(&mut self, path: &RelPath, found: &Found) {
+        self.own(path, found);
+        let parent = path.parent().unwrap_or_default();
+        if self.has(
+            parent.as_str(),
+            path.name().unwrap_or_default(),
+            mark(found),
+        ) {
+            self.folders
+                .insert(path.as_str().to_owned(), Shape::default());
         }
     }
 
@@ -168,10 +179,18 @@ impl Shown {
             rest.starts_with('/').then(|| format!("{to}{rest}"))
         };
         let young: Vec<String> = self.young.iter().filter_map(renamed).collect();
+        let tag = from.split().and_then(|(parent, name)| {
+            let below = &mut self.folders.get_mut(parent)?.below;
+            below.remove(name)
+        });
         self.own_gone(from);
         self.own(to, found);
-        if !self.folders.contains_key(to.as_str()) {
+        let (parent, name) = to.split().unwrap_or_default();
+        let Some(above) = self.folders.get_mut(parent) else {
             return;
+        };
+        if let Some(tag) = tag {
+            above.below.insert(name.to_owned(), tag);
         }
         for (at, shape) in moved {
             self.names += shape.children.len();
