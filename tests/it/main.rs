@@ -46,5 +46,6 @@ mod webdav_presets;
 mod webdav_real;
 mod webdav_recovery;
 mod webdav_site;
+mod webdav_thrift;
 mod webdav_young;
 mod zmtp;
