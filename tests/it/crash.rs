@@ -221,3 +221,35 @@ fn killed_at_any_moment_it_resumes_and_loses_nothing() {
     let all = lab.equal();
     assert!(all.len() > 20, "nothing happened");
 }
+
+/// Counts everything below a folder.
+fn entries(folder: &Path) -> usize {
+    let Ok(found) = fs::read_dir(folder) else {
+        return 0;
+    };
+    found
+        .flatten()
+        .map(|entry| 1 + entries(&entry.path()))
+        .sum()
+}
+
+#[test]
+fn killed_while_its_journal_is_made_it_begins_anew() {
+    for wanted in 2..40 {
+        let lab = Lab::new();
+        fs::write(lab.local.join("a"), "a").expect("a file");
+        let mut daemon = lab.start(&[]);
+        // Steps apart, not times: a pause would miss most of them.
+        while entries(&lab.state) < wanted && !lab.remote.join("a").exists() {
+            let ended = daemon.0.try_wait().expect("a child of ours");
+            assert_eq!(ended, None, "it stopped by itself");
+        }
+        daemon.signal("-KILL");
+        drop(daemon);
+        for _ in 0..3 {
+            let run = lab.once(&[]);
+            assert_eq!(run.code, 0, "killed at {wanted} entries: {run:?}");
+        }
+        lab.equal();
+    }
+}

@@ -174,17 +174,20 @@ fn recover(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError>
     if let Some(why) = evidence.damaged {
         return Err(OpenError::damaged(why, &layout.witness));
     }
+    // The witness comes before the journal and the id behind it, so a journal that was
+    // not made to its end has a witness that says so, and no id. It may look whole: fjall
+    // then drops the keyspace that it has not noted yet, and makes another one.
+    let is_begun = evidence.expected == Seq::ZERO && evidence.witness.is_some();
     match engine::look(&layout.journal)? {
         Look::Empty if evidence.expected > Seq::ZERO => Err(OpenError::HistoryLost {
             expected: evidence.expected,
             found: Seq::ZERO,
         }),
         Look::Empty => create(layout, lost_before(evidence)),
-        // The witness comes before the journal, so a journal that was not made to
-        // its end has a witness that says so.
-        Look::Partial(_) if evidence.expected == Seq::ZERO && evidence.witness.is_some() => {
+        found if is_begun && (matches!(found, Look::Partial(_)) || !layout.id.exists()) => {
             let aside = files::next_aside(&layout.aside, "unfinished")?;
             rename(&layout.journal, &aside.join("journal"))?;
+            files::keep_newest(&layout.aside, "unfinished", COPIES_KEPT)?;
             create(layout, lost_before(evidence))
         }
         Look::Partial(why) => Err(OpenError::damaged(why, &layout.journal)),
