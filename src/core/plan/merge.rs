@@ -122,6 +122,7 @@ pub(super) fn change(state: &State, id: NodeId, side: Side) -> Change {
             // A server may go on telling the hash of an older version: the size tells.
             (Some(hash), Some(known)) if hash == known && now.size == then.size => Change::Touched,
             (None, Some(_)) if now.size == then.size => Change::Maybe,
+            _ if is_torn(now, then) => Change::Torn,
             _ => Change::Edited,
         }
     };
@@ -130,6 +131,17 @@ pub(super) fn change(state: &State, id: NodeId, side: Side) -> Change {
         return Change::Edited;
     }
     content
+}
+
+/// Tells whether a file has another size at the time of its last version. An edit gives
+/// it another time, but for clocks of whole seconds, where two edits may have one (and
+/// where an adapter may show a young one a nanosecond later).
+fn is_torn(now: &Facts, then: &Facts) -> bool {
+    now.size != then.size
+        && now.mtime_ns == then.mtime_ns
+        && now.mtime_ns % 1_000_000_000 > 1
+        && now.identity().is_some()
+        && now.identity() == then.identity()
 }
 
 /// Tells whether a node, or a directory that took it along, was moved on `side`

@@ -51,7 +51,7 @@ impl Endangered {
                     ..
                 } => {
                     let is_edit = state.tree.node(*id).kind == Kind::File
-                        && change(state, *id, *from) == Change::Edited
+                        && [Change::Edited, Change::Torn].contains(&change(state, *id, *from))
                         && change(state, *id, from.other()) == Change::Same;
                     if is_edit {
                         found.overwrites[index(from.other())].push(*id);

@@ -7,7 +7,8 @@
 //!
 //! - **N0** nothing happened.
 //! - **U1/D1** one side changed or made something, the other did not: it travels,
-//!   on the condition that the other side still holds the baseline.
+//!   on the condition that the other side still holds the baseline. Where the file may
+//!   have been `Torn`, the version that it replaces is kept in the trash.
 //! - **U2/D2** one side lost something that the other still has as it was: a
 //!   deletion is evidence about one known version, so it travels only to that one.
 //! - **A1** both sides did the same: only the baseline moves. Equality is by hash.
@@ -44,6 +45,9 @@ pub(crate) enum Change {
     Touched,
     /// It holds other content, or (as [`Change::Edited`] by a move) another place.
     Edited,
+    /// It is the same file of the same time with another size: what a power loss leaves
+    /// of it, or a program that puts the time back.
+    Torn,
     /// It may hold other content.
     Maybe,
     /// It holds something, and there is no baseline.
@@ -95,12 +99,13 @@ const fn row(
     }
 }
 
-use Change::{Edited, Gone, Maybe, Never, New, Same, Touched};
+use Change::{Edited, Gone, Maybe, Never, New, Same, Torn, Touched};
 
-const ANY: &[Change] = &[Never, Same, Touched, Edited, Maybe, New, Gone];
+const ANY: &[Change] = &[Never, Same, Touched, Edited, Torn, Maybe, New, Gone];
 const KEPT: &[Change] = &[Same, Touched];
 const LEFT_ALONE: &[Change] = &[Never, Same, Touched];
-const CHANGED: &[Change] = &[Edited, New];
+const EDITED: &[Change] = &[Edited, Torn];
+const CHANGED: &[Change] = &[Edited, Torn, New];
 const HASH_LOCAL: Verdict = Verdict::Hash { on: Side::Local };
 const HASH_REMOTE: Verdict = Verdict::Hash { on: Side::Remote };
 const UPLOAD: Verdict = Verdict::Send {
@@ -110,6 +115,15 @@ const UPLOAD: Verdict = Verdict::Send {
 const DOWNLOAD: Verdict = Verdict::Send {
     from: Side::Remote,
     rescue: false,
+};
+/// What is replaced may be the only whole version.
+const UPLOAD_TORN: Verdict = Verdict::Send {
+    from: Side::Local,
+    rescue: true,
+};
+const DOWNLOAD_TORN: Verdict = Verdict::Send {
+    from: Side::Remote,
+    rescue: true,
 };
 const DELETE_LOCAL: Verdict = Verdict::Delete {
     on: Side::Local,
@@ -125,12 +139,14 @@ const TWO_WAY: &[Row] = &[
     row(Case::A1, KEPT, KEPT, Verdict::Adopt),
     row(Case::Q1, &[Maybe], ANY, HASH_LOCAL),
     row(Case::Q1, ANY, &[Maybe], HASH_REMOTE),
+    row(Case::U1, &[Torn], LEFT_ALONE, UPLOAD_TORN),
+    row(Case::D1, LEFT_ALONE, &[Torn], DOWNLOAD_TORN),
     row(Case::U1, CHANGED, LEFT_ALONE, UPLOAD),
     row(Case::D1, LEFT_ALONE, CHANGED, DOWNLOAD),
     row(Case::U2, &[Gone], KEPT, DELETE_REMOTE),
     row(Case::D2, KEPT, &[Gone], DELETE_LOCAL),
-    row(Case::E1, &[Edited], &[Gone], UPLOAD),
-    row(Case::E2, &[Gone], &[Edited], DOWNLOAD),
+    row(Case::E1, EDITED, &[Gone], UPLOAD),
+    row(Case::E2, &[Gone], EDITED, DOWNLOAD),
     row(Case::C1, CHANGED, CHANGED, Verdict::Compare),
     row(Case::A2, &[Gone, Never], &[Gone, Never], Verdict::Nothing),
 ];
@@ -141,9 +157,10 @@ const ONE_WAY_SAFE: &[Row] = &[
     row(Case::A1, KEPT, KEPT, Verdict::Adopt),
     row(Case::Q1, &[Maybe], ANY, HASH_LOCAL),
     row(Case::Q1, ANY, &[Maybe], HASH_REMOTE),
+    row(Case::U1, &[Torn], LEFT_ALONE, UPLOAD_TORN),
     row(Case::U1, CHANGED, LEFT_ALONE, UPLOAD),
     row(Case::U2, &[Gone], KEPT, DELETE_REMOTE),
-    row(Case::E1, &[Edited], &[Gone], UPLOAD),
+    row(Case::E1, EDITED, &[Gone], UPLOAD),
     row(Case::V2, KEPT, &[Gone], UPLOAD),
     row(Case::V1, LEFT_ALONE, CHANGED, Verdict::Hold),
     row(Case::V1, &[Gone], CHANGED, Verdict::Hold),
@@ -156,9 +173,10 @@ const ONE_WAY_MIRROR: &[Row] = &[
     row(Case::A1, KEPT, KEPT, Verdict::Adopt),
     row(Case::Q1, &[Maybe], ANY, HASH_LOCAL),
     row(Case::Q1, ANY, &[Maybe], HASH_REMOTE),
+    row(Case::U1, &[Torn], LEFT_ALONE, UPLOAD_TORN),
     row(Case::U1, CHANGED, LEFT_ALONE, UPLOAD),
     row(Case::U2, &[Gone], KEPT, DELETE_REMOTE),
-    row(Case::E1, &[Edited], &[Gone], UPLOAD),
+    row(Case::E1, EDITED, &[Gone], UPLOAD),
     row(Case::V2, KEPT, &[Gone], UPLOAD),
     row(
         Case::V2,
