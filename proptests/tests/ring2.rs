@@ -104,7 +104,7 @@ const KEPT: [(u64, &str); 45] = [
 ];
 
 /// The same, with a remote that keeps an account of changes.
-const KEPT_WITH_FEED: [(u64, &str); 11] = [
+const KEPT_WITH_FEED: [(u64, &str); 12] = [
     (707, "what a feed hints at is found"),
     (892, "what a feed hints at is found"),
     (1185, "what waits keeps its directory, and that its name"),
@@ -128,8 +128,12 @@ const KEPT_WITH_FEED: [(u64, &str); 11] = [
         "a directory that stays for something left out is one with its namesake, whatever the case",
     ),
     (
+        18_126,
+        "what a power loss leaves of a file replaces no whole version for good",
+    ),
+    (
         13_601,
-        "where the copy stands in its place, the slot holds what came out",
+        "what a slot holds is in the trash where nobody knows any more what came out",
     ),
 ];
 

@@ -3,8 +3,8 @@
 //! In: a quiet world. Out: contents that are owed and only in a trash or a staging
 //! area. Left out are contents of which people wrote several or took one of several
 //! copies; worlds in which the process
-//! dies in the middle or its disk runs full: whose file a slot holds is then not always
-//! told, and the trash keeps it; and worlds in which people write through open files,
+//! dies in the middle, or ends while a root is away, or its disk runs full: whose file a
+//! slot holds is then not always told, and the trash keeps it; and worlds in which people write through open files,
 //! wherever these lie by then. Deliberately absent: where a content should be; that is
 //! `converged`.
 
@@ -29,7 +29,10 @@ pub fn check(state: &State, options: &Options) -> Verdict {
         faults.ghost,
         faults.full,
     ];
-    if options.users.slow_saves || lethal.iter().any(|rate| *rate != Ratio::NEVER) {
+    if options.users.slow_saves
+        || state.faults.ended_away
+        || lethal.iter().any(|rate| *rate != Ratio::NEVER)
+    {
         return Ok(());
     }
     let seen: Vec<Vec<u8>> = Side::BOTH

@@ -27,6 +27,8 @@ pub struct Faults {
     auth: u64,
     /// Per side: the program looked at the root since it went away.
     seen_away: [bool; 2],
+    /// A process ended while a root was away: what it knew of its slots is gone.
+    pub ended_away: bool,
     /// How often each fault was drawn.
     pub counts: BTreeMap<&'static str, u64>,
 }

@@ -366,6 +366,7 @@ impl State {
         let keep = self.rng.chance(Ratio::one_in(2));
         let forget = self.rng.chance(Ratio::one_in(2));
         self.journal.reopen(power_lost, keep, forget);
+        self.faults.ended_away |= self.disks.iter().any(|disk| disk.mount != Mount::There);
         self.staged.clear();
         self.users.process_ended();
         self.stop = (false, None);
