@@ -154,8 +154,8 @@ pub(super) fn refused(account: &Account, error: &PortError) -> Failure {
         FailureClass::Unsupported => Failure::new(Exit::Usage, error.to_string()),
         _ => {
             let hint = if error.message.contains("certificate") {
-                "name its authority with `--ca-file` (`\"ca_file\"` in a job file), if it has \
-                 one of its own"
+                "if its authority is one of your own, name it: `\"ca_file\"` in a job file, \
+                 `--ca-file` with `login` and `jobs`"
                     .to_owned()
             } else {
                 format!(
