@@ -128,7 +128,7 @@ pub(super) fn add(args: &Args, flags: &NewJob) -> Result<Exit, Failure> {
     } else {
         b"[]\n".to_vec()
     };
-    jobfile::judged(&file, &old)?;
+    let there = jobfile::judged(&file, &old)?;
     let mut job = described(flags)?;
     // The places say the id where the user does not.
     let alone = Value::from(vec![Value::Object(job.clone())]).to_string();
@@ -136,6 +136,15 @@ pub(super) fn add(args: &Args, flags: &NewJob) -> Result<Exit, Failure> {
     let wanted = run::checked(alone, &state_dir)?;
     let pair = &wanted.first().expect("one job was described").pair;
     let id = pair.job.clone();
+    if there
+        .iter()
+        .any(|job| job.id.as_deref() == Some(id.as_str()))
+    {
+        return Err(Failure::usage(
+            format!("the job `{}` is in {} already", plain(&id), file.display()),
+            "take it out with `pydio-sync jobs remove`, or give the new one another `--id`",
+        ));
+    }
     job.entry("id").or_insert_with(|| id.as_str().into());
     let text = serde_json::to_string_pretty(&Value::Object(job))
         .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?
@@ -179,7 +188,14 @@ pub(super) fn remove(_args: &Args, name: &str, flags: &OneFile) -> Result<Exit, 
     let is_meant = |job: &&JobConfig| job.id.as_deref() == Some(name);
     let mut fitting: Vec<&JobConfig> = jobs.iter().filter(is_meant).collect();
     if fitting.is_empty() {
-        let is_labelled = |job: &&JobConfig| job.label.as_deref() == Some(name);
+        let folder = |job: &JobConfig| {
+            let name = job.directory.file_name();
+            name.map(|name| name.to_string_lossy().into_owned())
+        };
+        let is_labelled = |job: &&JobConfig| match &job.label {
+            Some(label) => label == name,
+            None => folder(job).as_deref() == Some(name),
+        };
         fitting = jobs.iter().filter(is_labelled).collect();
     }
     let at = match fitting.as_slice() {
@@ -190,7 +206,7 @@ pub(super) fn remove(_args: &Args, name: &str, flags: &OneFile) -> Result<Exit, 
                 format!("no job `{name}` in {}", file.display()),
                 match ids.len() {
                     0 => "none there has an id; edit the file".to_owned(),
-                    _ => format!("there are {}", plain(&ids.join(", "))),
+                    _ => format!("there are `{}`", plain(&ids.join("`, `"))),
                 },
             ));
         }

@@ -118,7 +118,9 @@ impl Opened {
             next_try: None,
             exit: None,
         };
-        if status.exit() == Exit::InSync {
+        if status.seq == 0 {
+            status.reason = Some("it never ran".to_owned());
+        } else if status.exit() == Exit::InSync {
             status.reason = Some("it does not run; synced when it stopped".to_owned());
         }
         Ok((status, last.problems.iter().map(item).collect()))

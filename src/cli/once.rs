@@ -23,13 +23,28 @@ pub(super) async fn run_all(args: &Args, jobs: Vec<Wanted>) -> Result<Exit, Fail
     let alone = jobs.len() == 1;
     let mut exits = Vec::new();
     let mut opened = Vec::new();
+    let mut checked = Vec::new();
     for job in jobs {
+        match server::check_new(&job).await {
+            Ok(()) => checked.push(job),
+            Err(failure) if alone => return Err(failure),
+            // A mistake: nothing is started, and nothing was made for another job.
+            Err(failure) if failure.exit == Exit::Usage => {
+                return Err(failure.of(&job.pair.label));
+            }
+            Err(failure) => {
+                exits.push(failure.exit);
+                print::failure(&failure.of(&job.pair.label));
+            }
+        }
+    }
+    for job in checked {
         let label = job.pair.label.clone();
-        let checked = server::check_new(&job).await;
-        match checked.and_then(|()| open(job, !args.run.dry_run)) {
+        match open(job, !args.run.dry_run) {
             Ok(job) => opened.push(job),
             // A mistake: nothing is started.
-            Err(failure) if alone || failure.exit == Exit::Usage => return Err(failure),
+            Err(failure) if alone => return Err(failure),
+            Err(failure) if failure.exit == Exit::Usage => return Err(failure.of(&label)),
             Err(failure) => {
                 exits.push(failure.exit);
                 print::failure(&failure.of(&label));

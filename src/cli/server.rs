@@ -102,14 +102,17 @@ pub(super) fn judge(
         .iter()
         .find(|found| found.slug == *name || found.id == *name)
     else {
-        let names: Vec<String> = found.iter().map(|found| plain(&found.slug)).collect();
+        let names = found
+            .iter()
+            .map(|found| format!("`{}`", plain(&found.slug)));
+        let names: Vec<String> = names.collect();
         let there = match names.len() {
-            0 => format!("`{}` can sync none there", plain(&place.user)),
-            _ => format!("`{}` can sync {}", plain(&place.user), names.join(", ")),
+            0 => format!("`{}` has none there that can be synced", plain(&place.user)),
+            _ => format!("`{}` has {} there", plain(&place.user), names.join(", ")),
         };
         return Err(Failure::usage(
             format!("no workspace `{}` at `{}`", plain(name), place.url),
-            format!("{there}; name one with `-w`"),
+            format!("{there}; name one with `-w` (`\"workspace\"` in a job file)"),
         ));
     };
     if !workspace.is_writable && direction != Direction::Down {
@@ -149,10 +152,24 @@ pub(super) fn refused(account: &Account, error: &PortError) -> Failure {
             account.server, account.user
         )),
         FailureClass::Unsupported => Failure::new(Exit::Usage, error.to_string()),
-        _ => Failure::new(
-            Exit::Unreachable,
-            format!("`{}` cannot be reached: {error}", account.server),
-        )
-        .hint("check the address and the network; `pydio-sync doctor` looks closer"),
+        _ => {
+            let hint = if error.message.contains("certificate") {
+                "if its authority is one of your own, name it: `\"ca_file\"` in a job file, \
+                 `--ca-file` with `login` and `jobs`"
+                    .to_owned()
+            } else {
+                format!(
+                    "check the address and the network; `pydio-sync jobs check -s {} -u {}` asks \
+                     the server and nothing else",
+                    account.server,
+                    plain(&account.user)
+                )
+            };
+            Failure::new(
+                Exit::Unreachable,
+                format!("`{}` cannot be reached: {error}", account.server),
+            )
+            .hint(hint)
+        }
     }
 }

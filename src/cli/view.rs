@@ -146,6 +146,7 @@ impl Status {
         }
         let last = match self.changed {
             Some(changed) => format!("last change {}", time(Timestamp(changed))),
+            None if self.seq == 0 => "no event".to_owned(),
             None => format!("event {}, {}", self.seq, time(Timestamp(self.time))),
         };
         let next = self.next_try.map_or_else(String::new, |at| {

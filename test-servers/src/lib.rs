@@ -6,6 +6,8 @@
 //! here; `plain` is a client that tests of any server use.
 
 mod basic;
+pub mod log;
+pub mod rules;
 
 pub mod front;
 pub mod plain;

@@ -30,7 +30,7 @@ fn jobs_that_are_added_run_without_flags_until_they_are_removed() {
     assert_eq!(add("l2", "r2", &[]).code, 0);
     for (local, remote, more, part) in [
         ("l1", "r3", &[][..], "meet"),
-        ("l4", "r4", &["--id", "one"], "taken"),
+        ("l4", "r4", &["--id", "one"], "already"),
         ("l4", "l4", &[], "lie in one another"),
         ("l4", "r4", &["-w", "ws"], "no workspace"),
     ] {

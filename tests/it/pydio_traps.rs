@@ -381,19 +381,22 @@ fn a_hash_that_stays_stale_is_seen_through() {
 #[test]
 fn what_lies_in_the_flat_bin_is_never_replaced() {
     let site = Site::of(Quirks::v6_4());
-    for (folder, text) in [("a", "one"), ("b", "two"), ("c", "three")] {
-        site.write(&format!("{folder}/x.txt"), text.as_bytes());
+    let all = ["one", "two", "three", "four", "five", "six"];
+    for text in all {
+        site.write(&format!("{text}/x.txt"), text.as_bytes());
     }
     let remote = site.remote("client");
+    let remove = async |id: u64, folder: &str| {
+        let name = format!("{folder}/x.txt");
+        let now = entry(&remote, &name).await.fingerprint;
+        let removed = remote.remove(Seq(id), &path(&name), &now).await;
+        removed.expect("remove");
+    };
     run(async {
-        for (id, folder) in (1..).zip(["a", "b", "c"]) {
-            let name = format!("{folder}/x.txt");
-            let now = entry(&remote, &name).await.fingerprint;
-            remote
-                .remove(Seq(id), &path(&name), &now)
-                .await
-                .expect("remove");
-        }
+        remove(1, all[0]).await;
+        remove(2, all[1]).await;
+        let rest = (3..).zip(&all[2..]).map(|(id, folder)| remove(id, folder));
+        futures::future::join_all(rest).await;
     });
     let bin = site.server().folder("sync").join("recycle_bin");
     let mut kept: Vec<String> = fs::read_dir(bin)
@@ -407,7 +410,7 @@ fn what_lies_in_the_flat_bin_is_never_replaced() {
         .map(|found: PathBuf| fs::read_to_string(found).expect("text"))
         .collect();
     kept.sort();
-    assert_eq!(kept, ["one", "three", "two"]);
+    assert_eq!(kept, ["five", "four", "one", "six", "three", "two"]);
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn a_first_run_is_refused_where_nothing_can_be_synced() {
         unknown.err.contains("no workspace `my-flies`"),
         "{unknown:?}"
     );
-    assert!(unknown.err.contains("my-files, books"), "{unknown:?}");
+    assert!(unknown.err.contains("`my-files`, `books`"), "{unknown:?}");
     assert!(!unknown.err.contains("secret"), "{unknown:?}");
     assert_eq!(run("secret", &[]).code, 2);
     let folder = run("my-files", &["-r", "/nowhere"]);

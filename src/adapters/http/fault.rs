@@ -25,7 +25,12 @@ pub(crate) fn lost(error: reqwest::Error, effect: Effect) -> PortError {
     } else {
         doubt(effect)
     };
-    PortError::new(class, causes(&error.without_url()))
+    let text = if error.is_connect() {
+        innermost(&error)
+    } else {
+        causes(&error.without_url())
+    };
+    PortError::new(class, text)
 }
 
 /// What a failure after the request means.
@@ -34,6 +39,13 @@ pub(crate) const fn doubt(effect: Effect) -> FailureClass {
         Effect::Reads => FailureClass::Retry,
         Effect::Writes => FailureClass::InDoubt,
     }
+}
+
+/// Says what kept a connection from being made, without who told whom.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let last = causes.last().map_or_else(String::new, ToString::to_string);
+    format!("no connection: {last}")
 }
 
 /// Says an error with what caused it, for people.

@@ -188,13 +188,18 @@ impl Folder {
         result.map_err(|error| fatal(format!("work on a folder stopped: {error}")))?
     }
 
+    /// Tells whether a stat of a file in use never hangs.
+    pub(crate) fn has_quick_stats(&self) -> bool {
+        self.opened_before().is_some_and(|base| base.quick_stats)
+    }
+
     /// Does work that is a few stats of files in use: at once on a disk of this
     /// machine, on a thread where a stat can hang.
     pub(crate) async fn run_stats<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
     ) -> PortResult<T> {
-        if self.opened_before().is_some_and(|base| base.quick_stats) {
+        if self.has_quick_stats() {
             work(self)
         } else {
             self.run(work).await

@@ -57,7 +57,9 @@ impl Lane {
     pub(crate) fn submit(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) {
         let mut state = locked(&self.state);
         state.jobs.push_back(Box::new(work));
-        if state.threads < self.limit {
+        // A thread that is awake takes a few more sooner than another one wakes up.
+        let is_behind = state.jobs.len() > state.threads * JOBS_A_THREAD;
+        if is_behind && state.threads < self.limit {
             state.threads += 1;
             drop(state);
             let lane = Arc::clone(self);
@@ -82,3 +84,6 @@ impl Lane {
         }
     }
 }
+
+/// So many may wait for each thread before one more is asked for.
+const JOBS_A_THREAD: usize = 4;

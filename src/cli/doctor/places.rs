@@ -22,7 +22,12 @@ use std::path::Path;
 /// Looks at all jobs' places.
 pub(super) fn look(findings: &mut Vec<Finding>, state_dir: &Path, patients: &Patients) {
     for folder in patients.locals() {
-        folder_found(findings, "local folder", folder);
+        let is_known = patients.folders.contains(folder);
+        let parent = folder.parent().filter(|parent| parent.is_dir());
+        match parent.filter(|_| !is_known && !folder.exists()) {
+            Some(parent) => findings.push(to_be_made(folder, parent)),
+            None => folder_found(findings, "local folder", folder),
+        }
     }
     for folder in &patients.remote_folders {
         folder_found(findings, "remote folder", folder);
@@ -49,6 +54,23 @@ pub(super) fn look(findings: &mut Vec<Finding>, state_dir: &Path, patients: &Pat
         let known = asked.iter().find(|(known, _)| *known == account);
         if let Some((_, Some(found))) = known {
             workspace(findings, job, place, found);
+        }
+    }
+}
+
+/// A first run makes the last part of a local folder's path.
+fn to_be_made(folder: &Path, parent: &Path) -> Finding {
+    let name = folder.display().to_string();
+    match access(parent, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Finding::ok(
+            "local folder",
+            &name,
+            "not there yet; the first run makes it",
+        ),
+        Err(error) => {
+            let detail = format!("not there yet, and cannot be made: {error}");
+            let way_out = "make it, or check the owner and permissions of the folder above it";
+            Finding::fail("local folder", &name, Exit::Usage, detail, way_out)
         }
     }
 }

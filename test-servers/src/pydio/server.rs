@@ -10,11 +10,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use crate::rules::Rules;
+
 use super::answer::Answer;
 use super::auth::{self, Tokens};
 use super::bin::Later;
 use super::call::Call;
-use super::faults::Faults;
+use super::faults::Fault;
 use super::form::Spool;
 use super::index::{Event, Index};
 use super::limits::{self, Locks};
@@ -32,7 +34,7 @@ pub(super) struct Server {
     pub(super) locks: Locks,
     pub(super) hashes: Hashes,
     pub(super) spool: Spool,
-    pub(super) faults: Faults,
+    pub(super) faults: Rules<Fault>,
     pub(super) log: Log,
     pub(super) later: Later,
     masks: Mutex<Vec<Mask>>,
@@ -72,7 +74,7 @@ impl Server {
             locks: Locks::open(&state.join("locks")),
             hashes: Hashes::default(),
             spool: Spool::open(state.join("spool"))?,
-            faults: Faults::default(),
+            faults: Rules::default(),
             log: Log::default(),
             later: Later::default(),
             masks: Mutex::default(),

@@ -8,6 +8,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::rules::Mishap;
+
 /// One thing that goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -79,9 +81,8 @@ pub enum Fault {
     ChildEtag(String, String),
 }
 
-impl Fault {
-    /// Whether it concerns the reading of a request's body.
-    const fn is_early(&self) -> bool {
+impl Mishap for Fault {
+    fn is_early(&self) -> bool {
         matches!(
             self,
             Self::CutRequest(_) | Self::StallRequest(_) | Self::EarlyStatus(_)
@@ -89,126 +90,9 @@ impl Fault {
     }
 }
 
-/// When a [`Fault`] happens.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    method: Option<String>,
-    path: Option<String>,
-    skip: u64,
-    times: u64,
-    fault: Fault,
-}
-
-impl Rule {
-    /// The next request of any kind meets this fault, once.
-    #[must_use]
-    pub const fn new(fault: Fault) -> Self {
-        Self {
-            method: None,
-            path: None,
-            skip: 0,
-            times: 1,
-            fault,
-        }
-    }
-
-    /// The next request with this method meets the fault, once.
-    #[must_use]
-    pub fn on(method: &str, fault: Fault) -> Self {
-        Self {
-            method: Some(method.to_owned()),
-            ..Self::new(fault)
-        }
-    }
-
-    /// Only requests about a path that matches (`*` any characters, `?` one); see
-    /// [`super::Entry::path`] for what paths are.
-    #[must_use]
-    pub fn path(self, glob: &str) -> Self {
-        Self {
-            path: Some(glob.to_owned()),
-            ..self
-        }
-    }
-
-    /// The first time is the n-th request that matches; 1 is the next one.
-    #[must_use]
-    pub fn nth(self, n: u64) -> Self {
-        Self {
-            skip: n.saturating_sub(1),
-            ..self
-        }
-    }
-
-    /// So many times.
-    #[must_use]
-    pub const fn times(mut self, times: u64) -> Self {
-        self.times = times;
-        self
-    }
-
-    /// Until the rules are cleared.
-    #[must_use]
-    pub const fn always(self) -> Self {
-        self.times(u64::MAX)
-    }
-
-    fn matches(&self, method: &str, path: &str) -> bool {
-        self.method.as_ref().is_none_or(|wanted| wanted == method)
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|wanted| glob(wanted.as_bytes(), path.as_bytes()))
-    }
-}
-
-/// The rules that are left.
-#[derive(Default)]
-pub(super) struct Faults(Mutex<Vec<Rule>>);
-
-impl Faults {
-    pub(super) fn add(&self, rule: Rule) {
-        self.lock().push(rule);
-    }
-
-    pub(super) fn clear(&self) {
-        self.lock().clear();
-    }
-
-    /// Counts this request and tells what happens to it: the oldest rule that is due.
-    pub(super) fn meet(&self, method: &str, path: &str) -> Option<Fault> {
-        self.take(method, path, |fault| !fault.is_early())
-    }
-
-    /// The same, before the body is read: only what concerns the reading of it.
-    pub(super) fn meet_early(&self, method: &str, path: &str) -> Option<Fault> {
-        self.take(method, path, Fault::is_early)
-    }
-
-    fn take(&self, method: &str, path: &str, kind: impl Fn(&Fault) -> bool) -> Option<Fault> {
-        let mut rules = self.lock();
-        let mut due = None;
-        for (at, rule) in rules.iter_mut().enumerate() {
-            if !kind(&rule.fault) || !rule.matches(method, path) {
-                continue;
-            }
-            if rule.skip > 0 {
-                rule.skip -= 1;
-            } else if due.is_none() {
-                due = Some(at);
-            }
-        }
-        let rule = &mut rules[due?];
-        rule.times = rule.times.saturating_sub(1);
-        let fault = rule.fault.clone();
-        rules.retain(|rule| rule.times > 0);
-        Some(fault)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Rule>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// When a [`Fault`] happens: the word of a request is its method; see
+/// [`super::Entry::path`] for what paths are.
+pub type Rule = crate::rules::Rule<Fault>;
 
 type Call = Box<dyn FnOnce() + Send>;
 
@@ -236,38 +120,5 @@ impl Hooks {
 
     fn lock(&self) -> MutexGuard<'_, Vec<(Rule, Call)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), _) => (0..=text.len()).any(|at| glob(rest, &text[at..])),
-        (Some((b'?', rest)), Some((_, tail))) => glob(rest, tail),
-        (Some((wanted, rest)), Some((found, tail))) => wanted == found && glob(rest, tail),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rule_applies_from_its_nth_request_on_and_as_often_as_it_says() {
-        let faults = Faults::default();
-        faults.add(Rule::on("PUT", Fault::Html).path("/a/*").nth(2).times(2));
-        let met: Vec<bool> = [
-            ("PUT", "/a/x"),
-            ("PUT", "/b/x"),
-            ("GET", "/a/x"),
-            ("PUT", "/a/y"),
-            ("PUT", "/a/z"),
-            ("PUT", "/a/z"),
-        ]
-        .into_iter()
-        .map(|(method, path)| faults.meet(method, path).is_some())
-        .collect();
-        assert_eq!(met, [false, false, false, true, true, false]);
     }
 }

@@ -8,12 +8,14 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::rules::Rules;
+
 use super::answer::Answer;
 use super::auth::Doors;
 use super::call::{Call, Map, Place};
 use super::collections::Change;
 use super::content;
-use super::faults::{Fault, Faults, Hooks};
+use super::faults::{Fault, Hooks};
 use super::hrefs;
 use super::locks::Locks;
 use super::log::Log;
@@ -29,7 +31,7 @@ use super::tree::{Tree, Write};
 pub(super) struct Server {
     pub(super) options: Options,
     pub(super) log: Log,
-    pub(super) faults: Faults,
+    pub(super) faults: Rules<Fault>,
     pub(super) hooks: Hooks,
     pub(super) doors: Doors,
     pub(super) logins: Logins,
@@ -53,7 +55,7 @@ impl Server {
         let tree = Tree::open(options.quirks.clone(), options.dir.as_deref(), now)?;
         Ok(Self {
             log: Log::default(),
-            faults: Faults::default(),
+            faults: Rules::default(),
             hooks: Hooks::default(),
             doors: Doors::default(),
             logins: Logins::default(),

@@ -190,8 +190,8 @@ const TABLE: &[Line] = &[
     ),
     (
         Quirk::RangeIgnored,
-        |s| s.part("/sync/download/ten", "bytes=3-").text() + "|",
-        "0123456789|",
+        |s| format!("|{}|", s.part("/sync/download/ten", "bytes=3-").text()),
+        "|0123456789|",
         "|3456789|",
     ),
     (

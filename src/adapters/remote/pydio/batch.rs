@@ -43,8 +43,11 @@ pub(super) struct Coming<V>(Rc<Inner<V>>);
 
 impl<V> Drop for Coming<V> {
     fn drop(&mut self) {
-        self.0.coming.set(self.0.coming.get() - 1);
-        self.0.changed.notify_waiters();
+        let left = self.0.coming.get() - 1;
+        self.0.coming.set(left);
+        if left == 0 {
+            self.0.changed.notify_waiters();
+        }
     }
 }
 
@@ -106,8 +109,11 @@ impl<V: Clone + 'static> Batcher<V> {
         let Some(open) = open.as_ref() else {
             unreachable!("a batch was just begun");
         };
-        open.keys.borrow_mut().extend(keys);
-        self.0.changed.notify_waiters();
+        let mut gathered = open.keys.borrow_mut();
+        gathered.extend(keys);
+        if gathered.len() >= ENOUGH {
+            self.0.changed.notify_waiters();
+        }
         open.answers.clone()
     }
 
@@ -137,9 +143,14 @@ impl<V> Inner<V> {
         let end = tokio::time::sleep(self.patience);
         let mut end = std::pin::pin!(end);
         while self.coming.get() > 0 && keys.borrow().len() < ENOUGH {
+            let known = keys.borrow().len();
             tokio::select! {
                 () = &mut end => break,
-                () = tokio::time::sleep(self.patience / LULLS) => break,
+                () = tokio::time::sleep(self.patience / LULLS) => {
+                    if keys.borrow().len() == known {
+                        break;
+                    }
+                }
                 () = self.changed.notified() => {}
             }
         }

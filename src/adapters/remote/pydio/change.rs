@@ -182,6 +182,8 @@ impl Inner {
         let link = &self.link;
         let name = at.rsplit('/').next().unwrap_or_default();
         let binned = format!("{BIN}/{name}");
+        // Two of one name at once would both find the bin free for them.
+        let _turn = link.turn(name).await;
         let [found, bin, taken] = self.hashes.ask_few([at, BIN, &binned]).await?;
         link.expect(at, &found, expect)?;
         if bin == Found::Directory && taken != Found::Absent {
@@ -212,7 +214,11 @@ impl Inner {
             let form = vec![("file", binned.to_owned()), ("dest", aside.clone())];
             let verdict = self.link.server.change("rename", "", form).await?;
             if let Some(refused) = refused(verdict) {
-                let class = FailureClass::Denied;
+                // Another client was faster to make room, or to empty the bin.
+                if self.looks.ask(binned).await? == Found::Absent {
+                    return Ok(());
+                }
+                let class = FailureClass::Retry;
                 return Err(refused.error(class, binned));
             }
             let [left, now] = self.looks.ask_few([binned, &aside]).await?;

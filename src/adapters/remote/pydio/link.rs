@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 pub(super) struct Link {
@@ -45,6 +45,10 @@ pub(super) struct Link {
     pub(super) too_deep: RefCell<BTreeSet<String>>,
     /// What is there and the feed does not know: it may go without a word, too.
     pub(super) untold: RefCell<BTreeSet<String>>,
+    /// Names that are on their way to the bin.
+    binning: RefCell<BTreeSet<String>>,
+    /// Told when one of them has arrived.
+    binned: Notify,
     /// How often the feed's last known row was missing, in a row.
     pub(super) lost_anchors: Cell<u32>,
     /// Tells this client's temporary names from others'.
@@ -55,6 +59,19 @@ pub(super) struct Link {
     pub(super) body_max: Cell<u64>,
     /// How many requests run at once where one job makes several.
     pub(super) width: usize,
+}
+
+/// The right to bring a name into the bin.
+pub(super) struct Turn<'a> {
+    link: &'a Link,
+    name: String,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.link.binning.borrow_mut().remove(&self.name);
+        self.link.binned.notify_waiters();
+    }
 }
 
 /// What a link is made of.
@@ -84,6 +101,8 @@ impl Link {
             leftovers: RefCell::default(),
             too_deep: RefCell::default(),
             untold: RefCell::default(),
+            binning: RefCell::default(),
+            binned: Notify::new(),
             lost_anchors: Cell::new(0),
             mark: parts.mark,
             scope: parts.scope,
@@ -326,6 +345,18 @@ impl Link {
         };
         tracing::debug!(?found, ?expect, "{at} {what}");
         Err(PortError::precondition(format!("`{at}` {what}")))
+    }
+
+    /// Waits until nothing else of this name is on its way to the bin.
+    pub(super) async fn turn(&self, name: &str) -> Turn<'_> {
+        loop {
+            let freed = self.binned.notified();
+            if self.binning.borrow_mut().insert(name.to_owned()) {
+                let name = name.to_owned();
+                return Turn { link: self, name };
+            }
+            freed.await;
+        }
     }
 
     /// Notes a change of ours, which shows in the times of folders.

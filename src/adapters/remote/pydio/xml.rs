@@ -179,7 +179,7 @@ fn closed(
 
 fn node(start: &BytesStart<'_>) -> Result<Node, String> {
     let mut node = Node::default();
-    for attribute in start.attributes() {
+    for attribute in start.attributes().with_checks(false) {
         let attribute = attribute.map_err(|error| error.to_string())?;
         let name = attribute.key;
         let value = unescape(&attribute.value).map_err(|error| error.to_string())?;
