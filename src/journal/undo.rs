@@ -4,7 +4,7 @@
 //! newest first, each with what must still be there, and a list of what cannot be undone
 //! here with the reason. Invariants: a step is what a person could do by hand, and puts
 //! into the trash what it takes away; nothing is guessed. Watched by `tests`.
-//! Deliberately absent: doing it (`cli::undo`), the remote side (the next sync). A new
+//! Deliberately absent: doing it (`executor::Hand`), the remote side (the next sync). A new
 //! action is an arm of [`changes`].
 
 mod collect;
@@ -174,8 +174,14 @@ impl Inverse {
 }
 
 /// Returns what an operation changed in the local folder, in order, or why that is not
-/// for us to undo. A hash changes nothing.
-fn changes(id: Seq, operation: &Operation, outcome: &Outcome) -> Result<Vec<Change>, String> {
+/// for us to undo. A hash changes nothing. `here` tells what the local folder held when it
+/// ended; with that, what the operation carried to the remote is what is taken back.
+fn changes(
+    id: Seq,
+    operation: &Operation,
+    outcome: &Outcome,
+    here: impl Fn(&RelPath) -> Option<Entry>,
+) -> Result<Vec<Change>, String> {
     use journal_format::value::Side::{Local, Remote};
     let change = |path: &RelPath, from: Option<&RelPath>, now: Option<&Entry>| Change {
         undoes: Some(id),
@@ -219,10 +225,19 @@ fn changes(id: Seq, operation: &Operation, outcome: &Outcome) -> Result<Vec<Chan
             ..
         } => match trashed(source, outcome.source.as_ref()) {
             Some(replaced) if replaced.now.is_some() => Ok(vec![replaced]),
-            _ => Err(uploaded(replaces, outcome)),
+            _ if *replaces != Expected::Absent || !outcome.kept.is_empty() => {
+                Err(uploaded(replaces, outcome))
+            }
+            _ => match here(source) {
+                Some(entry) => Ok(vec![change(source, None, Some(&entry))]),
+                None => Err(uploaded(replaces, outcome)),
+            },
         },
         Action::MakeDirectory { side: Local, path } => Ok(vec![change(path, None, Some(now()?))]),
-        Action::MakeDirectory { side: Remote, .. } => Err(YOUR_FOLDER.to_owned()),
+        Action::MakeDirectory { side: Remote, path } => match here(path) {
+            Some(entry) => Ok(vec![change(path, None, Some(&entry))]),
+            None => Err(YOUR_FOLDER.to_owned()),
+        },
         Action::Move {
             side: Local,
             from,
@@ -230,11 +245,17 @@ fn changes(id: Seq, operation: &Operation, outcome: &Outcome) -> Result<Vec<Chan
             ..
         } => Ok(vec![change(to, Some(from), Some(now()?))]),
         Action::Move {
-            side: Remote, from, ..
-        } => Err(format!(
-            "the rename was made here by hand; rename it back to `{}` to undo",
-            plain(from.as_str())
-        )),
+            side: Remote,
+            from,
+            to,
+            ..
+        } => match here(to) {
+            Some(entry) => Ok(vec![change(to, Some(from), Some(&entry))]),
+            None => Err(format!(
+                "the rename was made here by hand; rename it back to `{}` to undo, or say `--mine`",
+                plain(from.as_str())
+            )),
+        },
         Action::Remove {
             side, path, expect, ..
         } => match (trashed(path, None), side, expect.kind) {
@@ -254,7 +275,9 @@ fn uploaded(replaces: &Expected, outcome: &Outcome) -> String {
             "it is your own version; the other one is `{}` on the remote side",
             plain(kept.path.as_str())
         ),
-        (Expected::Absent, None) => "it is your own file; delete it to undo".to_owned(),
+        (Expected::Absent, None) => {
+            "it is your own file; delete it to undo, or say `--mine`".to_owned()
+        }
         (Expected::Version(_), None) => {
             "it is your own version, and the one that it replaced was not kept here; the \
              server's own versions may have it"
@@ -263,6 +286,6 @@ fn uploaded(replaces: &Expected, outcome: &Outcome) -> String {
     }
 }
 
-const YOUR_FOLDER: &str = "it is your own folder; delete it to undo";
+const YOUR_FOLDER: &str = "it is your own folder; delete it to undo, or say `--mine`";
 const DELETED_BY_HAND: &str =
     "the deletion was made here by hand; the server's own recycle bin may have it";

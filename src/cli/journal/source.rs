@@ -274,6 +274,19 @@ impl Source {
         })
     }
 
+    /// Returns one event of a job's journal, if there is such a one.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub(in crate::cli) fn record(&self, seq: Seq) -> Result<Option<Record>, Failure> {
+        match self.reading() {
+            Some(reading) if seq <= self.facts.head => {
+                reading.record(seq).map_err(|error| self.fault(error))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn pass(&self, pass: Pass) -> Result<Vec<Record>, Failure> {
         let mut found = Vec::new();
         match (pass, self.reading()) {
