@@ -183,41 +183,17 @@ fn changes(
     here: impl Fn(&RelPath) -> Option<Entry>,
 ) -> Result<Vec<Change>, String> {
     use journal_format::value::Side::{Local, Remote};
-    let change = |path: &RelPath, from: Option<&RelPath>, now: Option<&Entry>| Change {
-        undoes: Some(id),
-        path: path.clone(),
-        from: from.cloned(),
-        now: now.cloned(),
-        trashed: None,
-    };
-    let trashed = |path: &RelPath, now: Option<&Entry>| {
-        outcome.trashed.as_ref().map(|entry| Change {
-            trashed: Some(entry.clone()),
-            ..change(path, None, now)
-        })
-    };
-    let now = || {
-        let mute = "the journal does not say what came of it";
-        outcome.target.as_ref().ok_or_else(|| mute.to_owned())
-    };
+    let change =
+        |path: &RelPath, from: Option<&RelPath>, now: Option<&Entry>| change(id, path, from, now);
+    let trashed = |path: &RelPath, now: Option<&Entry>| trashed(id, outcome, path, now);
+    let now = || outcome.target.as_ref().ok_or_else(|| MUTE.to_owned());
     match &operation.action {
         Action::Transfer {
             from: Remote,
             target,
             replaces,
             ..
-        } => {
-            let now = now()?;
-            if let Some(replaced) = trashed(target, Some(now)) {
-                return Ok(vec![replaced]);
-            }
-            if *replaces != Expected::Absent && outcome.kept.is_empty() {
-                return Err("the version that it replaced was not kept here".to_owned());
-            }
-            let moved = |kept: &Kept| change(&kept.path, Some(target), Some(&kept.entry));
-            let made_way = outcome.kept.iter().map(moved);
-            Ok(made_way.chain([change(target, None, Some(now))]).collect())
-        }
+        } => downloaded(id, target, replaces, outcome),
         Action::Transfer {
             from: Local,
             source,
@@ -268,6 +244,43 @@ fn changes(
     }
 }
 
+fn downloaded(
+    id: Seq,
+    target: &RelPath,
+    replaces: &Expected,
+    outcome: &Outcome,
+) -> Result<Vec<Change>, String> {
+    let now = outcome.target.as_ref().ok_or_else(|| MUTE.to_owned())?;
+    if let Some(replaced) = trashed(id, outcome, target, Some(now)) {
+        return Ok(vec![replaced]);
+    }
+    if *replaces != Expected::Absent && outcome.kept.is_empty() {
+        return Err("the version that it replaced was not kept here".to_owned());
+    }
+    let moved = |kept: &Kept| change(id, &kept.path, Some(target), Some(&kept.entry));
+    let made_way = outcome.kept.iter().map(moved);
+    let arrived = change(id, target, None, Some(now));
+    Ok(made_way.chain([arrived]).collect())
+}
+
+fn change(id: Seq, path: &RelPath, from: Option<&RelPath>, now: Option<&Entry>) -> Change {
+    Change {
+        undoes: Some(id),
+        path: path.clone(),
+        from: from.cloned(),
+        now: now.cloned(),
+        trashed: None,
+    }
+}
+
+/// What an operation put into the trash, as a change of the path where it was.
+fn trashed(id: Seq, outcome: &Outcome, path: &RelPath, now: Option<&Entry>) -> Option<Change> {
+    outcome.trashed.as_ref().map(|entry| Change {
+        trashed: Some(entry.clone()),
+        ..change(id, path, None, now)
+    })
+}
+
 /// Why an upload is not undone.
 fn uploaded(replaces: &Expected, outcome: &Outcome) -> String {
     match (replaces, outcome.kept.first()) {
@@ -286,6 +299,7 @@ fn uploaded(replaces: &Expected, outcome: &Outcome) -> String {
     }
 }
 
+const MUTE: &str = "the journal does not say what came of it";
 const YOUR_FOLDER: &str = "it is your own folder; delete it to undo, or say `--mine`";
 const DELETED_BY_HAND: &str =
     "the deletion was made here by hand; the server's own recycle bin may have it";

@@ -4,8 +4,8 @@
 //! area. Left out are contents of which people wrote several or took one of several
 //! copies; worlds in which the process
 //! dies in the middle or its disk runs full: whose file a slot holds is then not always
-//! told, and the trash keeps it; and worlds in which people write through open files,
-//! wherever these lie by then. Deliberately absent: where a content should be; that is
+//! told, and the trash keeps it; worlds in which people write through open files,
+//! wherever these lie by then; and those in which somebody undid something. Deliberately absent: where a content should be; that is
 //! `converged`.
 
 use super::Verdict;
@@ -29,7 +29,10 @@ pub fn check(state: &State, options: &Options) -> Verdict {
         faults.ghost,
         faults.full,
     ];
-    if options.users.slow_saves || lethal.iter().any(|rate| *rate != Ratio::NEVER) {
+    if options.users.slow_saves
+        || state.users.has_undone()
+        || lethal.iter().any(|rate| *rate != Ratio::NEVER)
+    {
         return Ok(());
     }
     let seen: Vec<Vec<u8>> = Side::BOTH
