@@ -14,7 +14,7 @@ use pydio_sync::daemon::RunError;
 use pydio_sync::daemon::offline::Deeds;
 use pydio_sync::executor::{Done, Hand};
 use pydio_sync::journal::undo::{Collector, Inverse, Step, Undo, Which};
-use pydio_sync::ports::{LocalFs, PortError, PortResult, RootState, Store};
+use pydio_sync::ports::{LocalFs, Observer, PortError, PortResult, RootState, Store};
 use sync_core::engine::Engine;
 
 /// The program, behind somebody who undoes.
@@ -104,8 +104,12 @@ async fn tell(world: &World, hand: &mut Hand<'_>, deeds: &mut Deeds<'_>) -> Port
     }
     world.local.sync().await?;
     for part in changes.chunks(CHANGES_MAX) {
+        let before = world.with(|state| state.journal.records.len());
         let told = deeds.append(part.to_vec(), "somebody").await;
         told.map_err(port_error)?;
+        // As the next daemon does it, from its cursor.
+        let records = world.with(|state| state.journal.records[before..].to_vec());
+        world.observer.appended(&records);
     }
     Ok(())
 }
