@@ -332,10 +332,15 @@ impl<'a> Driver<'a> {
 
     /// Tells whether nothing is left to do for this mode.
     fn is_done(&self) -> bool {
-        let quiet = self.is_quiet();
         if self.is_stopping {
-            return quiet;
+            return self.is_quiet();
         }
+        self.is_at_rest() && !self.is_feed_behind()
+    }
+
+    /// Tells whether a run that is to end has nothing left to do on either side.
+    fn is_at_rest(&self) -> bool {
+        let quiet = self.is_quiet();
         let scanning = self.sides_state.iter().any(|state| state.is_scanning);
         let scanning = scanning || self.is_expiring_trash;
         let halted = self.sides_state.iter().any(|state| state.is_halted);

@@ -117,6 +117,12 @@ pub trait Feed {
     /// As the remote fails; nothing was then missed, the same cursor serves again.
     /// `Unsupported` when there is no feed after all.
     fn since<'a>(&'a self, cursor: Option<&'a str>) -> Task<'a, Changes>;
+
+    /// Tells whether own changes since the last reading would make the next process look
+    /// at more than reading on now does.
+    fn is_behind(&self) -> bool {
+        false
+    }
 }
 
 /// What a feed told.

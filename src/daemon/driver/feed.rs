@@ -25,6 +25,8 @@ pub(super) struct FeedState {
     /// Whether the remote was scanned whole since a cursor was journaled.
     was_scanned_whole: bool,
     failures: u32,
+    /// How often it was read after the work of a run that is to end.
+    last_readings: u32,
     pub(super) next: Timestamp,
     next_unreadable: Timestamp,
 }
@@ -46,12 +48,24 @@ impl<'a> Driver<'a> {
         side == Side::Remote && !self.feed.is_begun && self.feed().is_some()
     }
 
+    /// Tells whether a run that is to end reads on once more, since that saves the next
+    /// one a look at everything.
+    pub(super) fn is_feed_behind(&self) -> bool {
+        let is_behind = self.feed.is_reading || self.feed().is_some_and(Feed::is_behind);
+        let is_open = self.feed.is_begun && self.feed.last_readings <= LAST_READINGS_MAX;
+        let halted = self.sides_state.iter().any(|state| state.is_halted);
+        self.mode == Mode::Once && is_open && is_behind && !halted
+    }
+
     /// Reads on when it is time.
     pub(super) fn read_feed(&mut self) {
         let is_due = !self.feed.is_begun || self.mode == Mode::Continuous;
-        if self.feed.is_reading || !is_due || self.now() < self.feed.next {
+        let is_due = is_due && self.now() >= self.feed.next;
+        let is_last = !is_due && self.is_feed_behind() && self.is_at_rest();
+        if self.feed.is_reading || !is_due && !is_last {
             return;
         }
+        self.feed.last_readings += u32::from(is_last);
         let Some(feed) = self.feed() else { return };
         self.feed.is_reading = true;
         let known = self.engine.state().feed.as_ref();
@@ -98,6 +112,11 @@ impl<'a> Driver<'a> {
     }
 
     fn feed_failed(&mut self, error: PortError) -> Result<(), RunError> {
+        if self.feed.last_readings > 0 {
+            tracing::info!("the next run looks at everything: {error}");
+            self.feed.last_readings = LAST_READINGS_MAX + 1;
+            return Ok(());
+        }
         if error.class == FailureClass::Unsupported {
             tracing::info!("the remote has no change feed, so it is scanned at intervals: {error}");
             self.feed.is_unusable = true;
@@ -182,6 +201,9 @@ const PROBE_AGE_MS: i64 = 30 * 86_400_000;
 
 /// How often what could not be read on the remote is looked at again, in ms.
 const UNREADABLE_PAUSE_MS: i64 = 600_000;
+
+/// How often a run that is to end reads the feed after its work, which may find more.
+const LAST_READINGS_MAX: u32 = 3;
 
 /// The first wait after the feed could not be read, in ms; doubled with each
 /// further failure, this many times at the most.

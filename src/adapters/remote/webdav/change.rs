@@ -22,6 +22,7 @@ impl Inner {
     /// Makes a folder at a free path.
     pub(super) async fn make_dir(&self, path: &RelPath) -> PortResult<Entry> {
         let server = &self.server;
+        server.prepare(path).await;
         let powers = server.powers().await?;
         self.check_name(path)?;
         if !powers.tells_taken {
@@ -37,7 +38,10 @@ impl Inner {
             return Ok(folder_entry(&super::found::Folder::default()));
         }
         match server.look(path.as_str()).await? {
-            Found::Folder(folder) => Ok(folder_entry(&folder)),
+            found @ Found::Folder(_) => {
+                server.shown.borrow_mut().own_folder(path, &found);
+                found.entry().ok_or_else(|| in_doubt(path, "it is none"))
+            }
             _ => Err(in_doubt(path, "it was created and is not there")),
         }
     }
@@ -50,6 +54,8 @@ impl Inner {
         expect: &Fingerprint,
     ) -> PortResult<Entry> {
         let server = &self.server;
+        server.prepare(from).await;
+        server.prepare(to).await;
         let powers = server.powers().await?;
         self.check_name(to)?;
         let found = server.look(from.as_str()).await?;
@@ -79,6 +85,7 @@ impl Inner {
         }
         let now = server.look(to.as_str()).await?;
         let entry = now.entry().filter(|entry| entry.kind() == expect.kind);
+        server.shown.borrow_mut().own_move(from, to, &now);
         entry.ok_or_else(|| in_doubt(to, "it was renamed and is not there"))
     }
 
@@ -89,13 +96,16 @@ impl Inner {
         path: &RelPath,
         expect: &Fingerprint,
     ) -> PortResult<()> {
+        self.server.prepare(path).await;
         let powers = self.server.powers().await?;
         let has_condition = powers.has_conditions && !is_marked(expect);
         match (expect.kind, etag_of(expect)) {
-            (Kind::Directory, _) => self.remove_folder(id, path, expect).await,
-            (_, Some(tag)) if has_condition => self.remove_tagged(id, path, expect, tag).await,
-            _ => self.take_out(id, path, expect).await,
+            (Kind::Directory, _) => self.remove_folder(id, path, expect).await?,
+            (_, Some(tag)) if has_condition => self.remove_tagged(id, path, expect, tag).await?,
+            _ => self.take_out(id, path, expect).await?,
         }
+        self.server.shown.borrow_mut().own_gone(path);
+        Ok(())
     }
 
     /// Removes a file on the condition of its tag.

@@ -1,14 +1,17 @@
 //! Reading a file: every byte of one version, or an error.
 //!
 //! In: a path and the version that is expected. Out: its content in pieces. Invariant:
-//! the last piece is given only after the length and the path were compared; an answer
+//! the last piece is given only after the length and the path were compared, where the
+//! answer's own headers do not prove the version (0190); an answer
 //! of another version, or that is no content, is never taken for it. Deliberately
 //! absent: where it goes. Leaves nothing behind.
 
 use super::Inner;
-use super::found::{Found, bare_tag, etag_of};
+use super::found::{Found, bare_tag, etag_of, is_marked};
 use super::http::{Ask, Reply, strange};
 use super::multistatus::seconds;
+use super::powers::Powers;
+use super::put::SMALL_BYTES;
 use crate::adapters::digest::Hasher;
 use crate::adapters::http::{header, unsupported};
 use crate::ports::{Chunk, PortError, PortResult, Source, Task};
@@ -29,12 +32,19 @@ struct Download {
     done: u64,
     tries: u32,
     is_over: bool,
+    /// Whether the one answer that it came with proves its version.
+    is_proved: bool,
+    claim: Option<String>,
 }
 
 /// An answer with content, of which some bytes may be known already.
 struct Opened {
     reply: Reply,
     skip: u64,
+    /// Whether its headers prove that all of it is of the expected version.
+    is_proved: bool,
+    /// What is claimed of its hash.
+    claim: Option<String>,
 }
 
 impl Inner {
@@ -47,8 +57,11 @@ impl Inner {
         if expect.kind != Kind::File {
             return Err(unsupported(format!("`{path}` is no file")));
         }
-        let opened = self.content(path, expect, 0).await?;
+        let leaves_out = self.leaves_looks_out(expect).await;
+        let mut opened = self.content(path, expect, 0).await?;
         Ok(Box::new(Download {
+            is_proved: leaves_out && opened.is_proved,
+            claim: opened.claim.take(),
             inner: Rc::clone(self),
             path: path.clone(),
             entry: Entry {
@@ -139,10 +152,41 @@ impl Inner {
                     "the content is of another version than the listing",
                 ));
             }
-            return Ok(Opened { reply, skip });
+            return Ok(Opened {
+                reply,
+                skip,
+                is_proved: false,
+                claim: None,
+            });
         }
         self.server.accord.note(told);
-        Ok(Opened { reply, skip })
+        let claim = headers.get("oc-checksum").and_then(|sum| sum.to_str().ok());
+        Ok(Opened {
+            is_proved: status == 200 && told.proves(expect),
+            claim: claim.map(str::to_owned),
+            reply,
+            skip,
+        })
+    }
+
+    /// Tells whether the headers of a content may stand for the look after it: what is
+    /// small and has aged, on a server that replaces versions whole.
+    async fn leaves_looks_out(&self, expect: &Fingerprint) -> bool {
+        if expect.size > SMALL_BYTES || is_marked(expect) {
+            return false;
+        }
+        let server = &self.server;
+        let is_atomic = |known: &Option<Powers>| known.as_ref().map(|powers| powers.is_atomic);
+        let known = is_atomic(&server.known.borrow());
+        match known {
+            Some(is_atomic) => is_atomic,
+            None => {
+                let fetched = server.fetched.get().saturating_add(1);
+                server.fetched.set(fetched);
+                // For many files it pays to try what the server does.
+                fetched == TRIAL_AFTER && server.powers().await.is_ok_and(|powers| powers.is_atomic)
+            }
+        }
     }
 
     async fn piece(&self, opened: &mut Opened) -> PortResult<Option<Vec<u8>>> {
@@ -183,6 +227,15 @@ impl Told {
                 .map(|(one, other)| one == other),
             time: time.map(|time| time.saturating_mul(1_000_000_000) == expect.mtime_ns),
         }
+    }
+
+    /// Tells whether it can be no other version, once that has aged.
+    fn proves(self, expect: &Fingerprint) -> bool {
+        let has_tag = self.tag == Some(true);
+        let has_time = self.time == Some(true);
+        // A tag may be made of less than the time.
+        let is_told = (has_tag || etag_of(expect).is_none()) && (has_time || expect.mtime_ns == 0);
+        self.length == Some(true) && is_told && (has_tag || has_time)
     }
 
     fn is_other(self) -> bool {
@@ -268,6 +321,8 @@ impl Download {
     async fn try_next(&mut self) -> PortResult<Option<Vec<u8>>> {
         if self.opened.is_none() {
             let expect = &self.entry.fingerprint;
+            // Pieces of several answers are compared at the end.
+            self.is_proved = false;
             self.opened = Some(self.inner.content(&self.path, expect, self.done).await?);
         }
         match &mut self.opened {
@@ -279,12 +334,15 @@ impl Download {
     /// Compares the path once everything was read, and the content with what is claimed.
     async fn compare(&mut self) -> PortResult<()> {
         let server = &self.inner.server;
-        let (found, props) = server.look_closer(self.path.as_str()).await?;
-        self.inner
-            .expect(&self.path, &found, &self.entry.fingerprint)?;
+        if !self.is_proved {
+            let (found, props) = server.look_closer(self.path.as_str()).await?;
+            self.inner
+                .expect(&self.path, &found, &self.entry.fingerprint)?;
+            self.claim = props.checksums;
+        }
         let digest = self.hasher.take().map(Hasher::finish);
-        let claim = props
-            .checksums
+        let claim = self
+            .claim
             .as_deref()
             .and_then(|text| claimed(text, server.digest));
         if let (Some(digest), Some(claim)) = (digest, claim)
@@ -351,6 +409,8 @@ impl Source for Download {
     }
 }
 
+/// Small files after which a server is tried, so that looks can be left out.
+const TRIAL_AFTER: u32 = 64;
 /// How often in a row a transfer that breaks is taken up again.
 const TRIES_MAX: u32 = 3;
 

@@ -1,99 +1,22 @@
 //! What changed, by the tags of folders, where a change below gives a folder another one.
 //!
-//! In: a cursor, which is the root's tag. Out: places to look at. Invariant: whatever
-//! differs from what the last listing of a folder showed is hinted at; a folder that is
-//! not known is hinted at whole; after a restart nothing is known but the root's tag, so
-//! any change means to list everything. Deliberately absent: what is there now, which
-//! scans say. Leaves nothing behind.
+//! In: a cursor, which is the root's tag and the names of young files. Out: places to look
+//! at. Invariant: whatever differs from what the last listing of a folder or our own work
+//! showed (`shown`) is hinted at; a folder that is not known is hinted at whole; after a
+//! restart nothing is known but the cursor, so a change by others means to list
+//! everything. Deliberately absent: what is there now, which scans say. Leaves nothing
+//! behind.
 
 use super::found::{Folder, Found};
 use super::listing::Child;
 use super::server::Server;
+use super::shown::{Sight, Young, join, mark};
 use crate::adapters::http::unsupported;
 use crate::adapters::rooted::CONTROL;
 use crate::ports::{Changes, Hint, PortResult, RootState};
 use futures::{StreamExt, stream};
 use journal_format::value::RelPath;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{Hash, Hasher};
-
-/// What the last listings showed.
-#[derive(Debug, Default)]
-pub(super) struct Shown {
-    folders: BTreeMap<String, Shape>,
-    /// Names in all of them.
-    names: usize,
-    /// Those with something in them that may have changed without another tag.
-    young: BTreeSet<String>,
-}
-
-#[derive(Debug)]
-struct Shape {
-    tag: String,
-    /// What stood at each name.
-    children: BTreeMap<String, u64>,
-}
-
-impl Shown {
-    /// Notes a listing.
-    pub(super) fn note(&mut self, path: &str, folder: &Folder, children: &[Child]) {
-        self.forget(path);
-        let Some(tag) = &folder.etag else { return };
-        if self.names + children.len() > NAMES_MAX {
-            return;
-        }
-        let is_racy = |child: &Child| matches!(&child.found, Found::File(file) if file.is_racy);
-        let is_young = children.iter().any(is_racy);
-        let is_ours = |child: &&Child| path.is_empty() && child.name == CONTROL;
-        let children: BTreeMap<String, u64> = children
-            .iter()
-            .filter(|child| !is_ours(child))
-            .map(|child| (child.name.clone(), mark(&child.found)))
-            .collect();
-        self.names += children.len();
-        if is_young {
-            self.young.insert(path.to_owned());
-        }
-        let tag = tag.clone();
-        self.folders
-            .insert(path.to_owned(), Shape { tag, children });
-    }
-
-    fn forget(&mut self, path: &str) {
-        if let Some(old) = self.folders.remove(path) {
-            self.names -= old.children.len();
-            self.young.remove(path);
-        }
-    }
-
-    fn has_tag(&self, path: &str, tag: Option<&str>) -> bool {
-        let shape = self.folders.get(path);
-        shape.is_some_and(|shape| Some(shape.tag.as_str()) == tag)
-    }
-
-    /// Tells whether a folder or one below it is young. Young ones are few.
-    fn is_young(&self, path: &str) -> bool {
-        self.young.iter().any(|young| {
-            let rest = young.strip_prefix(path);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    }
-}
-
-/// Tells one thing at a name from another. Of a folder only that it is one and which:
-/// what lies in it has its own tag.
-fn mark(found: &Found) -> u64 {
-    let mut hasher = std::hash::DefaultHasher::new();
-    match found {
-        Found::Folder(folder) => ("folder", folder.id).hash(&mut hasher),
-        Found::File(version) => {
-            (version.size, version.mtime, version.is_racy).hash(&mut hasher);
-            (&version.etag, version.id).hash(&mut hasher);
-        }
-        Found::Absent | Found::Odd => "odd".hash(&mut hasher),
-    }
-    hasher.finish()
-}
 
 impl Server {
     /// Returns what may have changed since a cursor was taken.
@@ -114,42 +37,77 @@ impl Server {
         else {
             return Err(none());
         };
-        // What was young when it was listed is looked at again, by a later process, too.
-        let is_young = is_racy || !self.shown.borrow().young.is_empty();
-        let mark = if is_young { YOUNG } else { "" };
-        let tag = format!("{tag}{mark}");
+        // Before all that is listed below.
+        self.http.is_behind.set(false);
         let fingerprint = plain(&props.fingerprint.unwrap_or_default());
-        let now = Cursor {
+        let mut now = Cursor {
             scope: self.scope(),
             fingerprint,
             tag,
+            young: Young::default(),
         };
+        let before = cursor.and_then(Cursor::read);
+        let before = before.filter(|before| before.scope == now.scope);
         let mut changes = Changes {
             hints: Vec::new(),
-            cursor: now.text(),
+            cursor: String::new(),
             rolled_back: None,
         };
-        let Some(before) = cursor else {
-            return Ok(changes);
-        };
-        match Cursor::read(before) {
-            Some(before) if before.scope == now.scope => {
-                if before.fingerprint != now.fingerprint {
-                    let text = "the server says that it was restored (data-fingerprint)";
-                    changes.rolled_back = Some(text.to_owned());
-                    changes.hints.push(Hint::Rescan);
-                } else if before.tag != now.tag || is_young {
+        let mut young = Young::default();
+        match before {
+            None if cursor.is_none() => {}
+            None => changes.hints.push(Hint::Rescan),
+            Some(before) if before.fingerprint != now.fingerprint => {
+                let text = "the server says that it was restored (data-fingerprint)";
+                changes.rolled_back = Some(text.to_owned());
+                changes.hints.push(Hint::Rescan);
+            }
+            Some(before) => {
+                let is_known_young = !self.shown.borrow().young().is_empty();
+                let is_other = before.tag != now.tag || before.young == Young::Many;
+                if is_other || is_known_young || is_racy {
                     changes.hints = self.differences().await?;
                 }
+                if changes.hints.is_empty() {
+                    self.shown.borrow_mut().settle(&now.tag);
+                }
+                if let Young::Files(files) = before.young {
+                    young = self.grown(files, &mut changes.hints).await?;
+                }
             }
-            _ => changes.hints.push(Hint::Rescan),
         }
+        // What was young when it was listed is looked at again, by a later process, too.
+        now.young = if is_racy {
+            Young::Many
+        } else {
+            self.shown.borrow().young().and(young)
+        };
+        changes.cursor = now.text();
         Ok(changes)
+    }
+
+    /// Hints at files that were young when an earlier process saw them, and returns those
+    /// that still are.
+    async fn grown(&self, files: Vec<String>, hints: &mut Vec<Hint>) -> PortResult<Young> {
+        let mut still = Vec::new();
+        for path in files.into_iter().filter_map(|file| RelPath::new(file).ok()) {
+            if matches!(self.look(path.as_str()).await?, Found::File(file) if file.is_racy) {
+                still.push(path.to_string());
+            }
+            let hint = Hint::Path {
+                path,
+                subtree: false,
+            };
+            if !hints.contains(&hint) && !hints.contains(&Hint::Rescan) {
+                hints.push(hint);
+            }
+        }
+        Ok(Young::Files(still))
     }
 
     /// Walks down where tags changed.
     async fn differences(&self) -> PortResult<Vec<Hint>> {
-        if !self.shown.borrow().folders.contains_key("") {
+        if !self.shown.borrow().knows("") {
             return Ok(vec![Hint::Rescan]);
         }
         let (mut hints, mut notes) = (Vec::new(), Vec::new());
@@ -162,8 +120,8 @@ impl Server {
             let listings: Vec<_> = stream::iter(listings).buffered(self.width).collect().await;
             for (path, listed) in listings {
                 let (children, folder) = listed?;
-                self.compare(&path, &children, &mut hints, &mut open);
-                notes.push((path, folder, children));
+                let quiet = self.compare(&path, &children, &mut hints, &mut open);
+                notes.push((path, folder, children, quiet));
             }
             if hints.len() > HINTS_MAX {
                 return Ok(vec![Hint::Rescan]);
@@ -171,26 +129,24 @@ impl Server {
         }
         // Only now is all of it told: a walk that fails is made again.
         let mut shown = self.shown.borrow_mut();
-        for (path, folder, children) in notes {
+        for (path, folder, children, quiet) in notes {
             shown.note(&path, &folder, &children);
+            shown.vouch(&path, quiet);
         }
         Ok(hints)
     }
 
-    /// Compares a folder with what its last listing showed.
+    /// Compares a folder with what its last listing showed. Returns the tags of folders in
+    /// it that were never listed and did not change.
     fn compare(
         &self,
         path: &str,
         children: &[Child],
         hints: &mut Vec<Hint>,
         open: &mut Vec<String>,
-    ) {
+    ) -> BTreeMap<String, String> {
         let shown = self.shown.borrow();
-        let empty = BTreeMap::new();
-        let before = shown
-            .folders
-            .get(path)
-            .map_or(&empty, |shape| &shape.children);
+        let mut quiet = BTreeMap::new();
         let mut hint = |name: &str, subtree: bool| {
             // What is no path of ours is told when everything is listed.
             if let Ok(path) = RelPath::new(join(path, name)) {
@@ -198,20 +154,19 @@ impl Server {
             }
         };
         for child in children {
-            if path.is_empty() && child.name == CONTROL {
-                continue;
-            }
-            let below = join(path, &child.name);
-            let is_same = before.get(&child.name) == Some(&mark(&child.found));
+            let is_ours = path.is_empty() && child.name == CONTROL;
+            let is_same = shown.has(path, &child.name, mark(&child.found));
             match &child.found {
+                _ if is_ours => {}
+                Found::Folder(_) if !is_same => hint(&child.name, true),
                 Found::Folder(folder) => {
-                    let is_known = is_same && shown.folders.contains_key(&below);
-                    let is_quiet =
-                        shown.has_tag(&below, folder.etag.as_deref()) && !shown.is_young(&below);
-                    match (is_known, is_quiet) {
-                        (true, true) => {}
-                        (true, false) => open.push(below),
-                        (false, _) => hint(&child.name, true),
+                    match (shown.sight(path, &child.name, folder), &folder.etag) {
+                        (Sight::Quiet, _) => {}
+                        (Sight::QuietUnlisted, Some(tag)) => {
+                            quiet.insert(child.name.clone(), tag.clone());
+                        }
+                        (Sight::Changed, _) => open.push(join(path, &child.name)),
+                        (Sight::Unknown | Sight::QuietUnlisted, _) => hint(&child.name, true),
                     }
                 }
                 _ if !is_same => hint(&child.name, false),
@@ -219,8 +174,9 @@ impl Server {
             }
         }
         let names: BTreeSet<&str> = children.iter().map(|child| child.name.as_str()).collect();
-        let gone = before.keys().filter(|name| !names.contains(name.as_str()));
+        let gone = shown.names(path).filter(|name| !names.contains(*name));
         gone.for_each(|name| hint(name, false));
+        quiet
     }
 
     /// What a cursor stands for: root and filter.
@@ -236,23 +192,35 @@ struct Cursor {
     scope: String,
     fingerprint: String,
     tag: String,
+    /// What may have changed since without another tag.
+    young: Young,
 }
 
 impl Cursor {
     fn text(&self) -> String {
-        format!("1 {} {} {}", self.scope, self.fingerprint, self.tag)
+        let young = match &self.young {
+            Young::Files(files) => serde_json::to_string(files).unwrap_or_default(),
+            Young::Many => String::new(),
+        };
+        let (scope, fingerprint, tag) = (&self.scope, &self.fingerprint, &self.tag);
+        format!("2 {scope} {fingerprint} {} {tag}{young}", tag.len())
     }
 
     fn read(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(4, ' ');
+        let mut parts = text.splitn(5, ' ');
         let mut next = || parts.next().map(str::to_owned);
-        if next()? != "1" {
+        // Those of the first kind are read as one of another place: everything is listed.
+        if next()? != "2" {
             return None;
         }
+        let (scope, fingerprint, length) = (next()?, next()?, next()?.parse().ok()?);
+        let rest = next()?;
+        let (tag, young) = rest.split_at_checked(length)?;
         Some(Self {
-            scope: next()?,
-            fingerprint: next()?,
-            tag: next()?,
+            scope,
+            fingerprint,
+            tag: tag.to_owned(),
+            young: serde_json::from_str(young).map_or(Young::Many, Young::Files),
         })
     }
 }
@@ -265,19 +233,7 @@ fn plain(text: &str) -> String {
     word.take(FINGERPRINT_CHARS_MAX).collect()
 }
 
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
-    }
-}
-
-/// Names that are remembered; beyond them folders count as not known.
-const NAMES_MAX: usize = 300_000;
 /// So many places are looked at more cheaply by listing everything.
 const HINTS_MAX: usize = 5_000;
-/// At the end of a tag of a root in which something may have changed without another one.
-const YOUNG: &str = "~young";
 const SCOPE_DIGITS: usize = 16;
 const FINGERPRINT_CHARS_MAX: usize = 200;

@@ -48,6 +48,8 @@ pub(super) struct Version {
 pub(super) struct Reading {
     /// Whether each change gives another tag, however fast.
     pub(super) is_sharp: bool,
+    /// Whether each change gives another tag to all folders above it, however fast.
+    pub(super) is_deep: bool,
     /// The server's time in seconds.
     pub(super) now: Option<i64>,
 }
@@ -84,7 +86,7 @@ impl Found {
             (Some(true), _) => Self::Folder(Folder {
                 id: props.file_id,
                 etag: tag(props),
-                is_racy: !reading.is_sharp
+                is_racy: !reading.is_deep
                     && reading
                         .ages_in(props.mtime)
                         .is_some_and(|left_s| left_s > 0),
@@ -138,7 +140,8 @@ impl Found {
 }
 
 impl Version {
-    fn of(props: &Props, size: u64, reading: Reading) -> Self {
+    /// Reads what properties tell.
+    pub(super) fn of(props: &Props, size: u64, reading: Reading) -> Self {
         let ages_in_s = reading.ages_in(props.mtime);
         Self {
             size,
@@ -290,7 +293,14 @@ mod tests {
             ..Response::default()
         };
         let version = |etag, is_sharp, now| {
-            let found = Found::of(&response(etag), Reading { is_sharp, now });
+            let found = Found::of(
+                &response(etag),
+                Reading {
+                    is_sharp,
+                    is_deep: is_sharp,
+                    now,
+                },
+            );
             let print = found.entry().expect("an entry").fingerprint;
             print.version.map(|version| version.as_str().to_owned())
         };
@@ -311,6 +321,7 @@ mod tests {
         let found = |now| {
             let reading = Reading {
                 is_sharp: false,
+                is_deep: false,
                 now: Some(now),
             };
             Found::of(&response(Some("a")), reading)

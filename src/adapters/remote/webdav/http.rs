@@ -8,9 +8,10 @@
 
 use super::auth::{Auth, Refusal, refused};
 use super::found::bare_tag;
-use super::multistatus::{Reader, Response as Told, seconds};
+use super::multistatus::{Reader, Response as Told};
+use super::status::{fault, redirected, slashed, time};
 use crate::adapters::http::{
-    Bucket, Content, Effect, Load, answer_wait, body, build, doubt, header, lost, rate, silent,
+    Bucket, Content, Effect, Load, answer_wait, body, build, header, lost, rate, silent,
     unsupported,
 };
 use crate::adapters::remote::ServerPlace;
@@ -18,10 +19,7 @@ use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use journal_format::event::FailureClass;
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderValue, LOCATION,
-    RETRY_AFTER,
-};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use reqwest::{Body, Client, Method, RequestBuilder, Response, Url};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -75,6 +73,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
+    /// The server's time in seconds, at the latest that at which it answered.
+    pub(super) now: Option<i64>,
 }
 
 impl Answer {
@@ -82,6 +82,13 @@ impl Answer {
     pub(super) fn tag(&self) -> Option<String> {
         let tag = self.headers.get(ETAG)?.to_str().ok()?;
         bare_tag(tag)
+    }
+
+    /// The same unless it is a weak one.
+    pub(super) fn strong_tag(&self) -> Option<String> {
+        let text = self.headers.get(ETAG)?.as_bytes();
+        let is_weak = text.starts_with(b"W/") || text.starts_with(b"w/");
+        self.tag().filter(|_| !is_weak)
     }
 }
 
@@ -108,6 +115,8 @@ pub(super) struct Http {
     pub(super) down: Bucket,
     pub(super) timeout: Duration,
     requests: Cell<u64>,
+    /// Whether something was changed since this was last said to be false.
+    pub(super) is_behind: Cell<bool>,
 }
 
 impl Http {
@@ -129,6 +138,7 @@ impl Http {
             down: Bucket::new(rate(link.limit_down)),
             timeout: link.timeout,
             requests: Cell::new(0),
+            is_behind: Cell::new(false),
         })
     }
 
@@ -139,6 +149,7 @@ impl Http {
 
     /// Sends a request and reads the answer, of which the body is short.
     pub(super) async fn fetch(&self, ask: &Ask) -> PortResult<Answer> {
+        let begun = Instant::now();
         let reply = self.begin(ask, false).await?;
         let (status, headers) = (
             reply.response.status().as_u16(),
@@ -147,6 +158,7 @@ impl Http {
         let body = read(reply, ask.effect).await?;
         Ok(Answer {
             status,
+            now: time(&headers, begun),
             headers,
             body,
         })
@@ -174,12 +186,7 @@ impl Http {
         }
         let headers = reply.response.headers();
         let kind = header(headers, &CONTENT_TYPE);
-        let date = headers
-            .get(DATE)
-            .and_then(|date| seconds(date.to_str().ok()?));
-        // It may have looked first and waited then.
-        let waited_s = i64::try_from(begun.elapsed().as_secs()).unwrap_or(i64::MAX);
-        let date = date.map(|date| date.saturating_sub(waited_s));
+        let date = time(headers, begun);
         if !kind.contains("xml") {
             return Err(strange(&format!("an answer of type `{kind}`")));
         }
@@ -214,6 +221,7 @@ impl Http {
         length: u64,
     ) -> PortResult<Answer> {
         let permits = self.permits(length > LONG_BYTES).await;
+        let begun = Instant::now();
         let (body, feeder) = body();
         let (request, generation) = self.request(&self.patient, ask, Some((body, length)))?;
         let load = Load {
@@ -242,6 +250,7 @@ impl Http {
         };
         Ok(Answer {
             status,
+            now: time(&headers, begun),
             headers,
             body: read(reply, Effect::Writes).await?,
         })
@@ -382,6 +391,9 @@ impl Http {
             (None, None) => request,
         };
         self.requests.set(self.requests.get() + 1);
+        if ask.effect == Effect::Writes {
+            self.is_behind.set(true);
+        }
         Ok((request, generation))
     }
 
@@ -413,65 +425,6 @@ async fn read(mut reply: Reply, effect: Effect) -> PortResult<Vec<u8>> {
     }
 }
 
-/// Sorts out statuses that never say anything about a path.
-fn fault(status: u16, headers: &HeaderMap, effect: Effect) -> Option<PortError> {
-    let is_maintained = header_is(headers, "x-nextcloud-maintenance-mode", "1");
-    let (class, text) = match status {
-        503 if is_maintained => (FailureClass::Retry, "the server is in maintenance mode"),
-        429 | 503 => (FailureClass::Retry, "the server asks to come back later"),
-        423 => (FailureClass::Retry, "it is locked on the server"),
-        507 => (FailureClass::NoSpace, NO_ROOM),
-        407 => (FailureClass::Denied, "the proxy asks who we are"),
-        500 | 502 | 504 | 508..=599 => (doubt(effect), "the server failed"),
-        _ => return None,
-    };
-    Some(PortError {
-        retry_after_ms: wait_ms(headers),
-        ..PortError::new(class, format!("{text} (status {status})"))
-    })
-}
-
-/// Reads `Retry-After`, which is seconds or a date by the server's clock.
-fn wait_ms(headers: &HeaderMap) -> Option<u64> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let seconds_left = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => {
-            let now = headers.get(DATE)?.to_str().ok().and_then(seconds)?;
-            u64::try_from(seconds(text)?.saturating_sub(now)).ok()?
-        }
-    };
-    Some(seconds_left.min(WAIT_S_MAX) * 1000)
-}
-
-fn header_is(headers: &HeaderMap, name: &str, value: &str) -> bool {
-    headers
-        .get(name)
-        .is_some_and(|found| found.as_bytes() == value.as_bytes())
-}
-
-/// Returns where a redirect leads, if that is the same address with or without a slash.
-fn slashed(from: &str, headers: &HeaderMap) -> Option<String> {
-    let to = headers.get(LOCATION)?.to_str().ok()?;
-    let from = Url::parse(from).ok()?;
-    let to = from.join(to).ok()?;
-    let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
-    let is_same = to.origin() == from.origin()
-        && path(&to) == path(&from)
-        && to.query() == from.query()
-        && to.path() != from.path();
-    is_same.then(|| to.into())
-}
-
-fn redirected(headers: &HeaderMap) -> PortError {
-    let to = headers.get(LOCATION).map(HeaderValue::as_bytes);
-    let to = String::from_utf8_lossy(to.unwrap_or_default()).into_owned();
-    let to = to.split(['?', '#']).next().unwrap_or_default();
-    unsupported(format!(
-        "the server redirects to `{to:.200}`: name that address in the job"
-    ))
-}
-
 /// An answer of no WebDAV server.
 pub(super) fn strange(what: &str) -> PortError {
     PortError::new(
@@ -485,7 +438,6 @@ fn slow(bytes: usize) -> Duration {
 }
 
 const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"));
-const NO_ROOM: &str = "the server has no room left: make some there or ask for a larger quota";
 const POOL_MAX: usize = 64;
 /// What is read of answers that only say why.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -495,6 +447,5 @@ const LISTING_BYTES_MAX: usize = 1024 * 1024 * 1024;
 const QUICK_BYTES: usize = 16 * 1024;
 /// Uploads up to this size count as short calls.
 const LONG_BYTES: u64 = 4 * 1024 * 1024;
-const WAIT_S_MAX: u64 = 3600;
 /// A connection may be as slow as this with content that is sent in one piece.
 const SLOW_BYTES_PER_S: u64 = 4 * 1024;

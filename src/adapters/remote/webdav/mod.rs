@@ -14,6 +14,7 @@ mod download;
 mod feed;
 mod found;
 mod frame;
+mod glance;
 mod grant;
 mod href;
 mod http;
@@ -25,7 +26,10 @@ mod quota;
 mod report;
 mod scan;
 mod server;
+mod shown;
 mod slots;
+mod status;
+mod told;
 mod uploads;
 mod verdict;
 mod young;
@@ -91,6 +95,10 @@ impl WebdavRemote {
 impl Feed for WebdavRemote {
     fn since<'a>(&'a self, cursor: Option<&'a str>) -> Task<'a, Changes> {
         Box::pin(self.inner.server.changes(cursor))
+    }
+
+    fn is_behind(&self) -> bool {
+        self.inner.server.is_oc.get() && self.inner.server.http.is_behind.get()
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Powers {
     pub(super) tells_taken: bool,
     /// Each change gives another tag, also within a second.
     pub(super) has_sharp_tags: bool,
+    /// Each change gives all folders above another tag, also within a second.
+    pub(super) has_deep_tags: bool,
     /// A move keeps tag and time.
     pub(super) keeps_version: bool,
     /// A move to a place without a folder makes that folder.
@@ -51,13 +53,14 @@ pub(super) struct Powers {
 
 impl Powers {
     /// Returns the facts by their names.
-    pub(super) const fn facts(&self) -> [(&'static str, bool); 12] {
+    pub(super) const fn facts(&self) -> [(&'static str, bool); 13] {
         [
             ("conditions", self.has_conditions),
             ("overwrite_refused", self.refuses_overwrite),
             ("atomic_put", self.is_atomic),
             ("mkcol_tells_taken", self.tells_taken),
             ("sharp_tags", self.has_sharp_tags),
+            ("deep_tags", self.has_deep_tags),
             ("move_keeps_version", self.keeps_version),
             ("move_makes_parents", self.makes_parents),
             ("lists_dot_names", self.lists_dots),
@@ -86,6 +89,7 @@ impl Powers {
             is_atomic: value("atomic_put")?,
             tells_taken: value("mkcol_tells_taken")?,
             has_sharp_tags: value("sharp_tags")?,
+            has_deep_tags: value("deep_tags")?,
             keeps_version: value("move_keeps_version")?,
             makes_parents: value("move_makes_parents")?,
             lists_dots: value("lists_dot_names")?,
@@ -245,7 +249,7 @@ impl Trial<'_> {
     /// has to differ from all others.
     async fn tags(&self, powers: &mut Powers) -> PortResult<()> {
         let (mut pairs, mut sharp, mut told, mut timed) = (0, true, true, true);
-        let mut tags = BTreeSet::new();
+        let (mut tags, mut above, mut is_deep) = (BTreeSet::new(), BTreeSet::new(), true);
         for (attempt, texts) in TEXTS.into_iter().enumerate() {
             let mut versions = Vec::new();
             for text in texts {
@@ -256,6 +260,12 @@ impl Trial<'_> {
                 told &= answer.is_some() && answer == version.etag;
                 timed &= version.mtime == Some(TIME);
                 sharp &= version.etag.clone().is_some_and(|tag| tags.insert(tag));
+                if is_deep && self.server.is_oc.get() {
+                    let tags = self.tags_above().await?;
+                    // Root and room may have the same one.
+                    is_deep = tags.len() == 2
+                        && tags.into_iter().enumerate().all(|tag| above.insert(tag));
+                }
                 versions.push(version);
             }
             let [one, other] = versions.as_slice() else {
@@ -265,14 +275,27 @@ impl Trial<'_> {
             if one.mtime == other.mtime {
                 pairs += 1;
             }
-            if !sharp || pairs == PAIRS && attempt + 1 >= PAIRS {
+            if (!sharp && !is_deep) || pairs >= PAIRS && attempt + 1 >= PAIRS {
                 break;
             }
         }
         powers.has_sharp_tags = pairs > 0 && sharp;
+        powers.has_deep_tags = pairs > 0 && is_deep && !above.is_empty();
         powers.answers_tag = told;
         powers.takes_time = timed;
         Ok(())
+    }
+
+    /// Returns the tags of the root and of the room, as far as they have any.
+    async fn tags_above(&self) -> PortResult<Vec<String>> {
+        let room = self.server.probe_room();
+        let mut tags = Vec::new();
+        for folder in ["", &room] {
+            if let Found::Folder(folder) = self.server.look(folder).await? {
+                tags.extend(folder.etag);
+            }
+        }
+        Ok(tags)
     }
 
     async fn conditions(&self, powers: &mut Powers) -> PortResult<()> {

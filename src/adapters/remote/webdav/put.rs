@@ -12,9 +12,10 @@ use super::Inner;
 use super::chunks::checksum;
 use super::found::{Found, Version, etag_of, is_marked};
 use super::http::{Answer, Ask};
-use super::powers::obstacle;
+use super::powers::{Powers, obstacle};
 use super::server::in_doubt;
 use super::slots::{STAGING, stored};
+use super::told::Trust;
 use super::verdict::{Verdict, verdict};
 use crate::adapters::http::{Content, unsupported};
 use crate::ports::{PortError, PortResult, Put, PutRequest};
@@ -39,6 +40,16 @@ pub(super) struct Sent {
     pub(super) answer: Answer,
 }
 
+/// How content comes to its name.
+enum Way {
+    /// In pieces of this size.
+    Pieces(u64),
+    /// At once, on a condition where there is one.
+    Direct(Option<(&'static str, String)>),
+    /// By a slot, which is moved.
+    Slot,
+}
+
 impl Inner {
     /// Writes a file.
     pub(super) async fn put(&self, request: PutRequest<'_>) -> PortResult<Put> {
@@ -52,6 +63,7 @@ impl Inner {
             size: print.size,
             mtime: print.mtime_ns / 1_000_000_000,
         };
+        self.server.prepare(target.path).await;
         let powers = self.server.powers().await?;
         self.check_name(target.path)?;
         let is_new = *target.replaces == Expected::Absent;
@@ -78,25 +90,20 @@ impl Inner {
                 .await?;
         }
         let content = Content::new(request.source, request.digest);
-        let (sent, tag) = if let Some(piece) = powers.piece(target.size) {
-            let sent = self.put_chunks(&target, content, piece).await?;
-            let tag = sent.answer.tag().filter(|_| powers.answers_tag);
-            (sent, tag)
-        } else if is_direct {
-            let sent = self.put_direct(&target, content, condition).await?;
-            let tag = sent.answer.tag().filter(|_| powers.answers_tag);
-            (sent, tag)
-        } else {
-            let (sent, staged) = self.put_staged(&target, content).await?;
-            let tag = staged.etag.filter(|_| powers.keeps_version);
-            (sent, tag)
+        let way = match powers.piece(target.size) {
+            Some(piece) => Way::Pieces(piece),
+            None if is_direct => Way::Direct(condition),
+            None => Way::Slot,
         };
+        let (sent, tag, told) = self.store(&target, content, way, &powers).await?;
         let digest = Some(sent.digest);
-        let mut version = self.verify(&target, tag.as_deref()).await?;
+        let mut version = self.outcome(&target, tag.as_deref(), told).await?;
         // Somebody may have written right after us: then it is read again.
         let is_ours = powers.has_sharp_tags && tag.is_some()
             || powers.takes_time && version.mtime == Some(target.mtime);
         version.is_racy |= !is_ours;
+        let found = Found::File(version.clone());
+        self.server.shown.borrow_mut().own(target.path, &found);
         let mut readings = self.server.readings.borrow_mut();
         readings.replace(target.path, &version.entry().fingerprint, sent.digest);
         Ok(Put {
@@ -107,6 +114,41 @@ impl Inner {
                 ..version.entry()
             },
             kept: Vec::new(),
+        })
+    }
+
+    /// Brings content to the server, with the tag of what stands at the name then, and what
+    /// the answers tell of it where that may need no look.
+    async fn store(
+        &self,
+        target: &Target<'_>,
+        content: Content<'_>,
+        way: Way,
+        powers: &Powers,
+    ) -> PortResult<(Sent, Option<String>, Option<(Version, &Trust)>)> {
+        let server = &self.server;
+        let named = |answer: &Answer| answer.tag().filter(|_| powers.answers_tag);
+        Ok(match way {
+            Way::Pieces(piece) => {
+                let sent = self.put_chunks(target, content, piece).await?;
+                let tag = named(&sent.answer);
+                (sent, tag, None)
+            }
+            Way::Direct(condition) => {
+                let can_tell = condition.is_some() && powers.answers_tag && powers.takes_time;
+                let sent = self.put_direct(target, content, condition).await?;
+                let tag = named(&sent.answer);
+                let told = server.told(target, &sent.answer).filter(|_| can_tell);
+                (sent, tag, told.map(|told| (told, &server.trust)))
+            }
+            Way::Slot => {
+                let is_new = *target.replaces == Expected::Absent;
+                let can_tell = is_new && powers.refuses_overwrite;
+                let (sent, staged) = self.put_staged(target, content).await?;
+                let tag = staged.etag.clone().filter(|_| powers.keeps_version);
+                let told = Some(staged).filter(|_| can_tell && powers.keeps_version);
+                (sent, tag, told.map(|told| (told, &server.moves)))
+            }
         })
     }
 
@@ -218,7 +260,7 @@ impl Inner {
     /// Moves a slot to its name, once it is seen to be whole.
     pub(super) async fn place(&self, target: &Target<'_>, slot: &str) -> PortResult<Version> {
         let server = &self.server;
-        let staged = match server.look(slot).await? {
+        let staged = match server.glance(slot).await? {
             Found::File(version) if version.size == target.size => version,
             _ => {
                 let text = format!("`{}` did not arrive whole", target.path);
@@ -314,6 +356,28 @@ impl Inner {
         }
     }
 
+    /// Finds out what stands at the target: by what the answers told where that proves it,
+    /// else by a look.
+    async fn outcome(
+        &self,
+        target: &Target<'_>,
+        tag: Option<&str>,
+        told: Option<(Version, &Trust)>,
+    ) -> PortResult<Version> {
+        let is_small = target.size <= SMALL_BYTES;
+        if let Some((told, trust)) = &told
+            && is_small
+            && trust.covers(target.path)
+        {
+            return Ok(told.clone());
+        }
+        let seen = self.verify(target, tag).await?;
+        if let Some((told, trust)) = &told {
+            trust.compare(target.path, told, &seen);
+        }
+        Ok(seen)
+    }
+
     /// Compares what stands at the target with what was sent.
     async fn verify(&self, target: &Target<'_>, tag: Option<&str>) -> PortResult<Version> {
         let path = target.path;
@@ -356,7 +420,10 @@ impl Inner {
         let Some(parent) = path.parent().filter(|parent| !parent.is_root()) else {
             return Ok(());
         };
-        if matches!(self.server.look(parent.as_str()).await?, Found::Folder(_)) {
+        if matches!(
+            self.server.look_once(parent.as_str()).await?,
+            Found::Folder(_)
+        ) {
             return Ok(());
         }
         Err(PortError::precondition(format!("`{parent}` is no folder")))
@@ -377,7 +444,7 @@ fn check_kind(source: &Entry, request: &PutRequest<'_>) -> PortResult<()> {
 }
 
 /// Up to this size a file is read whole before it is sent.
-const SMALL_BYTES: u64 = 1024 * 1024;
+pub(super) const SMALL_BYTES: u64 = 1024 * 1024;
 /// Times of the first day are taken for mistakes by servers.
 pub(super) const MTIME_MIN: i64 = 86_400;
 /// After this a tag is a strong one.

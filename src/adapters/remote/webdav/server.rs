@@ -7,14 +7,16 @@
 
 use super::auth::Auth;
 use super::download::Accord;
-use super::feed::Shown;
 use super::found::{Found, Reading, child_of};
+use super::glance::Glances;
 use super::href::{Base, Target, same_name};
 use super::http::{Ask, Http, strange};
 use super::multistatus::{Props, Response};
 use super::powers::Powers;
 use super::quota::Room;
+use super::shown::Shown;
 use super::slots::Owed;
+use super::told::Trust;
 use super::uploads::Unfinished;
 use super::young::Readings;
 use crate::adapters::remote::ServerPlace;
@@ -58,6 +60,8 @@ pub(super) struct Server {
     pub(super) hides_ours: Cell<bool>,
     /// What the last listings showed, where folders' tags tell of changes below.
     pub(super) shown: RefCell<Shown>,
+    /// Whoever learns what is around its first change.
+    pub(super) preparing: Mutex<()>,
     /// How much it takes.
     pub(super) room: Room,
     /// Uploads in pieces that go on.
@@ -70,6 +74,14 @@ pub(super) struct Server {
     pub(super) owed: RefCell<Owed>,
     /// The tag that was last refused although it is the right one, with its path.
     pub(super) refused_tag: RefCell<Option<String>>,
+    /// How answers to uploads come with what looks show.
+    pub(super) trust: Trust,
+    /// The same of what was moved to its name.
+    pub(super) moves: Trust,
+    /// Looks at slots that wait for others.
+    pub(super) glances: Glances,
+    /// Small files that were fetched before it was known whether looks can be left out.
+    pub(super) fetched: Cell<u32>,
     /// How contents come with the versions that listings tell.
     pub(super) accord: Accord,
 }
@@ -102,12 +114,17 @@ impl Server {
             has_marker: Cell::new(false),
             hides_ours: Cell::new(false),
             shown: RefCell::default(),
+            preparing: Mutex::default(),
             room: Room::default(),
             unfinished: Unfinished::default(),
             empty: RefCell::default(),
             readings: RefCell::default(),
             owed: RefCell::default(),
             refused_tag: RefCell::default(),
+            trust: Trust::default(),
+            moves: Trust::default(),
+            glances: Glances::default(),
+            fetched: Cell::new(0),
             accord: Accord::default(),
         })
     }
@@ -175,6 +192,7 @@ impl Server {
         let known = self.known.borrow();
         Reading {
             is_sharp: known.as_ref().is_some_and(|powers| powers.has_sharp_tags),
+            is_deep: known.as_ref().is_some_and(|powers| powers.has_deep_tags),
             now,
         }
     }
