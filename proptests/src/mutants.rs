@@ -124,6 +124,8 @@ impl LocalFs for Local<'_> {
         fn remove_dir<'a>(&'a self, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, ()>;
         fn leftovers(&self) -> Task<'_, Vec<Leftover>>;
         fn expire_trash(&self, before: Timestamp, bytes_max: u64) -> Task<'_, u64>;
+        fn trash_names(&self) -> Task<'_, Vec<String>>;
+        fn restore<'a>(&'a self, name: &'a str, path: &'a RelPath) -> Task<'a, ()>;
     }
 
     fn scan(&self, request: ScanRequest) -> ScanStream<'_> {

@@ -8,6 +8,7 @@
 //! [`Desk::run`].
 
 mod decide;
+mod resting;
 mod tell;
 
 pub(super) use tell::{PAGE_EVENTS, event_text};
@@ -72,10 +73,15 @@ impl<'a> Desk<'a> {
 
     /// Finds a job and opens its journal, which no process may have.
     pub(super) fn open(&self, name: Option<&str>) -> Result<Opened, Failure> {
+        Opened::open(self.known(name)?)
+    }
+
+    /// Finds a job that ran here, whoever has it.
+    pub(super) fn known(&self, name: Option<&str>) -> Result<Known, Failure> {
         let mut known = known::all(&self.state_dir)?;
         let names: Vec<_> = known.iter().map(|job| (&*job.id, &*job.label)).collect();
         let place = known::pick(&self.state_dir, &names, name)?;
-        Opened::open(known.swap_remove(place))
+        Ok(known.swap_remove(place))
     }
 
     /// Lists all jobs: the daemon's in its order, then those at rest.

@@ -65,8 +65,8 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
     run::runtime()?.block_on(async {
         let mut desk = Desk::new(args, state_dir).await;
         match command {
-            Command::Trash(command) => trash::run(&desk, command).await,
-            Command::Undo(flags) => undo::run(&desk, flags).await,
+            Command::Trash(command) => trash::run(&mut desk, command).await,
+            Command::Undo(flags) => undo::run(&mut desk, flags).await,
             command => desk.run(command).await,
         }
     })

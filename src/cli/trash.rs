@@ -8,47 +8,53 @@
 use super::args::{Restore, Trash};
 use super::desk::{Desk, who};
 use super::exit::{Exit, Failure};
-use super::offline::{Opened, close, shown};
+use super::journal::source;
+use super::known::Known;
+use super::offline::{Opened, shown};
 use super::print;
 use super::text::{plain, size, time};
-use super::undo::Hand;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::local_fs::LocalFolder;
 use crate::adapters::rooted::{Options, Trashed};
 use crate::adapters::store::FolderLock;
 use crate::daemon::RunError;
 use crate::daemon::offline::{Deeds, last_known};
+use crate::executor::Hand;
 use crate::ports::{LocalFs, PortError, RootState, Store};
-use journal_format::event::{Event, OperationEvent, SessionEvent};
+use journal_format::event::{Event, OperationEvent, Record, SessionEvent};
 use journal_format::value::{CHANGES_MAX, RelPath, Seq, Side};
 use serde_json::json;
 
 /// Runs a command on the trash.
-pub(super) async fn run(desk: &Desk<'_>, command: &Trash) -> Result<Exit, Failure> {
+pub(super) async fn run(desk: &mut Desk<'_>, command: &Trash) -> Result<Exit, Failure> {
     match command {
-        Trash::List(job) => {
-            let opened = desk.open(job.job.as_deref())?;
-            list(desk, &opened).await?;
-            close(opened.journal)?;
-        }
+        Trash::List(job) => list(desk, &desk.known(job.job.as_deref())?).await?,
         Trash::Restore(restored) => {
-            let opened = desk.open(restored.job.as_deref())?;
-            let _held = hold(desk, &opened)?;
-            restore(&opened, restored).await?;
-            close(opened.journal)?;
+            let id = desk.known(restored.job.as_deref())?.id;
+            let resting = desk.rest(&id).await?;
+            let done = restore(desk, &resting.opened, restored).await;
+            desk.end_rest(resting).await?;
+            done?;
         }
     }
     Ok(Exit::InSync)
 }
 
-async fn list(desk: &Desk<'_>, opened: &Opened) -> Result<(), Failure> {
-    let local = folder(opened).await?;
+/// Lists what lies there, beside whoever has the job.
+async fn list(desk: &Desk<'_>, known: &Known) -> Result<(), Failure> {
+    let source = source::of_job(known)?;
+    let local = LocalFolder::open(&known.directory, Options::default()).map_err(side)?;
     for entry in local.trashed().await.map_err(side)? {
-        let origin = origin(&opened.journal, &entry.name).await?;
+        let begun = trasher(&entry.name)
+            .map(|id| source.record(id))
+            .transpose()?;
+        let origin = begun
+            .flatten()
+            .and_then(|record| origin(record, &entry.name));
         let path = origin.as_ref().map(RelPath::as_str);
         if desk.args.common.json {
             print::data(&json!({
-                "type": "trashed", "job": opened.known.id, "name": entry.name, "path": path,
+                "type": "trashed", "job": known.id, "name": entry.name, "path": path,
                 "bytes": entry.bytes, "time": entry.since.0,
             }));
         } else {
@@ -64,13 +70,16 @@ async fn list(desk: &Desk<'_>, opened: &Opened) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn restore(opened: &Opened, wanted: &Restore) -> Result<(), Failure> {
+async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(), Failure> {
     opened.writable()?;
+    let _held = hold(desk, opened)?;
     let local = folder(opened).await?;
     let entry = pick(local.trashed().await.map_err(side)?, &wanted.entry)?;
     let origin = match &wanted.to {
         Some(path) => Some(path.clone()),
-        None => origin(&opened.journal, &entry.name).await?,
+        None => begun(&opened.journal, &entry.name)
+            .await?
+            .and_then(|record| origin(record, &entry.name)),
     };
     let path = origin.ok_or_else(|| {
         Failure::usage(
@@ -153,27 +162,29 @@ pub(super) async fn folder(opened: &Opened) -> Result<LocalFolder, Failure> {
     }
 }
 
-/// Where an entry came from, by the operation in its name.
-async fn origin(store: &dyn Store, name: &str) -> Result<Option<RelPath>, Failure> {
+/// Reads the event in an entry's name, if it is still kept.
+async fn begun(store: &dyn Store, name: &str) -> Result<Option<Record>, Failure> {
     let Some(id) = trasher(name).filter(|id| (store.first()..=store.head()).contains(id)) else {
         return Ok(None);
     };
     let records = store.read(id, 1).await.map_err(RunError::Read)?;
-    Ok(records.into_iter().find_map(|record| match record.event {
+    Ok(records.into_iter().next())
+}
+
+/// Where an entry came from, by the event in its name.
+fn origin(record: Record, name: &str) -> Option<RelPath> {
+    match record.event {
         Event::Operation(OperationEvent::Started { operation }) => {
             Some(operation.action.path().clone())
         }
-        Event::Session(SessionEvent::Undone { changes, .. }) => changes
-            .into_iter()
-            .find(|change| {
-                change
-                    .trashed
-                    .as_ref()
-                    .is_some_and(|it| it.as_str() == name)
-            })
-            .map(|change| change.path),
+        Event::Session(SessionEvent::Undone { changes, .. }) => {
+            let is_it = |it: &RelPath| it.as_str() == name;
+            let mut changes = changes.into_iter();
+            let found = changes.find(|change| change.trashed.as_ref().is_some_and(is_it));
+            found.map(|change| change.path)
+        }
         _ => None,
-    }))
+    }
 }
 
 /// The event that put an entry into the trash, by its name.

@@ -7,7 +7,7 @@
 use crate::state::State;
 use crate::tree::{NodeId, Presence, Tree, index};
 use journal_format::event::{Case, FailureClass};
-use journal_format::value::{Digest, Kind, RelPath, Seq, Side, Timestamp};
+use journal_format::value::{Digest, Entry, Kind, RelPath, Seq, Side, Timestamp};
 
 /// Everything that is known of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,16 @@ pub struct Row {
     pub unknown: bool,
     /// The content's hash, when known.
     pub digest: Option<Digest>,
+}
+
+/// Returns what a side holds at a path, as it was seen last.
+#[must_use]
+pub fn entry(state: &State, side: Side, path: &RelPath) -> Option<Entry> {
+    let tree = &state.tree;
+    let id = tree.lookup(side, path)?;
+    let facet = tree.facet(id, side);
+    let is_there = facet.is_present() && id != NodeId::ROOT;
+    is_there.then(|| tree.entry(tree.node(id).kind, &facet.facts))
 }
 
 /// Finds the nodes that stand at a path: locally, remotely, or where both last agreed.

@@ -13,7 +13,7 @@ use journal_format::value::{Fingerprint, Kind, NAME_BYTES_MAX, RelPath, Seq};
 /// Moves the slot's content into the trash. Returns its name there. After the journal
 /// has lost records their numbers come again, so the name may be taken.
 pub(super) async fn to_trash(sides: Sides<'_>, id: Seq, path: &RelPath) -> PortResult<RelPath> {
-    let mut name = trash_name(id, path)?;
+    let mut name = trash_name(id, path, 0)?;
     let mut attempt = 0;
     loop {
         let released = sides.local.release(id, &Slot::Trash(name.clone())).await;
@@ -24,7 +24,7 @@ pub(super) async fn to_trash(sides: Sides<'_>, id: Seq, path: &RelPath) -> PortR
         if error.class != FailureClass::Precondition || attempt == ATTEMPTS_MAX {
             return Err(error);
         }
-        name = numbered(&trash_name(id, path)?, id, attempt)?;
+        name = numbered(&trash_name(id, path, 0)?, id, attempt)?;
     }
 }
 
@@ -129,12 +129,17 @@ pub(super) fn numbered(wanted: &RelPath, id: Seq, attempt: u32) -> PortResult<Re
     join(directory, &format!("{stem}{mark}{extension}"))
 }
 
-/// `<id>-<name>`: the journal knows the path by the id, people know the name.
-fn trash_name(id: Seq, path: &RelPath) -> PortResult<RelPath> {
+/// `<id>-<name>`: the journal knows the path by the id, people know the name. One event
+/// may put several there, which are told apart by a number between the two.
+pub(super) fn trash_name(id: Seq, path: &RelPath, attempt: usize) -> PortResult<RelPath> {
+    let mark = match attempt {
+        0 => format!("{:016x}-", id.0),
+        again => format!("{:016x}-{again}-", id.0),
+    };
     let name = path.name().unwrap_or("root");
     join(
         "",
-        &format!("{:016x}-{}", id.0, cut(name, NAME_BYTES_MAX - 17)),
+        &format!("{mark}{}", cut(name, NAME_BYTES_MAX - mark.len())),
     )
 }
 

@@ -7,6 +7,7 @@
 //! absent: decisions about what to do. CRASH: `recover` puts away what a slot holds.
 //! A new kind of operation gets a file here and an arm in `execute`.
 
+mod by_hand;
 mod download;
 mod keep;
 mod meter;
@@ -14,6 +15,7 @@ mod recover;
 mod simple;
 mod upload;
 
+pub use by_hand::{Done, Hand};
 pub use meter::Meter;
 pub use recover::{empty_slot, put_away_leftovers, uses_slot};
 

@@ -4,7 +4,7 @@
 //! newest first, each with what must still be there, and a list of what cannot be undone
 //! here with the reason. Invariants: a step is what a person could do by hand, and puts
 //! into the trash what it takes away; nothing is guessed. Watched by `tests`.
-//! Deliberately absent: doing it (`cli::undo`), the remote side (the next sync). A new
+//! Deliberately absent: doing it (`executor::Hand`), the remote side (the next sync). A new
 //! action is an arm of [`changes`].
 
 mod collect;
@@ -174,44 +174,26 @@ impl Inverse {
 }
 
 /// Returns what an operation changed in the local folder, in order, or why that is not
-/// for us to undo. A hash changes nothing.
-fn changes(id: Seq, operation: &Operation, outcome: &Outcome) -> Result<Vec<Change>, String> {
+/// for us to undo. A hash changes nothing. `here` tells what the local folder held when it
+/// ended; with that, what the operation carried to the remote is what is taken back.
+fn changes(
+    id: Seq,
+    operation: &Operation,
+    outcome: &Outcome,
+    here: impl Fn(&RelPath) -> Option<Entry>,
+) -> Result<Vec<Change>, String> {
     use journal_format::value::Side::{Local, Remote};
-    let change = |path: &RelPath, from: Option<&RelPath>, now: Option<&Entry>| Change {
-        undoes: Some(id),
-        path: path.clone(),
-        from: from.cloned(),
-        now: now.cloned(),
-        trashed: None,
-    };
-    let trashed = |path: &RelPath, now: Option<&Entry>| {
-        outcome.trashed.as_ref().map(|entry| Change {
-            trashed: Some(entry.clone()),
-            ..change(path, None, now)
-        })
-    };
-    let now = || {
-        let mute = "the journal does not say what came of it";
-        outcome.target.as_ref().ok_or_else(|| mute.to_owned())
-    };
+    let change =
+        |path: &RelPath, from: Option<&RelPath>, now: Option<&Entry>| change(id, path, from, now);
+    let trashed = |path: &RelPath, now: Option<&Entry>| trashed(id, outcome, path, now);
+    let now = || outcome.target.as_ref().ok_or_else(|| MUTE.to_owned());
     match &operation.action {
         Action::Transfer {
             from: Remote,
             target,
             replaces,
             ..
-        } => {
-            let now = now()?;
-            if let Some(replaced) = trashed(target, Some(now)) {
-                return Ok(vec![replaced]);
-            }
-            if *replaces != Expected::Absent && outcome.kept.is_empty() {
-                return Err("the version that it replaced was not kept here".to_owned());
-            }
-            let moved = |kept: &Kept| change(&kept.path, Some(target), Some(&kept.entry));
-            let made_way = outcome.kept.iter().map(moved);
-            Ok(made_way.chain([change(target, None, Some(now))]).collect())
-        }
+        } => downloaded(id, target, replaces, outcome),
         Action::Transfer {
             from: Local,
             source,
@@ -219,10 +201,19 @@ fn changes(id: Seq, operation: &Operation, outcome: &Outcome) -> Result<Vec<Chan
             ..
         } => match trashed(source, outcome.source.as_ref()) {
             Some(replaced) if replaced.now.is_some() => Ok(vec![replaced]),
-            _ => Err(uploaded(replaces, outcome)),
+            _ if *replaces != Expected::Absent || !outcome.kept.is_empty() => {
+                Err(uploaded(replaces, outcome))
+            }
+            _ => match here(source) {
+                Some(entry) => Ok(vec![change(source, None, Some(&entry))]),
+                None => Err(uploaded(replaces, outcome)),
+            },
         },
         Action::MakeDirectory { side: Local, path } => Ok(vec![change(path, None, Some(now()?))]),
-        Action::MakeDirectory { side: Remote, .. } => Err(YOUR_FOLDER.to_owned()),
+        Action::MakeDirectory { side: Remote, path } => match here(path) {
+            Some(entry) => Ok(vec![change(path, None, Some(&entry))]),
+            None => Err(YOUR_FOLDER.to_owned()),
+        },
         Action::Move {
             side: Local,
             from,
@@ -230,11 +221,17 @@ fn changes(id: Seq, operation: &Operation, outcome: &Outcome) -> Result<Vec<Chan
             ..
         } => Ok(vec![change(to, Some(from), Some(now()?))]),
         Action::Move {
-            side: Remote, from, ..
-        } => Err(format!(
-            "the rename was made here by hand; rename it back to `{}` to undo",
-            plain(from.as_str())
-        )),
+            side: Remote,
+            from,
+            to,
+            ..
+        } => match here(to) {
+            Some(entry) => Ok(vec![change(to, Some(from), Some(&entry))]),
+            None => Err(format!(
+                "the rename was made here by hand; rename it back to `{}` to undo, or say `--mine`",
+                plain(from.as_str())
+            )),
+        },
         Action::Remove {
             side, path, expect, ..
         } => match (trashed(path, None), side, expect.kind) {
@@ -247,6 +244,43 @@ fn changes(id: Seq, operation: &Operation, outcome: &Outcome) -> Result<Vec<Chan
     }
 }
 
+fn downloaded(
+    id: Seq,
+    target: &RelPath,
+    replaces: &Expected,
+    outcome: &Outcome,
+) -> Result<Vec<Change>, String> {
+    let now = outcome.target.as_ref().ok_or_else(|| MUTE.to_owned())?;
+    if let Some(replaced) = trashed(id, outcome, target, Some(now)) {
+        return Ok(vec![replaced]);
+    }
+    if *replaces != Expected::Absent && outcome.kept.is_empty() {
+        return Err("the version that it replaced was not kept here".to_owned());
+    }
+    let moved = |kept: &Kept| change(id, &kept.path, Some(target), Some(&kept.entry));
+    let made_way = outcome.kept.iter().map(moved);
+    let arrived = change(id, target, None, Some(now));
+    Ok(made_way.chain([arrived]).collect())
+}
+
+fn change(id: Seq, path: &RelPath, from: Option<&RelPath>, now: Option<&Entry>) -> Change {
+    Change {
+        undoes: Some(id),
+        path: path.clone(),
+        from: from.cloned(),
+        now: now.cloned(),
+        trashed: None,
+    }
+}
+
+/// What an operation put into the trash, as a change of the path where it was.
+fn trashed(id: Seq, outcome: &Outcome, path: &RelPath, now: Option<&Entry>) -> Option<Change> {
+    outcome.trashed.as_ref().map(|entry| Change {
+        trashed: Some(entry.clone()),
+        ..change(id, path, None, now)
+    })
+}
+
 /// Why an upload is not undone.
 fn uploaded(replaces: &Expected, outcome: &Outcome) -> String {
     match (replaces, outcome.kept.first()) {
@@ -254,7 +288,9 @@ fn uploaded(replaces: &Expected, outcome: &Outcome) -> String {
             "it is your own version; the other one is `{}` on the remote side",
             plain(kept.path.as_str())
         ),
-        (Expected::Absent, None) => "it is your own file; delete it to undo".to_owned(),
+        (Expected::Absent, None) => {
+            "it is your own file; delete it to undo, or say `--mine`".to_owned()
+        }
         (Expected::Version(_), None) => {
             "it is your own version, and the one that it replaced was not kept here; the \
              server's own versions may have it"
@@ -263,6 +299,7 @@ fn uploaded(replaces: &Expected, outcome: &Outcome) -> String {
     }
 }
 
-const YOUR_FOLDER: &str = "it is your own folder; delete it to undo";
+const MUTE: &str = "the journal does not say what came of it";
+const YOUR_FOLDER: &str = "it is your own folder; delete it to undo, or say `--mine`";
 const DELETED_BY_HAND: &str =
     "the deletion was made here by hand; the server's own recycle bin may have it";

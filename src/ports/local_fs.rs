@@ -119,6 +119,16 @@ pub trait LocalFs {
     /// Deletes what has lain in the trash since before `before`, and the oldest
     /// beyond `bytes_max`. Returns how many entries went.
     fn expire_trash(&self, before: Timestamp, bytes_max: u64) -> Task<'_, u64>;
+
+    /// Lists the names of what lies in the trash.
+    fn trash_names(&self) -> Task<'_, Vec<String>>;
+
+    /// Renames an entry of the trash to a free path. Durable after [`LocalFs::sync`].
+    ///
+    /// # Errors
+    /// `Precondition` when the path is taken, its parent is not there, or nothing of
+    /// that name lies in the trash.
+    fn restore<'a>(&'a self, name: &'a str, path: &'a RelPath) -> Task<'a, ()>;
 }
 
 /// Where a slot's content goes.

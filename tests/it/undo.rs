@@ -1,6 +1,6 @@
 //! `undo` with the real program: what a colleague did comes back, on both sides.
 
-use crate::program::{Done, Lab, done, read, tree, until, write_long_ago};
+use crate::program::{Done, Lab, Running, done, read, tree, until, write_long_ago};
 use serde_json::Value;
 use std::fs;
 
@@ -188,8 +188,120 @@ fn an_undo_that_cannot_be_is_refused_and_changes_nothing() {
     let running = lab.start(&[]);
     write_long_ago(&lab.local.join("now"), "it runs");
     until("the job runs", || lab.remote.join("now").exists());
-    let held = lab.offline(&["undo", "--last", "--yes"]);
+    let looked = lab.offline(&["undo", "--last", "--mine", "--dry-run"]);
+    assert_eq!(looked.code, 0, "looking disturbs nobody: {looked:?}");
+    assert!(
+        looked.out.contains("put `now` into the trash"),
+        "{looked:?}"
+    );
+    let held = lab.offline(&["undo", "--last", "--mine", "--yes"]);
     drop(running);
     assert_eq!(held.code, 8, "{held:?}");
-    assert!(held.err.contains("pydio-sync stop"), "{held:?}");
+    assert!(held.err.contains("stop that process"), "{held:?}");
+    assert!(lab.local.join("now").exists());
+}
+
+#[test]
+fn what_followed_from_ones_own_changes_is_undone_by_those_who_ask_for_it() {
+    type Deed = fn(&Lab);
+    let table: [(&str, Deed); 3] = [
+        ("a new file", |lab| {
+            write_long_ago(&lab.local.join("n"), "new")
+        }),
+        ("a new folder", |lab| {
+            fs::create_dir(lab.local.join("n")).expect("n");
+        }),
+        ("a rename", |lab| {
+            fs::rename(lab.local.join("a"), lab.local.join("z")).expect("a");
+        }),
+    ];
+    for (what, deed) in table {
+        let lab = settled();
+        let before = lab.equal();
+        deed(&lab);
+        lab.synced();
+        let after = lab.equal();
+        assert_ne!(before, after, "{what}");
+        let left = done(lab.bare().args(["undo", "--last", "--yes"]));
+        assert_eq!(left.code, 4, "{what}: {left:?}");
+        assert!(left.out.contains("--mine"), "{what}: {left:?}");
+        assert_eq!(tree(&lab.local), after, "{what}");
+        // Its number alone says as much.
+        let named = undone(&lab, &["--last", "--mine", "--dry-run"]);
+        let operation = named[0]["undoes"].to_string();
+        let event = seq(&undone(&lab, &[&operation]));
+        lab.synced();
+        assert_eq!(lab.equal(), before, "{what}");
+        undone(&lab, &[&event]);
+        lab.synced();
+        assert_eq!(lab.equal(), after, "{what}: the undo is undone");
+    }
+    let lab = settled();
+    let before = lab.equal();
+    write_long_ago(&lab.local.join("a"), "an edit, which replaced a version");
+    fs::remove_file(lab.local.join("d/b")).expect("d/b");
+    lab.synced();
+    let run = done(
+        lab.bare()
+            .args(["undo", "--since", "1h", "--mine", "--yes"]),
+    );
+    assert_eq!(run.code, 4, "{run:?}");
+    for part in [
+        "the one that it replaced was not kept here",
+        "was made here by hand",
+    ] {
+        assert!(run.out.contains(part), "`{part}` is not in {run:?}");
+    }
+    assert!(before.contains_key("stays") && !lab.local.join("stays").exists());
+}
+
+#[test]
+fn a_job_that_a_daemon_runs_rests_for_an_undo_and_goes_on() {
+    let lab = settled();
+    fs::remove_file(lab.remote.join("a")).expect("a");
+    fs::remove_file(lab.remote.join("d/b")).expect("d/b");
+    lab.synced();
+    let mut command = lab.bare();
+    command.arg("-s").arg(&lab.remote).arg("-d").arg(&lab.local);
+    command.args(["-z", "auto"]);
+    command.stdout(std::process::Stdio::null());
+    command.stderr(std::process::Stdio::null());
+    let mut running = Running(command.spawn().expect("the program starts"));
+    // Until then `status` would open the journal itself, and be in the daemon's way.
+    until("the daemon answers", || {
+        lab.state.join("ports.json").exists()
+    });
+    until("the daemon has the job in sync", || {
+        let status = lab.offline(&["status", "--json"]);
+        status.out.contains(r#""state":"synced""#)
+    });
+    let looked = lab.offline(&["undo", "--last", "--dry-run"]);
+    assert_eq!(looked.code, 0, "{looked:?}");
+    let run = done(lab.bare().args(["undo", "--last", "--yes"]));
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.err.contains("started again"), "{run:?}");
+    until("it came back on both sides", || {
+        ["a", "d/b"]
+            .iter()
+            .any(|name| lab.local.join(name).exists() && lab.remote.join(name).exists())
+    });
+    let listed = lab.offline(&["trash", "list", "--json"]);
+    let [entry] = &objects(&listed)[..] else {
+        panic!("{listed:?}");
+    };
+    let name = entry["name"].as_str().expect("a name");
+    let restored = lab.offline(&["trash", "restore", name]);
+    assert_eq!(restored.code, 0, "{restored:?}");
+    until("both came back on both sides", || {
+        ["a", "d/b"]
+            .iter()
+            .all(|name| lab.remote.join(name).exists())
+    });
+    let events = objects(&lab.offline(&["events", "--json"]));
+    let count = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
+    assert_eq!(count("undone"), 2);
+    running.signal("-TERM");
+    assert!(running.end().success());
+    lab.synced();
+    assert_eq!(lab.offline(&["journal", "verify"]).code, 0);
 }

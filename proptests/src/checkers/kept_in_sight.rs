@@ -2,11 +2,11 @@
 //!
 //! In: a quiet world. Out: contents that are owed and only in a trash or a staging
 //! area. Left out are contents of which people wrote several or took one of several
-//! copies; worlds in which the process
-//! dies in the middle, or ends while a root is away, or its disk runs full: whose file a
-//! slot holds is then not always told, and the trash keeps it; and worlds in which people write through open files,
-//! wherever these lie by then. Deliberately absent: where a content should be; that is
-//! `converged`.
+//! copies; worlds in which the process dies in the middle, or ends while a root is away,
+//! or its disk runs full: whose file a slot holds is then not always told, and the trash
+//! keeps it; worlds in which people write through open files, wherever these lie by then;
+//! and those in which somebody undid something. Deliberately absent: where a content
+//! should be; that is `converged`.
 
 use super::Verdict;
 use crate::world::State;
@@ -31,6 +31,7 @@ pub fn check(state: &State, options: &Options) -> Verdict {
     ];
     if options.users.slow_saves
         || state.faults.ended_away
+        || state.users.has_undone()
         || lethal.iter().any(|rate| *rate != Ratio::NEVER)
     {
         return Ok(());

@@ -213,6 +213,33 @@ impl LocalFs for WorldLocal {
         })
     }
 
+    fn trash_names(&self) -> Task<'_, Vec<String>> {
+        let call = CallOf::look(SIDE, "trash_names", None);
+        let inner = Rc::clone(&self.0);
+        self.0.start(&call.clone(), async move {
+            inner.before(&call).await?;
+            let state = inner.state.borrow();
+            let disk = state.disk(SIDE);
+            let trash = disk.find(&own("trash")).unwrap_or_default();
+            let names = disk.live.children(trash).into_iter().flatten();
+            Ok(names.map(|(name, _)| name.clone()).collect())
+        })
+    }
+
+    fn restore<'a>(&'a self, name: &'a str, path: &'a RelPath) -> Task<'a, ()> {
+        let call = CallOf::change(SIDE, "restore", Some(path));
+        let inner = Rc::clone(&self.0);
+        let (from, to) = (own(&format!("trash/{name}")), path.clone());
+        self.0.start(&call.clone(), async move {
+            inner.before(&call).await?;
+            inner.worst_moment(SIDE, &to).await;
+            inner.engine_does(&call, |state| {
+                state.disk_mut(SIDE).rename(&from, &to, Onto::Free)
+            })?;
+            inner.after(&call).await
+        })
+    }
+
     fn expire_trash(&self, _before: Timestamp, _bytes_max: u64) -> Task<'_, u64> {
         // Nothing gets old enough in a world: its clocks jump by days, and the
         // trash keeps things for weeks.

@@ -44,16 +44,6 @@ impl LocalFolder {
     pub fn trashed(&self) -> Task<'_, Vec<Trashed>> {
         Box::pin(self.0.run_long(|folder| folder.trashed()))
     }
-
-    /// Renames an entry of the trash to a path. Durable after [`LocalFs::sync`].
-    ///
-    /// # Errors
-    /// `Precondition` when the path is taken, its parent is not there, or nothing of
-    /// that name lies in the trash.
-    pub fn restore<'a>(&'a self, name: &'a str, path: &'a RelPath) -> Task<'a, ()> {
-        let (name, path) = (name.to_owned(), path.clone());
-        Box::pin(self.0.run(move |folder| folder.restore(&name, &path)))
-    }
 }
 
 impl LocalFs for LocalFolder {
@@ -163,6 +153,18 @@ impl LocalFs for LocalFolder {
 
     fn leftovers(&self) -> Task<'_, Vec<Leftover>> {
         Box::pin(self.0.run(|folder| folder.leftovers()))
+    }
+
+    fn trash_names(&self) -> Task<'_, Vec<String>> {
+        Box::pin(self.0.run_long(|folder| {
+            let trashed = folder.trashed()?;
+            Ok(trashed.into_iter().map(|entry| entry.name).collect())
+        }))
+    }
+
+    fn restore<'a>(&'a self, name: &'a str, path: &'a RelPath) -> Task<'a, ()> {
+        let (name, path) = (name.to_owned(), path.clone());
+        Box::pin(self.0.run(move |folder| folder.restore(&name, &path)))
     }
 
     fn expire_trash(&self, before: Timestamp, bytes_max: u64) -> Task<'_, u64> {

@@ -24,6 +24,10 @@ pub(in crate::cli) struct Undo {
     /// `'2026-11-22 17:30'` (UTC).
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Moment>,
+    /// Also undo what followed from changes made here: files that were uploaded go to the
+    /// trash, renames go back. Who gives a SEQ means it.
+    #[arg(long)]
+    pub(in crate::cli) mine: bool,
     /// Print what would be tried; change nothing.
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,

@@ -9,7 +9,7 @@ use crate::cli::args::Args;
 use crate::cli::args::views::ExplainIn;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::print;
-use crate::journal::explain::{Context, tell};
+use crate::journal::explain::{Context, Fate, tell};
 use crate::ports::Clock;
 use std::path::Path;
 
@@ -26,6 +26,13 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &ExplainIn) -> Result<Ex
         now: SystemClock.now(),
         is_running: false,
     };
-    print::explanation(args, &job, &tell(&flags.path, &records, &context));
+    let mut told = tell(&flags.path, &records, &context);
+    if source.facts().redacted && told.state == Fate::NeverSeen {
+        told.advice = vec![
+            "names were replaced in this file: name a path as `pydio-sync journal tree` prints it"
+                .to_owned(),
+        ];
+    }
+    print::explanation(args, &job, &told);
     Ok(Exit::InSync)
 }

@@ -186,12 +186,20 @@ fn end_of(mut file: &File, first: Seq) -> Result<Seq, ReadError> {
         None => None,
     };
     let trailer = trailer.filter(|end| end.last.next() >= first);
-    trailer
-        .map(|end| end.last)
-        .ok_or(ReadError::Portable(PortableError {
-            offset: length,
-            fault: Fault::Ended { next: first },
-        }))
+    match trailer {
+        Some(end) => Ok(end.last),
+        None => Err(ending(file, length, first)?),
+    }
+}
+
+/// Reads a file that has no trailer up to where it ends.
+fn ending(mut file: &File, length: u64, first: Seq) -> Result<ReadError, ReadError> {
+    file.rewind()?;
+    let told = PortableReader::open(file)?.find_map(Result::err);
+    Ok(told.unwrap_or(ReadError::Portable(PortableError {
+        offset: length,
+        fault: Fault::Ended { next: first },
+    })))
 }
 
 impl Source {
@@ -274,6 +282,19 @@ impl Source {
         })
     }
 
+    /// Returns one event of a job's journal, if there is such a one.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub(in crate::cli) fn record(&self, seq: Seq) -> Result<Option<Record>, Failure> {
+        match self.reading() {
+            Some(reading) if seq <= self.facts.head => {
+                reading.record(seq).map_err(|error| self.fault(error))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn pass(&self, pass: Pass) -> Result<Vec<Record>, Failure> {
         let mut found = Vec::new();
         match (pass, self.reading()) {
@@ -348,7 +369,7 @@ pub(in crate::cli) fn fault(place: &Path, error: ReadError) -> Failure {
             "name a job, or a file that `pydio-sync journal export` wrote"
         }
         ReadError::Portable(_) => {
-            "nothing was changed; what is before that place is whole: `journal cat` prints it"
+            "export it anew, or copy it again; `pydio-sync journal verify` tells how much is whole"
         }
         ReadError::Store { .. } => DAMAGED,
         ReadError::Io(_) => "check the disk",

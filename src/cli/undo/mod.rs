@@ -1,54 +1,39 @@
 //! `undo`: what sync did in the local folder, taken back there.
 //!
-//! In: a job at rest and which operations. Out: steps that are shown, asked about and
-//! done; what was left and why; an event. Invariants: nothing that changed since is
-//! touched; what is told to be undone is durable and in the journal. Deliberately absent:
-//! the remote, to which the next run carries it. CRASH: as `hand` says; the steps that
-//! were done are not tried again, since their preconditions fail.
-
-mod hand;
-
-pub(super) use hand::Hand;
+//! In: a job and which operations. Out: steps that are shown, asked about and done; what
+//! was left and why; an event. Invariants: nothing that changed since is touched; what is
+//! told to be undone is durable and in the journal; a job that runs rests meanwhile
+//! (`desk::resting`). Deliberately absent: the remote, to which the next run carries it.
+//! CRASH: as `executor::Hand` says; the steps that were done are not tried again, since
+//! their preconditions fail.
 
 use super::args::undo::Undo as Flags;
 use super::desk::{Desk, who};
 use super::exit::{Exit, Failure};
-use super::offline::{Opened, close};
+use super::journal::source::{self, Source};
+use super::offline::Opened;
 use super::print;
 use super::text::{count, plain, quoted, time};
 use super::trash;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::local_fs::LocalFolder;
-use crate::daemon::RunError;
 use crate::daemon::offline::Deeds;
-use crate::journal::undo::{Collector, Left, Step, Undo, Which};
+use crate::executor::{Done, Hand};
+use crate::journal::undo::{Collector, Inverse, Left, Step, Undo, Which};
 use crate::ports::{Clock, LocalFs};
 use journal_format::value::{CHANGES_MAX, Seq};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// Runs `undo`.
-pub(super) async fn run(desk: &Desk<'_>, flags: &Flags) -> Result<Exit, Failure> {
+pub(super) async fn run(desk: &mut Desk<'_>, flags: &Flags) -> Result<Exit, Failure> {
     let (job, which) = flags.meant(SystemClock.now())?;
-    let opened = desk.open(job).map_err(|failure| match failure.exit {
-        Exit::InUse => failure.hint("stop the job first: pydio-sync stop JOB; then try again"),
-        _ => failure,
-    })?;
-    let exit = undo(desk, flags, &opened, which).await?;
-    close(opened.journal)?;
-    Ok(exit)
-}
-
-async fn undo(
-    desk: &Desk<'_>,
-    flags: &Flags,
-    opened: &Opened,
-    which: Which,
-) -> Result<Exit, Failure> {
-    let mut undo = collect(opened, which).await?;
+    let source = source::of_job(&desk.known(job)?)?;
+    let id = source.facts().job.clone();
+    let mut undo = collect(&source, which, flags)?;
     let shown = Shown {
         is_json: desk.args.common.json,
-        job: &opened.known.id,
+        job: &id,
     };
     if let (Which::Event(seq), true) = (which, undo.steps.is_empty() && undo.left.is_empty()) {
         return Err(Failure::usage(
@@ -63,14 +48,17 @@ async fn undo(
             .iter()
             .for_each(|step| shown.step(step, "planned"));
     } else if !undo.steps.is_empty() {
-        opened.writable()?;
         if !agreed(flags, &undo)? {
             print::words("nothing was changed");
             return Ok(Exit::InSync);
         }
-        let _held = trash::hold(desk, opened)?;
-        let local = trash::folder(opened).await?;
-        (done, event) = perform(opened, &local, &mut undo, &shown).await?;
+        // What is done is what was agreed to, whatever happened since: each step looks
+        // whether it still can be.
+        drop(source);
+        let resting = desk.rest(&id).await?;
+        let performed = perform(desk, &resting.opened, &mut undo, &shown).await;
+        desk.end_rest(resting).await?;
+        (done, event) = performed?;
     }
     undo.left.iter().for_each(|left| shown.left(left));
     shown.sum(&undo, done, event, flags.dry_run);
@@ -81,17 +69,17 @@ async fn undo(
     })
 }
 
-/// Reads what is meant from the journal.
-async fn collect(opened: &Opened, which: Which) -> Result<Undo, Failure> {
-    let reader = opened.journal.reader();
-    let mut collector = Collector::new(which);
-    let (mut next, head) = (reader.first(), reader.head());
-    while next <= head {
-        let page = reader.read(next, PAGE_RECORDS).await;
-        let page = page.map_err(RunError::Read)?;
-        let Some(last) = page.last() else { break };
-        next = last.seq.next();
-        page.iter().for_each(|record| collector.take(record));
+/// Reads what is meant from the journal, beside whoever has it.
+fn collect(source: &Source, which: Which, flags: &Flags) -> Result<Undo, Failure> {
+    // Who names one means that one, whoever's change it followed from.
+    let is_of_both = flags.mine || matches!(which, Which::Event(_));
+    let mut collector = if is_of_both {
+        Collector::of_both_sides(which, source.engine(Seq(u64::MAX))?)
+    } else {
+        Collector::new(which)
+    };
+    for read in source.records(Seq(1))? {
+        collector.take(&read.map_err(|error| source.fault(error))?);
     }
     Ok(collector.finish())
 }
@@ -99,17 +87,20 @@ async fn collect(opened: &Opened, which: Which) -> Result<Undo, Failure> {
 /// Does the steps; those that cannot be done go to what is left. Returns how many were,
 /// and the first event that tells of them.
 async fn perform(
+    desk: &Desk<'_>,
     opened: &Opened,
-    local: &LocalFolder,
     undo: &mut Undo,
     shown: &Shown<'_>,
 ) -> Result<(u64, Option<Seq>), Failure> {
+    opened.writable()?;
+    let _held = trash::hold(desk, opened)?;
+    let local = &trash::folder(opened).await?;
     let release = env!("CARGO_PKG_VERSION");
     let mut deeds = Deeds::begin(&opened.journal, &SystemClock, release).await?;
     let mut hand = Hand::new(local).await.map_err(trash::side)?;
     let (mut first, mut done, mut told) = (None, 0, Vec::new());
     for step in &undo.steps {
-        match hand.perform(deeds.next(), step).await {
+        match take_back(&mut hand, deeds.next(), step).await {
             Ok(()) => {
                 done += 1;
                 told.push(step);
@@ -129,6 +120,24 @@ async fn perform(
     first = first.or(append(&mut deeds, &mut hand, local).await?);
     told.drain(..).for_each(|step| shown.step(step, "done"));
     Ok((done, first))
+}
+
+/// Does one step; `id` is the number that the coming event will have.
+async fn take_back(hand: &mut Hand<'_>, id: Seq, step: &Step) -> Done {
+    let undoes = Some(step.undoes);
+    match &step.inverse {
+        Inverse::Restore { path, entry, over } => match over {
+            None => hand.restore(entry.as_str(), path, undoes).await,
+            Some(over) => {
+                hand.exchange(id, (entry.as_str(), path), over, undoes)
+                    .await
+            }
+        },
+        Inverse::PutAway { path, expect } => hand.put_away(id, path, expect, undoes).await,
+        Inverse::RemoveFolder { path, expect } => hand.remove_folder(path, expect, undoes).await,
+        Inverse::MakeFolder { path } => hand.make_folder(path, undoes).await,
+        Inverse::Rename { from, to, expect } => hand.rename(from, to, expect, undoes).await,
+    }
 }
 
 /// Makes what was done durable and tells the journal. Returns the first event.
@@ -233,5 +242,4 @@ impl Shown<'_> {
     }
 }
 
-const PAGE_RECORDS: usize = 4096;
 const STEPS_SHOWN: usize = 20;

@@ -4,7 +4,7 @@
 //! events is one; an operation that only carried an undo to the remote is part of that
 //! undo, so that the last thing done is the undo itself; what was undone already within
 //! what is meant stays as it is. Memory: what is open, what is
-//! meant, and the paths of earlier undos. Deliberately absent: what a step is (`undo`).
+//! meant, and the paths of earlier undos; the trees, where changes made here are undone. Deliberately absent: what a step is (`undo`).
 
 use super::{Inverse, Left, Step, Undo, changes};
 use journal_format::event::{
@@ -12,6 +12,8 @@ use journal_format::event::{
 };
 use journal_format::value::{RelPath, Seq, Side, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use sync_core::engine::Engine;
+use sync_core::look;
 
 /// What is to be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub enum Which {
 /// Takes records and keeps what is meant.
 pub struct Collector {
     which: Which,
+    /// What the local folder held, to undo what followed from changes there.
+    engine: Option<Engine>,
     open: BTreeMap<Seq, Operation>,
     /// Local paths that an undo changed and that were not synced since.
     waiting: BTreeMap<RelPath, (Item, Change)>,
@@ -55,11 +59,13 @@ struct Deed {
 }
 
 impl Collector {
-    /// Begins.
+    /// Begins. What was done on the remote because somebody did it here is left to that
+    /// person.
     #[must_use]
     pub const fn new(which: Which) -> Self {
         Self {
             which,
+            engine: None,
             open: BTreeMap::new(),
             waiting: BTreeMap::new(),
             undone: None,
@@ -67,8 +73,21 @@ impl Collector {
         }
     }
 
+    /// Begins to undo what followed from changes made here as well, by taking those back.
+    /// The engine is the state before the first record.
+    #[must_use]
+    pub fn of_both_sides(which: Which, engine: Engine) -> Self {
+        Self {
+            engine: Some(engine),
+            ..Self::new(which)
+        }
+    }
+
     /// Takes the next record.
     pub fn take(&mut self, record: &Record) {
+        if let Some(engine) = &mut self.engine {
+            engine.replay(record);
+        }
         let item = Item {
             seq: record.seq,
             time: record.time,
@@ -166,7 +185,11 @@ impl Collector {
     }
 
     fn done(&mut self, id: Seq, end: Item, operation: &Operation, outcome: &Outcome) {
-        let result = changes(id, operation, outcome);
+        let here = |path: &RelPath| {
+            let engine = self.engine.as_ref()?;
+            look::entry(engine.state(), Side::Local, path)
+        };
+        let result = changes(id, operation, outcome, here);
         if result.as_ref().is_ok_and(Vec::is_empty) {
             return;
         }

@@ -162,6 +162,14 @@ fn what_is_no_journal_is_told_with_its_place() {
     let middle = good.len() / 2;
     with(&altered(middle, 0x20), 7, "expected");
     with(&good[..middle], 7, "expected record");
+    // Where it ends is where it can be read to, whichever command asks.
+    let told = |words: &[&str]| {
+        let done = lab.offline(&[words, &[bad.to_str().expect("text")]].concat());
+        let text = done.out + &done.err;
+        let (_, place) = text.split_once("expected record ").expect("a place");
+        place.split(' ').next().expect("a number").to_owned()
+    };
+    assert_eq!(told(&["journal", "stat"]), told(&["journal", "verify"]));
     with(&good[..good.len() - 24], 7, "or the trailer");
     with(&[&good[..], b"more"].concat(), 7, "expected");
 }

@@ -19,14 +19,8 @@ pub(super) fn told(lab: &Lab, path: &str) -> String {
 
 fn steady(lab: &Lab, text: &str) -> String {
     let place = lab.dir.path().display().to_string();
-    let events = events(lab);
-    let ours = events
-        .iter()
-        .find(|event| event["type"] == "root_configured");
-    let id = ours.expect("the first event")["job"]
-        .as_str()
-        .expect("a job");
-    let text = text.replace(&place, "PLACE").replace(id, "JOB");
+    let id = job(&events(lab));
+    let text = text.replace(&place, "PLACE").replace(&id, "JOB");
     let mut lines: Vec<String> = text.lines().map(line).collect();
     // Both sides are looked at at the same time.
     let is_seen =
@@ -123,6 +117,15 @@ pub(super) fn pinned(name: &str, text: &str) {
     assert_eq!(text, kept, "{name}: BLESS=1 writes it anew");
 }
 
+/// The job's id, as its first session says it.
+fn job(events: &[Value]) -> String {
+    let ours = events
+        .iter()
+        .find(|event| event["type"] == "root_configured");
+    let id = ours.and_then(|event| event["job"].as_str());
+    id.expect("the first session").to_owned()
+}
+
 /// The journal's events.
 pub(super) fn events(lab: &Lab) -> Vec<Value> {
     let printed = lab.offline(&["journal", "cat", "--json"]);
@@ -133,8 +136,51 @@ pub(super) fn events(lab: &Lab) -> Vec<Value> {
         .collect()
 }
 
-/// Checks that replaying plans what was started, and ends with nothing to do.
+/// Checks that replaying plans what was started, and ends with nothing to do; and that it
+/// does so for whoever gets the journal without its names.
 pub(super) fn truthful(lab: &Lab) {
+    planned(lab);
+    pseudonymous(lab);
+}
+
+/// Checks that a redacted export is planned for as the journal is, and names nothing.
+fn pseudonymous(lab: &Lab) {
+    let file = lab.dir.path().join("redacted.pydiojournal");
+    let name = file.to_str().expect("UTF-8");
+    let known = events(lab);
+    let job = job(&known);
+    let exported = lab.offline(&["journal", "export", "--redact", &job, name]);
+    assert_eq!(exported.code, 0, "{exported:?}");
+    let bytes = std::fs::read(&file).expect("a file");
+    for event in known {
+        let paths = ["path", "local", "remote"].map(|key| event[key].as_str().unwrap_or_default());
+        for part in paths.iter().flat_map(|path| path.split(['/', '.'])) {
+            let is_there = bytes
+                .windows(part.len().max(1))
+                .any(|it| it == part.as_bytes());
+            assert!(part.len() < LONG || !is_there, "`{part}` is in the file");
+        }
+    }
+    let plans = |words: &[&str]| -> Vec<Value> {
+        let replayed = lab.offline(&[&["journal", "replay", "--json"], words].concat());
+        assert_eq!(replayed.code, 0, "{replayed:?}");
+        let lines = replayed.out.lines();
+        let lines = lines.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let plans = lines.filter(|line| line["type"] == "plan");
+        let essence =
+            |plan: Value| ["seq", "count", "by", "held", "brake"].map(|it| plan[it].clone());
+        plans
+            .map(|plan| Value::from(essence(plan).to_vec()))
+            .collect()
+    };
+    assert_eq!(plans(&[name]), plans(&[]));
+    std::fs::remove_file(&file).expect("removed");
+}
+
+/// Shorter names may be in any file by chance.
+const LONG: usize = 4;
+
+fn planned(lab: &Lab) {
     let replayed = lab.offline(&["journal", "replay", "--json"]);
     assert_eq!(replayed.code, 0, "{replayed:?}");
     let lines: Vec<Value> = replayed

@@ -29,6 +29,7 @@ pub struct Users {
     /// Paths, per side and in one spelling, that people ever moved or deleted something
     /// from or to.
     disturbed: [BTreeSet<String>; 2],
+    has_undone: bool,
     /// Actions so far.
     pub actions: u64,
 }
@@ -51,6 +52,21 @@ impl Users {
             self.busy.pop_front();
         }
         self.busy.push_back(path.clone());
+    }
+
+    /// Notes that somebody has the program take back what it did at a path: what it then
+    /// does there is that person's wish.
+    pub fn undo(&mut self, path: &RelPath) {
+        self.has_undone = true;
+        for side in Side::BOTH {
+            self.disturb(side, path);
+        }
+    }
+
+    /// Tells whether anything was undone, so that the trash may hold what people wrote.
+    #[must_use]
+    pub const fn has_undone(&self) -> bool {
+        self.has_undone
     }
 
     fn disturb(&mut self, side: Side, path: &RelPath) {

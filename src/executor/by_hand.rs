@@ -1,102 +1,126 @@
 //! Steps in the local folder that a person could do by hand.
 //!
-//! In: a step and the number of the event that will tell of it. Out: what changed, or why
-//! nothing did. Invariants: what is taken away is what was expected, looked at once more
-//! after it was taken, and it goes to the trash; nothing is replaced. Deliberately absent:
-//! which steps (`journal::undo`), the event. CRASH: a slot with what was taken, which the
-//! next run puts into the trash, or changes without their event, which it observes.
+//! In: what to do, and the number of the event that will tell of it. Out: what changed, or
+//! why nothing did, in words. Invariants: what is taken away is what was expected, looked
+//! at once more after it was taken, and it goes to the trash; nothing is replaced. Watched
+//! by ring 2 (`proptests/tests/undo.rs`). Deliberately absent: which steps
+//! (`journal::undo`), the event. CRASH: a slot with what was taken, which the next run puts
+//! into the trash, or changes without their event, which it observes.
 
-use crate::adapters::local_fs::LocalFolder;
-use crate::journal::undo::{Inverse, Step};
+use super::keep::trash_name;
 use crate::ports::{LocalFs, PortError, PortResult, Slot};
 use journal_format::event::{Change, FailureClass};
-use journal_format::value::{Entry, Kind, NAME_BYTES_MAX, RelPath, Seq};
+use journal_format::value::{Entry, Kind, RelPath, Seq};
 use std::collections::BTreeSet;
 
 /// Works in a local folder and notes what it did there.
-pub(in crate::cli) struct Hand<'a> {
-    local: &'a LocalFolder,
+pub struct Hand<'a> {
+    local: &'a dyn LocalFs,
     trash: BTreeSet<String>,
     changes: Vec<Change>,
 }
 
-type Done = Result<(), String>;
+/// Why a step was not done, in words.
+pub type Done = Result<(), String>;
 
 impl<'a> Hand<'a> {
-    pub(in crate::cli) async fn new(local: &'a LocalFolder) -> PortResult<Self> {
-        let trashed = local.trashed().await?.into_iter();
+    /// Begins to work; looks at what the trash holds.
+    ///
+    /// # Errors
+    /// The trash cannot be listed.
+    pub async fn new(local: &'a dyn LocalFs) -> PortResult<Self> {
+        let trashed = local.trash_names().await?.into_iter();
         Ok(Self {
             local,
-            trash: trashed.map(|entry| entry.name).collect(),
+            trash: trashed.collect(),
             changes: Vec::new(),
         })
     }
 
-    /// What changed since the last call, also by steps that did not succeed.
-    pub(in crate::cli) fn take_changes(&mut self) -> Vec<Change> {
+    /// Returns what changed since the last call, also by steps that did not succeed.
+    pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }
 
-    /// How many changes were noted since they were taken.
-    pub(super) fn noted(&self) -> usize {
+    /// Returns how many changes were noted since they were taken.
+    #[must_use]
+    pub const fn noted(&self) -> usize {
         self.changes.len()
     }
 
-    /// Does a step; `id` is the number that the coming event will have.
-    pub(super) async fn perform(&mut self, id: Seq, step: &Step) -> Done {
-        let undoes = Some(step.undoes);
-        match &step.inverse {
-            Inverse::Restore {
-                path,
-                entry,
-                over: None,
-            } => self.restore(entry.as_str(), path, undoes).await,
-            Inverse::Restore {
-                path,
-                entry,
-                over: Some(over),
-            } => self.exchange(id, path, entry, over, undoes).await,
-            Inverse::PutAway { path, expect } => {
-                let trashed = self.put_away(id, path, expect).await?;
-                self.note(undoes, path, None, None, Some(trashed));
-                Ok(())
-            }
-            Inverse::RemoveFolder { path, expect } => {
-                self.expect(path, expect).await?;
-                let removed = self.local.remove_dir(path, &expect.fingerprint).await;
-                removed.map_err(|error| match error.class {
-                    FailureClass::Precondition => "it is not empty".to_owned(),
-                    _ => error.to_string(),
-                })?;
-                self.note(undoes, path, None, None, None);
-                Ok(())
-            }
-            Inverse::MakeFolder { path } => {
-                self.free(path).await?;
-                self.make_parents(path, undoes).await?;
-                let made = self.local.make_dir(path).await.map_err(words)?;
-                self.note(undoes, path, None, Some(made), None);
-                Ok(())
-            }
-            Inverse::Rename { from, to, expect } => {
-                self.expect(from, expect).await?;
-                self.free(to).await?;
-                self.make_parents(to, undoes).await?;
-                let renamed = self.local.rename(from, to, &expect.fingerprint).await;
-                let now = renamed.map_err(words)?;
-                self.note(undoes, to, Some(from), Some(now), None);
-                Ok(())
-            }
-        }
+    /// Puts a file or link into the trash; `id` is the number of the coming event.
+    ///
+    /// # Errors
+    /// It is not `expect` any more, or the side fails.
+    pub async fn put_away(
+        &mut self,
+        id: Seq,
+        path: &RelPath,
+        expect: &Entry,
+        undoes: Option<Seq>,
+    ) -> Done {
+        let trashed = self.take_away(id, path, expect).await?;
+        self.note(undoes, path, None, None, Some(trashed));
+        Ok(())
+    }
+
+    /// Removes an empty folder.
+    ///
+    /// # Errors
+    /// It is not empty or not `expect`, or the side fails.
+    pub async fn remove_folder(
+        &mut self,
+        path: &RelPath,
+        expect: &Entry,
+        undoes: Option<Seq>,
+    ) -> Done {
+        self.expect(path, expect).await?;
+        let removed = self.local.remove_dir(path, &expect.fingerprint).await;
+        removed.map_err(|error| match error.class {
+            FailureClass::Precondition => "it is not empty".to_owned(),
+            _ => error.to_string(),
+        })?;
+        self.note(undoes, path, None, None, None);
+        Ok(())
+    }
+
+    /// Creates a folder at a free path, and those above it.
+    ///
+    /// # Errors
+    /// The path is taken, or the side fails.
+    pub async fn make_folder(&mut self, path: &RelPath, undoes: Option<Seq>) -> Done {
+        self.free(path).await?;
+        self.make_parents(path, undoes).await?;
+        let made = self.local.make_dir(path).await.map_err(words)?;
+        self.note(undoes, path, None, Some(made), None);
+        Ok(())
+    }
+
+    /// Renames to a free path.
+    ///
+    /// # Errors
+    /// What is at `from` is not `expect`, `to` is taken, or the side fails.
+    pub async fn rename(
+        &mut self,
+        from: &RelPath,
+        to: &RelPath,
+        expect: &Entry,
+        undoes: Option<Seq>,
+    ) -> Done {
+        self.expect(from, expect).await?;
+        self.free(to).await?;
+        self.make_parents(to, undoes).await?;
+        let renamed = self.local.rename(from, to, &expect.fingerprint).await;
+        let now = renamed.map_err(words)?;
+        self.note(undoes, to, Some(from), Some(now), None);
+        Ok(())
     }
 
     /// Brings an entry of the trash to a free path.
-    pub(in crate::cli) async fn restore(
-        &mut self,
-        entry: &str,
-        path: &RelPath,
-        undoes: Option<Seq>,
-    ) -> Done {
+    ///
+    /// # Errors
+    /// The trash does not hold it, the path is taken, or the side fails.
+    pub async fn restore(&mut self, entry: &str, path: &RelPath, undoes: Option<Seq>) -> Done {
         self.in_trash(entry)?;
         self.free(path).await?;
         self.make_parents(path, undoes).await?;
@@ -106,17 +130,19 @@ impl<'a> Hand<'a> {
     }
 
     /// Puts what is at a path into the trash, and an entry of the trash there.
-    async fn exchange(
+    ///
+    /// # Errors
+    /// The trash does not hold it, what is there is not `over`, or the side fails.
+    pub async fn exchange(
         &mut self,
         id: Seq,
-        path: &RelPath,
-        entry: &RelPath,
+        (entry, path): (&str, &RelPath),
         over: &Entry,
         undoes: Option<Seq>,
     ) -> Done {
-        self.in_trash(entry.as_str())?;
-        let trashed = self.put_away(id, path, over).await?;
-        match self.bring(entry.as_str(), path).await {
+        self.in_trash(entry)?;
+        let trashed = self.take_away(id, path, over).await?;
+        match self.bring(entry, path).await {
             Ok(now) => {
                 self.note(undoes, path, None, Some(now), Some(trashed));
                 Ok(())
@@ -138,7 +164,7 @@ impl<'a> Hand<'a> {
     }
 
     /// Takes a file or link out, looks at it, and lets it go to the trash.
-    async fn put_away(
+    async fn take_away(
         &mut self,
         id: Seq,
         path: &RelPath,
@@ -154,7 +180,7 @@ impl<'a> Hand<'a> {
             return Err(self.put_back(id, path, CHANGED).await);
         }
         for attempt in 0..ATTEMPTS_MAX {
-            let name = trash_name(id, path, attempt)?;
+            let name = trash_name(id, path, attempt).map_err(words)?;
             match self.local.release(id, &Slot::Trash(name.clone())).await {
                 Ok(_) => {
                     self.trash.insert(name.as_str().to_owned());
@@ -244,21 +270,6 @@ fn is_same(entry: &Entry, expect: &Entry) -> bool {
         Kind::Directory => now.kind == Kind::Directory && now.identity == then.identity,
         Kind::File | Kind::Symlink => now == then,
     }
-}
-
-/// The event's number in front, as for what operations put there.
-fn trash_name(id: Seq, path: &RelPath, attempt: usize) -> Result<RelPath, String> {
-    let mark = match attempt {
-        0 => format!("{:016x}-", id.0),
-        again => format!("{:016x}-{again}-", id.0),
-    };
-    let name = path.name().unwrap_or("root");
-    let mut end = name.len().min(NAME_BYTES_MAX - mark.len());
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    let name = name.get(..end).unwrap_or_default();
-    RelPath::new(format!("{mark}{name}")).map_err(|error| error.to_string())
 }
 
 fn words(error: PortError) -> String {
