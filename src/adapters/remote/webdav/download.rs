@@ -22,6 +22,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 struct Download {
     inner: Rc<Inner>,
@@ -35,6 +36,7 @@ struct Download {
     /// Whether the one answer that it came with proves its version.
     is_proved: bool,
     claim: Option<String>,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 /// An answer with content, of which some bytes may be known already.
@@ -57,9 +59,11 @@ impl Inner {
         if expect.kind != Kind::File {
             return Err(unsupported(format!("`{path}` is no file")));
         }
+        let turn = Arc::clone(&self.server.readers).acquire_owned().await.ok();
         let leaves_out = self.leaves_looks_out(expect).await;
         let mut opened = self.content(path, expect, 0).await?;
         Ok(Box::new(Download {
+            _turn: turn,
             is_proved: leaves_out && opened.is_proved,
             claim: opened.claim.take(),
             inner: Rc::clone(self),

@@ -28,6 +28,7 @@ use journal_format::event::FailureClass;
 use journal_format::value::{DigestKind, RelPath};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tokio::sync::{Mutex, Semaphore};
 
 /// One remote's server.
@@ -64,6 +65,8 @@ pub(super) struct Server {
     pub(super) preparing: Mutex<()>,
     /// Uploads that may be under way: each has content in memory, or a slot.
     pub(super) turns: Semaphore,
+    /// Files that may be read at once. Whatever is asked beside them waits for no more.
+    pub(super) readers: Arc<Semaphore>,
     /// How much it takes.
     pub(super) room: Room,
     /// Uploads in pieces that go on.
@@ -99,13 +102,14 @@ impl Server {
         let is_private = base.url("", true).starts_with("https://");
         let auth = Auth::new(&place.user, password, is_private);
         let mark = blake3::hash(client.as_bytes()).to_hex();
+        let width = place.link.poolsize.clamp(1, WIDTH_MAX);
         Ok(Self {
             digest: digest_kind(&base),
             http: Http::new(place, auth)?,
             base,
             filter,
             mark: mark[..MARK_DIGITS].to_owned(),
-            width: place.link.poolsize.clamp(1, WIDTH_MAX),
+            width,
             is_oc: Cell::new(false),
             powers: Mutex::default(),
             known: RefCell::default(),
@@ -117,7 +121,8 @@ impl Server {
             hides_ours: Cell::new(false),
             shown: RefCell::default(),
             preparing: Mutex::default(),
-            turns: Semaphore::new(place.link.poolsize.clamp(1, WIDTH_MAX) * TURNS_A_REQUEST),
+            turns: Semaphore::new(width * TURNS_A_REQUEST),
+            readers: Arc::new(Semaphore::new(width * TURNS_A_REQUEST)),
             room: Room::default(),
             unfinished: Unfinished::default(),
             empty: RefCell::default(),
