@@ -12,6 +12,7 @@ use super::http::{Ask, Reply, strange};
 use super::multistatus::seconds;
 use super::powers::Powers;
 use super::put::SMALL_BYTES;
+use super::young::COMPARED_BYTES_MAX;
 use crate::adapters::digest::Hasher;
 use crate::adapters::http::{header, unsupported};
 use crate::ports::{Chunk, PortError, PortResult, Source, Task};
@@ -73,11 +74,20 @@ impl Inner {
                 digest: None,
             },
             opened: Some(opened),
-            hasher: Some(Hasher::new(self.server.digest)),
+            hasher: self
+                .needs_hash(expect)
+                .then(|| Hasher::new(self.server.digest)),
             done: 0,
             tries: 0,
             is_over: false,
         }))
+    }
+
+    /// Tells whether a hash is compared later, or with what is claimed. Whoever reads a
+    /// large file hashes it already.
+    fn needs_hash(&self, expect: &Fingerprint) -> bool {
+        let is_used = is_marked(expect) || self.server.is_oc.get();
+        is_used && expect.size <= COMPARED_BYTES_MAX
     }
 
     /// Learns the hash of what is expected at a path, by reading it: a hash that is stored
