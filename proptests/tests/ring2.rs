@@ -104,7 +104,7 @@ const KEPT: [(u64, &str); 45] = [
 ];
 
 /// The same, with a remote that keeps an account of changes.
-const KEPT_WITH_FEED: [(u64, &str); 8] = [
+const KEPT_WITH_FEED: [(u64, &str); 11] = [
     (707, "what a feed hints at is found"),
     (892, "what a feed hints at is found"),
     (1185, "what waits keeps its directory, and that its name"),
@@ -118,6 +118,18 @@ const KEPT_WITH_FEED: [(u64, &str); 8] = [
     (
         2052,
         "what was edited after it came is kept when its name is lost",
+    ),
+    (
+        6822,
+        "what a pipe hides over there is neither gone nor anywhere else",
+    ),
+    (
+        7866,
+        "a directory that stays for something left out is one with its namesake, whatever the case",
+    ),
+    (
+        13_601,
+        "where the copy stands in its place, the slot holds what came out",
     ),
 ];
 

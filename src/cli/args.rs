@@ -19,7 +19,7 @@ use journal_format::value::RelPath;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Keeps a folder in step with a Pydio server or with another folder.
+/// Keeps a folder in step with a Pydio server, a WebDAV server or another folder.
 #[derive(Debug, Parser)]
 #[command(name = "pydio-sync", version, after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -34,8 +34,9 @@ pub(super) struct Args {
 /// What to sync and how; without a subcommand only.
 #[derive(Debug, Group)]
 pub(super) struct RunFlags {
-    /// The remote: a Pydio server (`https://host/path`), or a folder, as a path or
-    /// `file:///path` [default: http://localhost].
+    /// The remote: a Pydio server (`https://host/path`), a WebDAV server
+    /// (`webdavs://host/path`), or a folder, as a path or `file:///path` [default:
+    /// http://localhost].
     #[arg(short, long, value_name = "URL")]
     pub(super) server: Option<String>,
 

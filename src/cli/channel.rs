@@ -177,7 +177,8 @@ impl From<Refused> for Failure {
             -32004 => Self::new(Exit::Internal, message)
                 .hint("what was ordered may still happen; `pydio-sync status` tells"),
             -32005 => Self::usage(message, "the old job file stays in force"),
-            -32007 => Self::new(Exit::JournalDamaged, message),
+            -32007 => Self::new(Exit::JournalDamaged, message)
+                .hint("`pydio-sync journal verify` tells what is wrong, and what to do about it"),
             -32602 | -32601 => Self::new(Exit::Internal, message)
                 .hint("is the daemon another release than this program? restart it"),
             _ => Self::new(Exit::Internal, message),

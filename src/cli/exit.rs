@@ -7,6 +7,7 @@
 
 use crate::adapters::store::OpenError;
 use crate::daemon::RunError;
+use journal_format::event::FailureClass;
 use std::process::ExitCode;
 use sync_core::engine::Standing;
 
@@ -57,6 +58,18 @@ impl Exit {
         } else {
             Self::InSync
         }
+    }
+
+    /// The one that a job's number stands for.
+    pub(super) fn of_code(code: u8) -> Self {
+        let all = [
+            Self::Usage,
+            Self::Unreachable,
+            Self::JournalDamaged,
+            Self::InUse,
+        ];
+        let found = all.into_iter().find(|exit| *exit as u8 == code);
+        found.unwrap_or(Self::Internal)
     }
 
     /// The state's name in summaries.
@@ -138,7 +151,11 @@ impl From<RunError> for Failure {
             RunError::Append(_) => {
                 failure.hint("free some space or mend the disk; the next start resumes by itself")
             }
-            RunError::Side { .. } | RunError::Read(_) => failure,
+            RunError::Read(error) if error.class == FailureClass::Unsupported => {
+                failure.hint(UPGRADE)
+            }
+            RunError::Read(_) => failure.hint(DAMAGED),
+            RunError::Side { .. } => failure,
         }
     }
 }
@@ -150,12 +167,14 @@ impl From<OpenError> for Failure {
                 Exit::InUse,
                 "stop that process, or wait until it has finished",
             ),
-            OpenError::HistoryLost { .. }
-            | OpenError::Damaged { .. }
-            | OpenError::Foreign { .. } => (
+            OpenError::HistoryLost { .. } | OpenError::Damaged { .. } => {
+                (Exit::JournalDamaged, DAMAGED)
+            }
+            OpenError::Foreign { is_newer: true, .. } => (Exit::JournalDamaged, UPGRADE),
+            OpenError::Foreign { .. } => (
                 Exit::JournalDamaged,
-                "nothing was changed; put the journal's files back from a backup if you have one, or \
-                 keep what can be read: pydio-sync journal salvage",
+                "nothing was changed; put this job's own files back there, or name the right folder \
+                 with `--state-dir`",
             ),
             OpenError::Io { .. } => (Exit::Internal, "check the state folder and its disk"),
         };
@@ -166,6 +185,13 @@ impl From<OpenError> for Failure {
         Self::new(exit, message).hint(hint)
     }
 }
+
+/// What to do about a journal that cannot be read.
+pub(super) const DAMAGED: &str = "nothing was changed; `pydio-sync journal verify` lists what is \
+    damaged; put the journal's files back from a backup if you have one, or keep what can be read: \
+    pydio-sync journal salvage";
+/// What to do about a journal of a newer release: nothing else helps.
+pub(super) const UPGRADE: &str = "a newer release wrote it: upgrade this one; nothing was changed";
 
 #[cfg(test)]
 mod tests {

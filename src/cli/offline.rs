@@ -116,6 +116,7 @@ impl Opened {
             time: last.time.0,
             changed: None,
             next_try: None,
+            exit: None,
         };
         if status.exit() == Exit::InSync {
             status.reason = Some("it does not run; synced when it stopped".to_owned());

@@ -32,6 +32,9 @@ pub(super) struct Status {
     /// When something was last synced or decided, if that is known.
     pub(super) changed: Option<i64>,
     pub(super) next_try: Option<i64>,
+    /// In an error: how a program that runs only this job would exit.
+    #[serde(default, skip_serializing)]
+    pub(super) exit: Option<u8>,
 }
 
 /// Why a job halted.
@@ -100,7 +103,7 @@ impl Status {
             _ if self.halt.is_some() => Exit::Halted,
             "halted" => Exit::Halted,
             "offline" | "credentials" => Exit::Unreachable,
-            "error" => Exit::Internal,
+            "error" => self.exit.map_or(Exit::Internal, Exit::of_code),
             _ if self.problems > 0 => Exit::ItemsFailed,
             "synced" if self.conflicts > 0 => Exit::ConflictsWait,
             "synced" => Exit::InSync,
@@ -208,6 +211,22 @@ mod tests {
             time: 1_760_000_000_128,
             changed: None,
             next_try: None,
+            exit: None,
+        }
+    }
+
+    #[test]
+    fn an_error_ends_as_its_job_would() {
+        for (code, exit) in [
+            (Some(7), Exit::JournalDamaged),
+            (Some(8), Exit::InUse),
+            (Some(2), Exit::Usage),
+            (Some(99), Exit::Internal),
+            (None, Exit::Internal),
+        ] {
+            let mut status = status("error", [0; 4]);
+            status.exit = code;
+            assert_eq!(status.exit(), exit);
         }
     }
 

@@ -37,16 +37,48 @@ pub async fn put_away_leftovers(
     }
     for leftover in &leftovers {
         let id = leftover.id;
-        let fate = match open.get(&id) {
-            Some(operation) => fate(leftover, Some(operation), false)?,
-            None => {
-                let ended = started(store, id).await;
-                fate_of_ended(leftover, ended.as_ref())?
-            }
+        let open = open.get(&id);
+        let ended = match open {
+            Some(_) => None,
+            None => started(store, id).await,
+        };
+        let operation = open.or(ended.as_ref());
+        let came_out = stands_in_place(sides, operation).await;
+        let fate = match (fate(leftover, operation, came_out)?, &ended) {
+            // After the journal has lost records their numbers come again: the slot may
+            // be another operation's.
+            (Fate::Discard, Some(ended)) => Fate::Trash(ended.action.path().clone()),
+            (fate, _) => fate,
         };
         put_away(sides, id, fate).await?;
     }
     sides.local.sync().await
+}
+
+/// Tells whether a copy stands where an operation was to put it in place of another
+/// version: then the exchange took place, and the slot holds what came out. What cannot
+/// be looked at proves nothing.
+async fn stands_in_place(sides: Sides<'_>, operation: Option<&Operation>) -> bool {
+    let Some(Action::Transfer {
+        from: Side::Remote,
+        target,
+        expect: source,
+        replaces: Expected::Version(replaced),
+        ..
+    }) = operation.map(|operation| &operation.action)
+    else {
+        return false;
+    };
+    let Ok(Some(now)) = sides.local.stat(target).await else {
+        return false;
+    };
+    let [found, copied] = [&now.fingerprint, &source.fingerprint];
+    found.kind == Kind::File
+        && copied.kind == Kind::File
+        && found.size == copied.size
+        && copied.mtime_ns != 0
+        && has_time_of(found, copied)
+        && !is_expected(&now, replaced)
 }
 
 /// Reads what an operation was to do. What cannot be read is not known: the slot is then
@@ -57,16 +89,6 @@ async fn started(store: &dyn Store, id: Seq) -> Option<Operation> {
         Event::Operation(OperationEvent::Started { operation }) => Some(operation),
         _ => None,
     }
-}
-
-/// As [`fate`], where nothing is deleted: after the journal has lost records their
-/// numbers come again, so the slot may be another operation's.
-fn fate_of_ended(leftover: &Leftover, operation: Option<&Operation>) -> PortResult<Fate> {
-    let found = fate(leftover, operation, false)?;
-    Ok(match (found, operation) {
-        (Fate::Discard, Some(operation)) => Fate::Trash(operation.action.path().clone()),
-        (found, _) => found,
-    })
 }
 
 /// Empties the slot of an operation that failed, if anything is left in it: until

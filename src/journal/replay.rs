@@ -5,8 +5,9 @@
 //! operation's start, an adoption, a conflict, a brake) and that follows one which no
 //! plan leads to; while much is dirty, a quarter of it has to change in between, as the
 //! engine itself does it. The plan there is this release's: so two releases over one
-//! journal can be compared. Invariant: cost follows the journal: digests, which cost what
-//! the trees hold, are bounded by [`DIGEST_NODES_MAX`]. Deliberately absent: printing.
+//! journal can be compared. Invariant: cost follows the journal's length, whatever the
+//! trees hold and however much stays dirty: plans and digests have a [`Purse`] each.
+//! Deliberately absent: printing.
 
 use super::text::hex;
 use blake3::Hasher;
@@ -19,13 +20,51 @@ use sync_core::engine::{Engine, Judged, Planned};
 use sync_core::limits::FOLD_VERSION;
 
 /// Folds a journal and plans at its decision points.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Replay {
     engine: Engine,
     changes: usize,
     /// Whether something happened since the last plan that no plan leads to.
     is_fresh: bool,
-    hashed: u64,
+    plans: Purse,
+    digests: Purse,
+    stamps: Purse,
+}
+
+/// What may be spent on nodes that are looked at: a sum to begin with, and some more with
+/// each event.
+#[derive(Debug)]
+struct Purse {
+    nodes: u64,
+    an_event: u64,
+}
+
+impl Purse {
+    const fn spend(&mut self, nodes: u64) -> bool {
+        let left = self.nodes.checked_sub(nodes);
+        if let Some(left) = left {
+            self.nodes = left;
+        }
+        left.is_some()
+    }
+
+    const fn earn(&mut self) {
+        self.nodes = self.nodes.saturating_add(self.an_event);
+    }
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        let purse = |nodes, an_event| Purse { nodes, an_event };
+        Self {
+            engine: Engine::new(),
+            changes: 0,
+            is_fresh: false,
+            plans: purse(PLAN_NODES, 4),
+            digests: purse(DIGEST_NODES, 1),
+            stamps: purse(STAMP_NODES, 2),
+        }
+    }
 }
 
 /// A plan at a decision point, for people, programs and comparisons.
@@ -100,7 +139,8 @@ impl Replay {
             return false;
         }
         let dirty = self.engine.state().tree.dirty().len();
-        let is_one = dirty <= FEW_NODES || self.changes >= dirty / 4;
+        let is_one = self.changes >= dirty / 4
+            || dirty <= FEW_NODES && self.plans.spend(u64::try_from(dirty).unwrap_or(u64::MAX));
         if is_one {
             self.changes = 0;
             self.is_fresh = false;
@@ -112,14 +152,22 @@ impl Replay {
     pub fn fold(&mut self, record: &Record) {
         self.engine.replay(record);
         self.changes += 1;
+        for purse in [&mut self.plans, &mut self.digests, &mut self.stamps] {
+            purse.earn();
+        }
         self.is_fresh |= !follows_from_a_plan(&record.event);
     }
 
-    /// Returns the digest, unless the trees of all digests so far are too much.
+    /// Returns the digest, unless it costs too much beside the journal so far.
     pub fn digest(&mut self) -> Option<[u8; 16]> {
+        let nodes = self.nodes();
+        let can_be = self.digests.spend(nodes.saturating_mul(DIGEST_COST));
+        can_be.then(|| checkpoint::digest(self.engine.state()))
+    }
+
+    fn nodes(&self) -> u64 {
         let counts = self.engine.state().tree.counts();
-        self.hashed += counts.present.iter().sum::<u64>().max(1);
-        (self.hashed <= DIGEST_NODES_MAX).then(|| checkpoint::digest(self.engine.state()))
+        counts.present.iter().sum::<u64>().max(1)
     }
 
     /// Checks a stamp against the state; before the stamp itself is folded.
@@ -131,16 +179,16 @@ impl Replay {
         else {
             return None;
         };
-        if *fold_version != FOLD_VERSION {
+        let nodes = self.nodes();
+        if *fold_version != FOLD_VERSION || !self.stamps.spend(nodes) {
             return Some(Stamp::Unchecked);
         }
-        Some(self.digest().map_or(Stamp::Unchecked, |found| {
-            if found == *digest {
-                Stamp::Agrees
-            } else {
-                Stamp::Differs
-            }
-        }))
+        let is_same = checkpoint::digest(self.engine.state()) == *digest;
+        Some(if is_same {
+            Stamp::Agrees
+        } else {
+            Stamp::Differs
+        })
     }
 
     /// Plans at this point.
@@ -159,14 +207,20 @@ impl Replay {
 
 impl PlanLine {
     fn of(seq: Seq, judged: &Judged, digest: Option<String>) -> Self {
-        let mut steps: Vec<&Planned> = judged.planned.iter().collect();
-        steps.sort_by(|a, b| (&a.path, a.node).cmp(&(&b.path, b.node)));
+        let mut planned: Vec<&Planned> = judged.planned.iter().collect();
+        planned.sort_by(|a, b| (&a.path, a.node).cmp(&(&b.path, b.node)));
         let mut hasher = Hasher::new();
         let mut by = BTreeMap::new();
-        for step in &steps {
-            hasher.update(step_words(step).as_bytes());
+        let mut steps = Vec::with_capacity(planned.len().min(STEPS_MAX));
+        for step in &planned {
+            let kind = kind_words(step);
+            let words = format!("{kind} {}", super::text::plain(step.path.as_str()));
+            hasher.update(words.as_bytes());
             hasher.update(b"\n");
-            *by.entry(kind_words(step)).or_default() += 1;
+            *by.entry(kind).or_default() += 1;
+            if steps.len() < STEPS_MAX {
+                steps.push(words);
+            }
         }
         let mut held = BTreeMap::new();
         for node in &judged.held {
@@ -174,16 +228,12 @@ impl PlanLine {
         }
         Self {
             seq: seq.0,
-            count: u64::try_from(steps.len()).unwrap_or(u64::MAX),
+            count: u64::try_from(planned.len()).unwrap_or(u64::MAX),
             by,
             held,
             brake: judged.brake.as_ref().map(super::explain::halt_words),
             hash: hasher.finalize().to_hex()[..HASH_DIGITS].to_owned(),
-            steps: steps
-                .iter()
-                .take(STEPS_MAX)
-                .map(|step| step_words(step))
-                .collect(),
+            steps,
             digest,
         }
     }
@@ -206,16 +256,6 @@ impl PlanLine {
         }
         text
     }
-}
-
-/// A step in one line.
-#[must_use]
-pub fn step_words(step: &Planned) -> String {
-    format!(
-        "{} {}",
-        kind_words(step),
-        super::text::plain(step.path.as_str())
-    )
 }
 
 /// Rule, deed and side of a step.
@@ -299,8 +339,12 @@ fn cell_words(row: &sync_core::look::Row, shown: &RelPath) -> String {
 
 /// Up to this many dirty nodes are planned for at each decision point.
 const FEW_NODES: usize = 64;
-/// Nodes that all digests of one replay look at together.
-const DIGEST_NODES_MAX: u64 = 4_000_000;
+/// What the purses hold at the beginning.
+const PLAN_NODES: u64 = 1_000_000;
+const DIGEST_NODES: u64 = 1_000_000;
+/// A digest helps those who compare; it may take a small part of the time.
+const DIGEST_COST: u64 = 4;
+const STAMP_NODES: u64 = 4_000_000;
 const STEPS_MAX: usize = 20;
 const HASH_DIGITS: usize = 16;
 const NEIGHBOURS_MAX: usize = 40;

@@ -30,7 +30,8 @@ pub trait Store {
     /// Reads up to `limit` records from `from` on, in order.
     ///
     /// # Errors
-    /// `Fatal` for damage, with its place, and for what is before [`Store::first`].
+    /// `Fatal` for damage, with its place, and for what is before [`Store::first`];
+    /// `Unsupported` for what a newer release wrote.
     fn read(&self, from: Seq, limit: usize) -> Task<'_, Vec<Record>>;
 
     /// Returns the newest usable checkpoint. Damaged ones are no error: they
@@ -59,7 +60,8 @@ pub trait JournalReader: Send + Sync {
     ///
     /// # Errors
     /// `Retry` when the journal was closed meanwhile, `Fatal` for damage, with its
-    /// place, and for what is before [`JournalReader::first`].
+    /// place, and for what is before [`JournalReader::first`]; `Unsupported` for what a
+    /// newer release wrote.
     fn read(&self, from: Seq, limit: usize) -> BoxFuture<'static, PortResult<Vec<Record>>>;
 
     /// Reads all durable records that are wanted, in order; the rest is not decoded

@@ -236,8 +236,18 @@ fn the_jobs_of_a_file_run_together_with_their_own_settings() {
     assert_eq!(tree(&place("r3")).len(), 0);
     let listed = lab.offline(&["jobs", "list"]);
     assert_eq!(listed.out.lines().count(), 2, "{listed:?}");
-    refused(&lab.offline(&["conflicts"]), &["which job?", "one, two"]);
-    assert_eq!(lab.offline(&["conflicts", "One"]).code, 0);
+    refused(&lab.offline(&["events"]), &["which job?", "one, two"]);
+    assert_eq!(lab.offline(&["conflicts", "One"]).out, "");
+    let waiting = lab.offline(&["conflicts"]);
+    assert_eq!(
+        (waiting.code, waiting.out.lines().count()),
+        (0, 1),
+        "{waiting:?}"
+    );
+    assert!(
+        waiting.out.starts_with("l2: ") && waiting.out.ends_with(": down\n"),
+        "{waiting:?}"
+    );
 }
 
 #[test]

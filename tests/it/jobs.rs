@@ -137,6 +137,19 @@ fn doctor_has_a_line_and_a_way_out_for_each_thing() {
 }
 
 #[test]
+fn doctor_looks_at_jobs_that_ran_without_a_job_file() {
+    let lab = Lab::new();
+    lab.synced();
+    assert_eq!(lab.offline(&["doctor"]).code, 0);
+    fs::rename(&lab.remote, lab.dir.path().join("away")).expect("rename");
+    let ill = lab.offline(&["doctor"]);
+    let place = lab.remote.display().to_string();
+    let told = |line: &str| line.starts_with("fail  remote folder") && line.contains(&place);
+    assert_eq!(ill.code, 2, "{ill:?}");
+    assert!(ill.out.lines().any(told), "{ill:?}");
+}
+
+#[test]
 fn a_mistake_is_told_with_its_line() {
     let lab = Lab::new();
     let file = lab.dir.path().join("jobs.json");

@@ -5,8 +5,10 @@
 
 use crate::program::{Done, Lab, Running, done, read, tree, until, write_long_ago};
 use crate::pydio_site::Site;
+use md5::Digest as _;
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use test_servers::pydio::{Fault, Quirk, Quirks, Rule};
 
 /// Any server: the real one, or the test server with the quirks.
@@ -179,6 +181,36 @@ fn edits_on_both_sides_end_as_two_files_on_both() {
 }
 
 #[test]
+fn an_old_hash_is_no_proof_that_a_file_of_another_size_is_the_same() {
+    let site = Site::with(|options| options.upload_max(64 * 1024, 1 << 20));
+    let (lab, other) = (Lab::new(), Lab::new());
+    let at = site.server().folder("sync").join("f");
+    let second = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
+    let in_one_second = || {
+        let file = fs::File::options().write(true).open(&at).expect("file");
+        file.set_modified(second).expect("its time");
+    };
+    site.write("f", &[1; 100_000]);
+    in_one_second();
+    synced(&lab, &site);
+    for size in [200_000, 150_000] {
+        // In pieces, so that the server keeps the hash that it has.
+        site.write("f", &vec![2; size]);
+        in_one_second();
+        synced(&lab, &site);
+        synced(&other, &site);
+        for lab in [&lab, &other] {
+            let found = fs::read(lab.local.join("f")).expect("file");
+            assert!(found == vec![2; size], "{size}: {} bytes", found.len());
+        }
+    }
+    let hash = site.ask("stat_hash/f", "");
+    let stale = md5::Md5::digest([1; 100_000]);
+    let stale: String = stale.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(hash.contains(&stale), "the server did not lie: {hash}");
+}
+
+#[test]
 fn faults_of_every_kind_end_in_the_right_tree() {
     let (lab, site) = (Lab::new(), Site::of(Quirks::v6_4()));
     for number in 0..8 {
@@ -226,7 +258,7 @@ fn faults_of_every_kind_end_in_the_right_tree() {
 fn a_kill_in_the_middle_of_a_large_upload_or_download_costs_nothing() {
     let site = Site::with(|options| {
         // Slow enough to be killed in between.
-        let latency = std::time::Duration::from_millis(20);
+        let latency = Duration::from_millis(20);
         options.upload_max(64 * 1024, 1 << 20).latency(latency)
     });
     let (one, two) = (Lab::new(), Lab::new());
@@ -254,7 +286,7 @@ fn a_kill_in_the_middle_of_a_large_upload_or_download_costs_nothing() {
         log.count("upload") - before < pieces,
         "it went on in one run"
     );
-    let slow = Fault::Drip(20_000, std::time::Duration::from_millis(30));
+    let slow = Fault::Drip(20_000, Duration::from_millis(30));
     site.server().inject(Rule::on("download", slow));
     let before = log.count("download");
     let mut running = start(&two, &site);

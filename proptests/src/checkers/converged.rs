@@ -7,7 +7,8 @@
 //! directories that live on only because of such an entry in them. Where such a
 //! problem (other than an excluded name) stands at a name that the other side wants
 //! too, what waits for that name stays where it is, and what waits for that in turn,
-//! or for the name of a directory that it keeps.
+//! or for the name of a directory that it keeps. So does what is known to be below a
+//! pipe over there, where a directory was: it is neither seen nor proven to be gone.
 //! Which path over there belongs to a waiting path over here the program must know:
 //! it has them as one node that is not in step. Times and inode numbers are not
 //! compared.
@@ -44,6 +45,7 @@ pub fn check(state: &State, system: &dyn System) -> Verdict {
         match system.unsettled(&state.journal.records) {
             Some(unsettled) => {
                 waits.extend(blocked_in_moved(state, &problems, &unsettled));
+                waits.extend(hidden_over_there(state, &unsettled));
                 waits = waiting(state, waits, &unsettled);
             }
             None if waits.is_empty() => {}
@@ -146,6 +148,27 @@ fn blocked_in_moved(
                 }
             }
         }
+    }
+    found
+}
+
+/// Finds where over here that is whose place over there is below a pipe.
+fn hidden_over_there(state: &State, unsettled: &[[Option<RelPath>; 2]]) -> BTreeSet<String> {
+    let folding = folding(state);
+    let named = |path: &RelPath| key(&composed(path.as_str()), folding);
+    let mut found = BTreeSet::new();
+    for (here, there) in [(0, 1), (1, 0)] {
+        let nodes = &state.disk(Side::BOTH[there]).live.nodes;
+        let visible = state.visible_paths(Side::BOTH[there]).into_iter();
+        let pipes: BTreeSet<String> = visible
+            .filter(|(_, id)| nodes.get(id).is_some_and(|node| node.body == Body::Pipe))
+            .map(|(path, _)| named(&path))
+            .collect();
+        let is_hidden = |place: &RelPath| above(&named(place)).any(|top| pipes.contains(&top));
+        let hidden = unsettled
+            .iter()
+            .filter(|places| places[there].as_ref().is_some_and(is_hidden));
+        found.extend(hidden.filter_map(|places| places[here].as_ref()).map(named));
     }
     found
 }

@@ -110,7 +110,7 @@ impl Folder {
     fn fill_from_file(&self, wanted: &Wanted, source: &File) -> PortResult<Content> {
         let slot = self.create_slot(wanted)?;
         let copied = copy_file(source, &slot, wanted.size, wanted.digest);
-        let content = copied.map_err(|error| fault(error, &wanted.slot))?;
+        let content = copied.map_err(|error| self.not_staged(error))?;
         let content = content.ok_or_else(|| PortError::precondition("the file became shorter"))?;
         self.finish_slot(wanted, &slot)?;
         Ok(content)
@@ -136,7 +136,7 @@ impl Folder {
         self.run(move |folder| {
             let slot = folder.create_slot(&wanted)?;
             let written = write_small(&chunks, &slot, wanted.digest);
-            let content = written.map_err(|error| fault(error, &wanted.slot))?;
+            let content = written.map_err(|error| folder.not_staged(error))?;
             folder.finish_slot(&wanted, &slot)?;
             Ok(content)
         })
@@ -154,7 +154,7 @@ impl Folder {
         let write = self.run_waiting(move |folder| {
             let slot = folder.create_slot(&wanted)?;
             let written = write_stream(receiver, &slot, wanted.digest);
-            let content = written.map_err(|error| fault(error, &wanted.slot))?;
+            let content = written.map_err(|error| folder.not_staged(error))?;
             if content.bytes == wanted.size {
                 folder.finish_slot(&wanted, &slot)?;
             }
@@ -187,11 +187,11 @@ impl Folder {
         }
         let base = self.base()?;
         let place = control_place(&base, STAGING, &wanted.slot)?;
-        symlinkat(text, &place, place.name).map_err(|error| fault(error, &wanted.slot))?;
+        symlinkat(text, &place, place.name).map_err(|error| self.not_staged(error))?;
         self.own_slot(wanted);
         let times = times(wanted.mtime_ns);
         utimensat(&place, place.name, &times, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|error| fault(error, &wanted.slot))?;
+            .map_err(|error| self.not_staged(error))?;
         self.changed_directory(STAGING);
         Ok(Content {
             digest: digest_of(wanted.digest, text),
@@ -215,11 +215,17 @@ impl Folder {
             }
             result => result,
         };
-        let file = Arc::new(File::from(
-            file.map_err(|error| fault(error, &wanted.slot))?,
-        ));
+        let file = Arc::new(File::from(file.map_err(|error| self.not_staged(error))?));
         self.own_slot(wanted);
         Ok(file)
+    }
+
+    /// Names the folder, not the slot, whose name means nothing to a person.
+    fn not_staged(&self, error: impl Into<std::io::Error>) -> PortError {
+        fault(
+            error,
+            format_args!("copying into `{}`", self.path.display()),
+        )
     }
 
     fn own_slot(&self, wanted: &Wanted) {
@@ -230,10 +236,10 @@ impl Folder {
     fn finish_slot(&self, wanted: &Wanted, file: &Arc<File>) -> PortResult<()> {
         if let Some(mode) = wanted.mode {
             let mode = Mode::from_raw_mode(mode & 0o777);
-            fchmod(file, mode).map_err(|error| fault(error, &wanted.slot))?;
+            fchmod(file, mode).map_err(|error| self.not_staged(error))?;
         }
         if wanted.mtime_ns != 0 {
-            futimens(file, &times(wanted.mtime_ns)).map_err(|error| fault(error, &wanted.slot))?;
+            futimens(file, &times(wanted.mtime_ns)).map_err(|error| self.not_staged(error))?;
         }
         self.changed_file(file);
         Ok(())

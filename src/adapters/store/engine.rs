@@ -134,12 +134,12 @@ impl Engine {
 
     /// Calls `visit` with each value from `from` to `to` in order, until it says
     /// stop with an error.
-    pub(super) fn each(
+    pub(super) fn each<E: From<String>>(
         &self,
         from: Seq,
         to: Seq,
-        mut visit: impl FnMut(Seq, &[u8]) -> Result<(), String>,
-    ) -> Result<(), String> {
+        mut visit: impl FnMut(Seq, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         if from > to {
             return Ok(());
         }
@@ -154,7 +154,8 @@ impl Engine {
                     .map_err(|error| format!("record {expected} cannot be read: {error}"))?;
                 let found = parse(&key)?;
                 if found != expected {
-                    return Err(format!("record {expected} is missing, the next is {found}"));
+                    let why = format!("record {expected} is missing, the next is {found}");
+                    return Err(why.into());
                 }
                 visit(expected, &value)?;
                 if expected == to {
@@ -162,7 +163,7 @@ impl Engine {
                 }
                 expected = expected.next();
             }
-            Err(format!("record {expected} is missing, the head is {to}"))
+            Err(format!("record {expected} is missing, the head is {to}").into())
         })
     }
 
@@ -278,9 +279,9 @@ impl Iterator for Values {
 }
 
 /// Runs a call into fjall and turns a panic into an error.
-fn guarded<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    std::panic::catch_unwind(AssertUnwindSafe(call))
-        .unwrap_or_else(|_| Err("the store stopped at bytes it could not make sense of".to_owned()))
+fn guarded<T, E: From<String>>(call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let why = "the store stopped at bytes it could not make sense of";
+    std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(why.to_owned().into()))
 }
 
 fn parse(key: &[u8]) -> Result<Seq, String> {
@@ -301,6 +302,7 @@ fn open_error(error: &fjall::Error, directory: &Path) -> OpenError {
         (fjall::Error::InvalidVersion(version), _) => OpenError::Foreign {
             detail: format!("the store's format is {version:?}, expected V3"),
             place: directory.to_owned(),
+            is_newer: false,
         },
         (fjall::Error::Locked, _) => OpenError::Locked {
             holder: "a process that does not keep our lock".to_owned(),

@@ -6,6 +6,7 @@
 //! leave.
 
 use super::lock::LockFile;
+use super::read::Unread;
 use super::reader::Reader;
 use super::shelf::Records;
 use super::witness::JournalId;
@@ -94,9 +95,9 @@ impl Journal {
                 if chain == expected {
                     Ok(Verified { head, chain })
                 } else {
-                    Err(format!(
-                        "the running hash at record {head} is not the remembered one"
-                    ))
+                    let why =
+                        format!("the running hash at record {head} is not the remembered one");
+                    Err(why.into())
                 }
             })
             .await
@@ -136,17 +137,13 @@ impl Journal {
     /// Runs a read on the reader thread.
     fn read_with<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&Records) -> Result<T, String> + Send + 'static,
+        call: impl FnOnce(&Records) -> Result<T, Unread> + Send + 'static,
     ) -> Task<'_, T> {
         let answer = self.threads.as_ref().map(|threads| {
             let records = threads.records.clone();
             threads.reader.run(move || call(&records))
         });
-        Box::pin(async move {
-            received(answer)
-                .await?
-                .map_err(|why| PortError::new(FailureClass::Fatal, format!("journal: {why}")))
-        })
+        Box::pin(async move { received(answer).await?.map_err(PortError::from) })
     }
 
     fn records(&self) -> Option<Records> {

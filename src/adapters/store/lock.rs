@@ -1,8 +1,8 @@
 //! Locks that name their holder.
 //!
 //! In: a place in the state directory. Out: a guard that holds an OS lock for its
-//! life. Invariant: at most one process has a job, and one a local folder; the
-//! kernel lets go when the process dies, so there is no stale lock. Deliberately
+//! life. Invariant: at most one process has a job, and one a local folder with all
+//! below it; the kernel lets go when the process dies, so there is no stale lock. Deliberately
 //! absent: lock files that mean something by existing, network file systems. A
 //! crash leaves the file with an old text, which nobody believes without the lock.
 
@@ -24,6 +24,15 @@ pub(super) struct LockFile {
 impl LockFile {
     /// Takes the lock or tells who has it.
     pub(super) fn acquire(path: &Path) -> Result<Self, OpenError> {
+        Self::take(path, File::try_lock)
+    }
+
+    /// Takes the lock beside others who share it, or tells who has it alone.
+    fn share(path: &Path) -> Result<Self, OpenError> {
+        Self::take(path, File::try_lock_shared)
+    }
+
+    fn take(path: &Path, lock: fn(&File) -> Result<(), TryLockError>) -> Result<Self, OpenError> {
         let io = |error: std::io::Error| OpenError::io(&error, path);
         let mut file = File::options()
             .create(true)
@@ -32,7 +41,7 @@ impl LockFile {
             .write(true)
             .open(path)
             .map_err(io)?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(OpenError::Locked {
@@ -42,6 +51,7 @@ impl LockFile {
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
         file.set_len(0).map_err(io)?;
+        file.rewind().map_err(io)?;
         file.write_all(own_text().as_bytes()).map_err(io)?;
         Ok(Self { file })
     }
@@ -56,9 +66,15 @@ impl Drop for LockFile {
 }
 
 /// Keeps other processes away from a local folder, whatever their jobs are.
+///
+/// The folder itself is locked for this one alone, each folder above it together with
+/// others (Gray et al., Granularity of Locks, 1976: exclusive and intention locks). So
+/// siblings have their folders at a time, but nobody has one inside another's: two jobs
+/// that nest copy a tree into itself.
 #[derive(Debug)]
 pub struct FolderLock {
-    _lock: LockFile,
+    _own: LockFile,
+    _above: Vec<LockFile>,
 }
 
 impl FolderLock {
@@ -67,15 +83,22 @@ impl FolderLock {
     /// Binds processes that share `state_dir` only.
     ///
     /// # Errors
-    /// `Locked` names the holder; `Io` when the folder or the state directory
-    /// cannot be used.
+    /// `Locked` names the holder of the folder, of one above it or of one below; `Io`
+    /// when the folder or the state directory cannot be used.
     pub fn acquire(state_dir: &Path, root: &Path) -> Result<Self, OpenError> {
-        let seen = std::fs::metadata(root).map_err(|error| OpenError::io(&error, root))?;
+        let root = std::fs::canonicalize(root).map_err(|error| OpenError::io(&error, root))?;
         let locks = state_dir.join("locks");
         super::files::make_directory(&locks)?;
-        let name = format!("folder-{:x}-{:x}", seen.dev(), seen.ino());
+        let of = |folder: &Path| {
+            let seen = std::fs::metadata(folder).map_err(|error| OpenError::io(&error, folder))?;
+            Ok::<_, OpenError>(locks.join(format!("folder-{:x}-{:x}", seen.dev(), seen.ino())))
+        };
+        let own = LockFile::acquire(&of(&root)?)?;
+        let above = root.ancestors().skip(1);
+        let above = above.map(|folder| LockFile::share(&of(folder)?));
         Ok(Self {
-            _lock: LockFile::acquire(&locks.join(name))?,
+            _own: own,
+            _above: above.collect::<Result<_, _>>()?,
         })
     }
 }

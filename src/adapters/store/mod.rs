@@ -146,6 +146,8 @@ pub enum OpenError {
         detail: String,
         /// The file or directory.
         place: PathBuf,
+        /// Whether a newer release wrote it, so that an upgrade helps.
+        is_newer: bool,
     },
     /// The operating system refused.
     #[error("{}: {error}", place.display())]

@@ -10,6 +10,7 @@
 use super::engine::{self, Engine, Look};
 use super::journal::{Journal, Threads};
 use super::lock::LockFile;
+use super::read::Unread;
 use super::reader::Reader;
 use super::shelf::{Records, Shelf};
 use super::witness::{Chain, Found, JournalId, Mark, Witness};
@@ -123,6 +124,7 @@ impl Evidence {
                 return Err(OpenError::Foreign {
                     detail: format!("version {version} was written by a newer release"),
                     place: layout.witness.clone(),
+                    is_newer: true,
                 });
             }
         };
@@ -254,7 +256,8 @@ fn reopen(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError> 
     }
     let witness = evidence.witness.clone().unwrap_or_else(|| Witness::new(id));
     let records = Records::new(engine, shelf);
-    let (last, chain) = compare(&records, &witness, head).map_err(damaged)?;
+    let (last, chain) =
+        compare(&records, &witness, head).map_err(|unread| unread.at(&layout.journal))?;
     let loss_untold = head < expected;
     let health = if loss_untold {
         Health::Shortened {
@@ -302,7 +305,7 @@ fn copy_aside(layout: &Layout, clean: bool) -> Result<PathBuf, OpenError> {
 /// Checks that the witnessed record is the one in the journal, reads what came
 /// after it, and returns the last record's hash and the running hash. A journal
 /// below its witness, or one that begins behind it, is read whole.
-fn compare(records: &Records, witness: &Witness, head: Seq) -> Result<(Chain, Chain), String> {
+fn compare(records: &Records, witness: &Witness, head: Seq) -> Result<(Chain, Chain), Unread> {
     let at = witness.head;
     let first = records.shelf().first;
     if at > Seq::ZERO && at.next() == first {
@@ -313,7 +316,7 @@ fn compare(records: &Records, witness: &Witness, head: Seq) -> Result<(Chain, Ch
         return read::walk_all(records, head);
     }
     if read::hash_of(records, at)? != witness.last {
-        return Err(format!("record {at} is not the one that was acknowledged"));
+        return Err(format!("record {at} is not the one that was acknowledged").into());
     }
     read::walk(records, at.next(), head, (witness.last, witness.chain))
 }
@@ -332,6 +335,7 @@ fn known_id(layout: &Layout, evidence: &Evidence) -> Result<JournalId, OpenError
         (Some(written), Some(witnessed)) if written != witnessed => Err(OpenError::Foreign {
             detail: "another journal was put in the place of the one in the witness".to_owned(),
             place: layout.journal.clone(),
+            is_newer: false,
         }),
         (Some(id), _) => Ok(id),
         (None, known) => {

@@ -4,7 +4,7 @@
 //! ends all reading: no reader keeps the store open. Deliberately absent: caching, a
 //! thread of its own (reads queue with the job's). CRASH: leaves nothing behind.
 
-use super::read;
+use super::read::{self, Unread};
 use super::shelf::Records;
 use super::witness::JournalId;
 use super::worker::{Calls, Worker};
@@ -49,7 +49,7 @@ impl Reader {
     /// Runs a call on the reading thread.
     fn ask<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&Records) -> Result<T, String> + Send + 'static,
+        call: impl FnOnce(&Records) -> Result<T, Unread> + Send + 'static,
     ) -> impl Future<Output = PortResult<T>> + Send + 'static {
         let answer = self.lock().as_ref().map(|open| {
             let records = open.records.clone();
@@ -58,7 +58,7 @@ impl Reader {
         async move {
             let closed = || PortError::new(FailureClass::Retry, "the journal was closed");
             let page = answer.ok_or_else(closed)?.await.map_err(|_| closed())?;
-            page.map_err(|why| PortError::new(FailureClass::Fatal, format!("journal: {why}")))
+            page.map_err(PortError::from)
         }
     }
 

@@ -9,8 +9,9 @@
 
 use super::archive::Archive;
 use super::copy::Copied;
-use super::engine::{self, Values};
+use super::engine::{self, Engine, Values};
 use super::open::{Evidence, look_into};
+use super::read::{self, Unread};
 use super::shelf::{Records, Shelf};
 use super::survey::Survey;
 use super::witness::{Chain, JournalId, chained};
@@ -18,6 +19,7 @@ use super::{Health, Layout, OpenError, checkpoint};
 use crate::journal::{PortableReader, ReadError, Stored};
 use crate::ports::Checkpoint;
 use journal_format::decode_record;
+use journal_format::event::Record;
 use journal_format::value::Seq;
 use std::fs::File;
 use std::path::Path;
@@ -159,16 +161,65 @@ impl Reading {
     }
 
     /// Returns all records from a number on, up to the head of the moment of opening,
-    /// beginning with the first one that is still there.
+    /// beginning with the first one that is still there. They may be read in another
+    /// thread, which must have ended when this is dropped.
     #[must_use]
-    pub fn entries(&self, from: Seq) -> Entries<'_> {
+    pub fn entries(&self, from: Seq) -> Entries {
         Entries {
-            reading: self,
+            engine: self.records.engine.clone(),
+            shelf: Arc::clone(&self.shelf),
+            kept: self.kept,
+            head: self.head,
             next: from.max(self.first()),
             archive: None,
             values: None,
             is_broken: false,
         }
+    }
+
+    /// Returns all records that are wanted by their bytes. The others are not decoded, nor
+    /// is it looked at whether they are whole.
+    ///
+    /// # Errors
+    /// A record is missing or cannot be read, or a wanted one is damaged.
+    pub fn sift(&self, mut wanted: impl FnMut(&[u8]) -> bool) -> Result<Vec<Record>, ReadError> {
+        let mut found = Vec::new();
+        let mut at = self.first();
+        let read = self.records.each(at, self.head, |seq, bytes| {
+            at = seq;
+            if wanted(bytes) {
+                found.push(read::decoded(seq, bytes)?);
+            }
+            Ok::<(), Unread>(())
+        });
+        match read {
+            Ok(()) => Ok(found),
+            Err(Unread { detail, is_newer }) => Err(ReadError::Store {
+                seq: at,
+                detail,
+                is_newer,
+            }),
+        }
+    }
+
+    /// Returns one record, if it is still there.
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged.
+    pub fn record(&self, seq: Seq) -> Result<Option<Record>, ReadError> {
+        if seq < self.first() {
+            return Ok(None);
+        }
+        let first = self.entries(seq).next().transpose()?;
+        Ok(first.map(|stored| stored.record))
+    }
+}
+
+#[cfg(test)]
+impl Reading {
+    /// What is read, to be spoilt.
+    pub(super) const fn engine(&self) -> &Engine {
+        &self.records.engine
     }
 }
 
@@ -179,8 +230,11 @@ impl std::fmt::Debug for Reading {
 }
 
 /// Records in order; ends after the head or a first error.
-pub struct Entries<'a> {
-    reading: &'a Reading,
+pub struct Entries {
+    engine: Engine,
+    shelf: Arc<Shelf>,
+    kept: Seq,
+    head: Seq,
     next: Seq,
     /// The open archive and the last number that its name promises.
     archive: Option<(PortableReader<File>, Seq)>,
@@ -188,33 +242,28 @@ pub struct Entries<'a> {
     is_broken: bool,
 }
 
-impl Entries<'_> {
+impl Entries {
     fn read(&mut self) -> Result<Stored, ReadError> {
-        if self.next < self.reading.kept {
+        if self.next < self.kept {
             return self.read_archived();
         }
         let expected = self.next;
-        let damaged = |detail: String, is_newer| ReadError::Store {
+        let damaged = |detail: String| ReadError::Store {
             seq: expected,
             detail,
-            is_newer,
+            is_newer: false,
         };
         let values = self
             .values
-            .get_or_insert_with(|| self.reading.records.engine.iter(expected));
+            .get_or_insert_with(|| self.engine.iter(expected));
         let (seq, bytes) = match values.next() {
-            Some(found) => found.map_err(|why| damaged(format!("cannot be read: {why}"), false))?,
-            None => return Err(damaged("missing at the end".to_owned(), false)),
+            Some(found) => found.map_err(|why| damaged(format!("cannot be read: {why}")))?,
+            None => return Err(damaged("missing at the end".to_owned())),
         };
         if seq != expected {
-            return Err(damaged(format!("missing, the next one is {seq}"), false));
+            return Err(damaged(format!("missing, the next one is {seq}")));
         }
-        let record = decode_record(&bytes)
-            .map_err(|error| damaged(error.to_string(), error.is_from_newer_release()))?;
-        if record.seq != expected {
-            let detail = format!("says that it is {}", record.seq);
-            return Err(damaged(detail, false));
-        }
+        let record = decoded(expected, &bytes)?;
         let bytes = bytes.to_vec();
         Ok(Stored { record, bytes })
     }
@@ -230,7 +279,7 @@ impl Entries<'_> {
             if self.archive.is_none() {
                 let holds =
                     |archive: &&Archive| archive.first <= expected && expected <= archive.last;
-                let found = self.reading.shelf.archives.iter().find(holds);
+                let found = self.shelf.archives.iter().find(holds);
                 let found = found.ok_or_else(missing)?;
                 let reader = PortableReader::open(File::open(&found.path)?)?;
                 self.archive = Some((reader, found.last));
@@ -248,16 +297,32 @@ impl Entries<'_> {
     }
 }
 
-impl Iterator for Entries<'_> {
+impl Iterator for Entries {
     type Item = Result<Stored, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_broken || self.next > self.reading.head {
+        if self.is_broken || self.next > self.head {
             return None;
         }
         let read = self.read();
         self.is_broken = read.is_err();
         self.next = self.next.next();
         Some(read)
+    }
+}
+
+/// Decodes the record that stands at a number.
+fn decoded(expected: Seq, bytes: &[u8]) -> Result<Record, ReadError> {
+    let damaged = |detail, is_newer| ReadError::Store {
+        seq: expected,
+        detail,
+        is_newer,
+    };
+    let record = decode_record(bytes)
+        .map_err(|error| damaged(error.to_string(), error.is_from_newer_release()))?;
+    if record.seq == expected {
+        Ok(record)
+    } else {
+        Err(damaged(format!("says that it is {}", record.seq), false))
     }
 }

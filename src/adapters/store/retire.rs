@@ -149,7 +149,7 @@ fn header(records: &Records, shelf: &Shelf, first: Seq) -> Result<Header, String
         {
             (job, label) = (id, it);
         }
-        Ok(())
+        Ok::<(), String>(())
     })?;
     Ok(Header {
         journal: shelf.id,

@@ -136,12 +136,12 @@ impl Records {
 
     /// Calls `visit` with each record from `from` to `to` in order, until it says stop
     /// with an error.
-    pub(super) fn each(
+    pub(super) fn each<E: From<String>>(
         &self,
         from: Seq,
         to: Seq,
-        mut visit: impl FnMut(Seq, &[u8]) -> Result<(), String>,
-    ) -> Result<(), String> {
+        mut visit: impl FnMut(Seq, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         // Held to the end: nothing that is listed leaves its place meanwhile.
         let shelf = self.held();
         if from > to {
@@ -149,9 +149,8 @@ impl Records {
         }
         if from < shelf.first {
             let first = shelf.first;
-            return Err(format!(
-                "record {from} is not kept any more, the first is {first}"
-            ));
+            let why = format!("record {from} is not kept any more, the first is {first}");
+            return Err(why.into());
         }
         let mut next = from;
         for archive in shelf.archives.iter().filter(|archive| archive.last >= from) {

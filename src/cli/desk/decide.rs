@@ -4,12 +4,13 @@
 //! journal at rest. Invariant: what is released or resolved is what was shown.
 //! Deliberately absent: what follows from it, which the job does.
 
-use super::{Desk, open_there, who};
+use super::{Desk, Found, open_there, who};
 use crate::cli::args::{OneJob, Resolve};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, worst};
 use crate::cli::offline::Opened;
 use crate::cli::print;
 use crate::cli::text::plain;
+use crate::cli::view::Item;
 use journal_format::event::{HaltReason, Keep};
 use serde_json::{Value, json};
 use sync_core::input::Input;
@@ -67,40 +68,69 @@ impl Desk<'_> {
         }
     }
 
+    /// Lists what waits, of one job or of all. A job that cannot be looked at does not
+    /// hide the others.
     pub(super) async fn conflicts(&mut self, job: &OneJob) -> Result<Exit, Failure> {
-        let found = self.find(job.job.as_deref()).await?;
+        let jobs = match &job.job {
+            Some(name) => vec![self.find(Some(name)).await?],
+            None => self.all().await?,
+        };
+        let alone = jobs.len() == 1;
+        let (mut exits, mut shown) = (Vec::new(), 0);
+        for found in jobs {
+            let (id, label) = (found.id.clone(), found.label.clone());
+            match self.held(found).await {
+                Ok(held) => {
+                    shown += held.len();
+                    let prefix = if alone {
+                        String::new()
+                    } else {
+                        format!("{}: ", plain(&label))
+                    };
+                    held.iter()
+                        .for_each(|item| self.waiting(&id, &prefix, item));
+                }
+                Err(failure) if alone => return Err(failure),
+                Err(failure) => {
+                    exits.push(failure.exit);
+                    print::failure(&failure.of(&label));
+                }
+            }
+        }
+        if shown == 0 && exits.is_empty() && !self.args.common.json {
+            print::words("no conflict waits for a decision");
+        }
+        Ok(worst(exits))
+    }
+
+    async fn held(&mut self, found: Found) -> Result<Vec<Item>, Failure> {
         let online = match self.daemon_of(&found) {
             Some(daemon) => open_there(daemon.held(&found.id).await)?,
             None => None,
         };
-        let held = match online {
-            Some(held) => held,
-            None => {
-                let opened = found.open()?;
-                let held = opened.held().await?;
-                opened.close()?;
-                held
-            }
-        };
-        for item in &held {
-            if self.args.common.json {
-                let kind = if item.is_conflict() {
-                    "conflict"
-                } else {
-                    "divergence"
-                };
-                print::data(&json!({
-                    "type": kind, "job": found.id, "path": item.path, "case": item.case,
-                }));
+        if let Some(held) = online {
+            return Ok(held);
+        }
+        let opened = found.open()?;
+        let held = opened.held().await?;
+        opened.close()?;
+        Ok(held)
+    }
+
+    fn waiting(&self, job: &str, prefix: &str, item: &Item) {
+        if self.args.common.json {
+            let kind = if item.is_conflict() {
+                "conflict"
             } else {
-                let (case, path) = (plain(&item.case), plain(&item.path));
-                print::line(&format!("{case} {}: {path}", item.words()));
-            }
+                "divergence"
+            };
+            print::data(&json!({
+                "type": kind, "job": job, "path": item.path, "case": item.case,
+            }));
+        } else {
+            let (case, path) = (plain(&item.case), plain(&item.path));
+            print::line(&format!("{prefix}{case} {}: {path}", item.words()));
         }
-        if held.is_empty() && !self.args.common.json {
-            print::words("no conflict waits for a decision");
-        }
-        Ok(Exit::InSync)
     }
 
     pub(super) async fn resolve(&mut self, resolve: &Resolve) -> Result<Exit, Failure> {

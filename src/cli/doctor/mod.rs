@@ -45,6 +45,8 @@ struct Patients {
     configured: Vec<Wanted>,
     /// Local folders of jobs that only ran here.
     folders: Vec<PathBuf>,
+    /// And their remotes, where these are folders.
+    remote_folders: Vec<PathBuf>,
 }
 
 /// Looks at everything and prints it.
@@ -88,11 +90,13 @@ fn patients(findings: &mut Vec<Finding>, state_dir: &std::path::Path, flags: &On
             Vec::new()
         }
     };
-    let known = known::all(state_dir).unwrap_or_default();
-    let is_new = |folder: &PathBuf| configured.iter().all(|job| job.pair.local != *folder);
-    let folders = known.into_iter().map(|job| job.directory).filter(is_new);
+    let mut known = known::all(state_dir).unwrap_or_default();
+    known.retain(|job| configured.iter().all(|it| it.pair.local != job.directory));
+    let remotes = known.iter().filter(|job| job.user.is_none());
+    let remotes = remotes.map(|job| PathBuf::from(&job.server));
     Patients {
-        folders: folders.collect(),
+        remote_folders: remotes.filter(|folder| folder.is_absolute()).collect(),
+        folders: known.into_iter().map(|job| job.directory).collect(),
         configured,
     }
 }

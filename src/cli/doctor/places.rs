@@ -24,6 +24,9 @@ pub(super) fn look(findings: &mut Vec<Finding>, state_dir: &Path, patients: &Pat
     for folder in patients.locals() {
         folder_found(findings, "local folder", folder);
     }
+    for folder in &patients.remote_folders {
+        folder_found(findings, "remote folder", folder);
+    }
     let mut passwords = Passwords::new(state_dir);
     let mut asked: Vec<(Account, Option<Vec<Workspace>>)> = Vec::new();
     for job in patients.active() {

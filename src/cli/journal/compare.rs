@@ -71,7 +71,7 @@ fn planned(name: Option<&str>, state_dir: &Path) -> Result<Stream, Failure> {
     let mut found = Stream::default();
     let mut wrong = None;
     stream(&source, Seq(u64::MAX), |line| {
-        wrong = found.take(&line.json().to_string()).err();
+        wrong = found.take(&line.json()).err();
         wrong.is_none()
     })?;
     match wrong {

@@ -4,7 +4,7 @@
 //! file has its name only once it is whole and durable; it is readable by its owner
 //! only. CRASH: leaves `FILE.<process>.pydio-sync-part`, which nobody takes for a journal.
 
-use super::source::{self, Source};
+use super::source::{self, Entries, Source};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Export;
 use crate::cli::exit::{Exit, Failure};
@@ -82,7 +82,11 @@ fn write(
     let mut writer = PortableWriter::begin(out, header).map_err(refused)?;
     let mut events = 0;
     if last >= header.first {
-        for read in source.entries(header.first)? {
+        let entries: Box<Entries> = match redactor {
+            Some(_) => Box::new(source.entries_ahead(header.first)?),
+            None => source.entries(header.first)?,
+        };
+        for read in entries {
             let mut stored = read.map_err(|error| source.fault(error))?;
             let seq = stored.record.seq;
             if let Some(redactor) = redactor {

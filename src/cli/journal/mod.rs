@@ -6,6 +6,7 @@
 //! records amount to (`crate::journal`). A new command: a struct and a variant in
 //! `args::journal`, a file here, an arm of [`run`].
 
+mod ahead;
 mod cat;
 mod compare;
 mod explain;

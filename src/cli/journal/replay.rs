@@ -16,6 +16,7 @@ use crate::journal::replay::{PlanLine, Replay, Stamp, around};
 use crate::journal::text::hex;
 use journal_format::event::Record;
 use journal_format::value::{RelPath, Seq};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -28,7 +29,7 @@ use sync_core::limits::{FOLD_VERSION, RULES_VERSION};
 pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, Failure> {
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
     let until = flags.until.map_or(Seq(u64::MAX), Seq);
-    let out = BufWriter::new(std::io::stdout().lock());
+    let out = BufWriter::with_capacity(OUT_BYTES, std::io::stdout().lock());
     let mut player = Player {
         out,
         as_json: args.common.json,
@@ -103,16 +104,20 @@ pub(super) enum Shown {
 }
 
 impl Shown {
-    pub(super) fn json(&self) -> Value {
+    /// As `journal compare` reads it, in one line.
+    pub(super) fn json(&self) -> String {
         match self {
-            Self::Begin(value) => value.clone(),
+            Self::Begin(value) => value.to_string(),
             Self::Plan(line, _) => {
-                let mut value = json!(line);
-                value["type"] = "plan".into();
-                value
+                let plan = Typed { kind: "plan", line };
+                serde_json::to_string(&plan).expect("texts and numbers")
             }
-            Self::Stamp(seq, stamp) => json!({"type": "stamp", "seq": seq.0, "stamp": stamp}),
-            Self::End(seq, digest) => json!({"type": "end", "seq": seq.0, "digest": digest}),
+            Self::Stamp(seq, stamp) => {
+                json!({"type": "stamp", "seq": seq.0, "stamp": stamp}).to_string()
+            }
+            Self::End(seq, digest) => {
+                json!({"type": "end", "seq": seq.0, "digest": digest}).to_string()
+            }
         }
     }
 
@@ -137,6 +142,14 @@ impl Shown {
     }
 }
 
+#[derive(Serialize)]
+struct Typed<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    line: &'a PlanLine,
+}
+
 struct Player<W: Write> {
     out: W,
     as_json: bool,
@@ -147,7 +160,7 @@ struct Player<W: Write> {
 impl<W: Write> Player<W> {
     fn show(&mut self, shown: &Shown) -> bool {
         let text = if self.as_json {
-            Some(shown.json().to_string())
+            Some(shown.json())
         } else {
             shown.words()
         };
@@ -265,3 +278,5 @@ fn table(rows: &[[String; 4]]) -> String {
     }
     text
 }
+
+const OUT_BYTES: usize = 1 << 16;

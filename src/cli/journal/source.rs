@@ -6,15 +6,17 @@
 //! Watched by `tests/it/journal/source`. Deliberately absent: what records mean. A crash
 //! leaves at most a copy of a running job's store, which the next reader removes.
 
+use super::ahead::Ahead;
 use crate::adapters::store::{Health, Reading};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{DAMAGED, Exit, Failure, UPGRADE};
 use crate::cli::known::{self, Known};
 use crate::cli::offline::shown;
-use crate::journal::text::hex;
+use crate::journal::explain::{Pass, gather};
+use crate::journal::text::{hex, plain};
 use crate::journal::{PortableReader, ReadError, Stored};
 use journal_format::event::Record;
 use journal_format::portable::{Fault, PortableError, TRAILER_BYTES, peek_trailer};
-use journal_format::value::Seq;
+use journal_format::value::{RelPath, Seq};
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
@@ -68,9 +70,7 @@ enum Holder {
 }
 
 /// Records with their bytes, in order.
-pub(in crate::cli) type Entries<'a> = Box<dyn Iterator<Item = Result<Stored, ReadError>> + 'a>;
-/// Records in order.
-pub(in crate::cli) type Records<'a> = Box<dyn Iterator<Item = Result<Record, ReadError>> + 'a>;
+pub(in crate::cli) type Entries = dyn Iterator<Item = Result<Stored, ReadError>> + Send;
 
 /// Opens a journal: of the job with this id or label, or the file at this path. Without
 /// a name it is that of the only job.
@@ -243,20 +243,74 @@ impl Source {
         Ok(Engine::restore(state))
     }
 
-    /// Returns all records from a number on, beginning with the first one there is.
+    /// Returns all records from a number on, beginning with the first one there is. What
+    /// it returns must be dropped before the source is.
     ///
     /// # Errors
     /// A file cannot be opened again.
-    pub(in crate::cli) fn records(&self, from: Seq) -> Result<Records<'_>, Failure> {
-        let entries = self.entries(from)?;
-        Ok(Box::new(entries.map(|read| Ok(read?.record))))
+    pub(in crate::cli) fn records(&self, from: Seq) -> Result<Ahead<Record>, Failure> {
+        ahead(self.entries(from)?.map(|read| Ok(read?.record)))
     }
 
-    /// As [`Self::records`], with the bytes.
+    /// As [`Self::records`], with the bytes, for those who do much with each.
     ///
     /// # Errors
     /// A file cannot be opened again.
-    pub(in crate::cli) fn entries(&self, from: Seq) -> Result<Entries<'_>, Failure> {
+    pub(in crate::cli) fn entries_ahead(&self, from: Seq) -> Result<Ahead<Stored>, Failure> {
+        ahead(self.entries(from)?)
+    }
+
+    /// Returns the records that are about a path.
+    ///
+    /// # Errors
+    /// The journal is damaged, or there are more of them than can be held.
+    pub(in crate::cli) fn gathered(&self, path: &RelPath) -> Result<Vec<Record>, Failure> {
+        let gathered = gather(path, |pass| self.pass(pass))?;
+        gathered.ok_or_else(|| {
+            let path = plain(path.as_str());
+            let message = format!("`{path}` has more events than can be explained");
+            let hint = "`pydio-sync journal cat JOB --path PATH` prints them all";
+            Failure::new(Exit::Internal, message).hint(hint)
+        })
+    }
+
+    fn pass(&self, pass: Pass) -> Result<Vec<Record>, Failure> {
+        let mut found = Vec::new();
+        match (pass, self.reading()) {
+            (Pass::All(mut sieve), Some(reading)) => {
+                let sifted = reading.sift(|bytes| sieve.wants(bytes));
+                found = sifted.map_err(|error| self.fault(error))?;
+            }
+            (Pass::All(mut sieve), None) => {
+                for read in self.entries(Seq(1))? {
+                    let stored = read.map_err(|error| self.fault(error))?;
+                    if sieve.wants(&stored.bytes) {
+                        found.push(stored.record);
+                    }
+                }
+            }
+            (Pass::These(seqs), Some(reading)) => {
+                for seq in seqs {
+                    found.extend(reading.record(seq).map_err(|error| self.fault(error))?);
+                }
+            }
+            (Pass::These(seqs), None) => {
+                for read in self.entries(Seq(1))? {
+                    let stored = read.map_err(|error| self.fault(error))?;
+                    if seqs.contains(&stored.record.seq) {
+                        found.push(stored.record);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// As [`Self::entries_ahead`], in this thread: for those who only count or copy.
+    ///
+    /// # Errors
+    /// A file cannot be opened again.
+    pub(in crate::cli) fn entries(&self, from: Seq) -> Result<Box<Entries>, Failure> {
         match &self.holder {
             Holder::Store(reading, _) => Ok(Box::new(reading.entries(from))),
             Holder::File(path) => {
@@ -275,6 +329,12 @@ impl Source {
     }
 }
 
+fn ahead<T: Send + 'static>(
+    records: impl Iterator<Item = Result<T, ReadError>> + Send + 'static,
+) -> Result<Ahead<T>, Failure> {
+    Ahead::of(records).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+}
+
 /// Says what is wrong with a journal.
 pub(in crate::cli) fn fault(place: &Path, error: ReadError) -> Failure {
     let exit = match &error {
@@ -283,11 +343,14 @@ pub(in crate::cli) fn fault(place: &Path, error: ReadError) -> Failure {
         ReadError::Io(_) => Exit::Internal,
     };
     let hint = match &error {
-        error if error.is_from_newer_release() => "a newer release wrote it: upgrade this one",
+        error if error.is_from_newer_release() => UPGRADE,
         ReadError::Portable(error) if error.is_foreign() => {
             "name a job, or a file that `pydio-sync journal export` wrote"
         }
-        ReadError::Portable(_) | ReadError::Store { .. } => "nothing was changed",
+        ReadError::Portable(_) => {
+            "nothing was changed; what is before that place is whole: `journal cat` prints it"
+        }
+        ReadError::Store { .. } => DAMAGED,
         ReadError::Io(_) => "check the disk",
     };
     Failure::new(exit, format!("{}: {error}", shown(place))).hint(hint)

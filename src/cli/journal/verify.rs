@@ -12,7 +12,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::print;
 use crate::cli::text::{count, plain};
 use crate::journal::text::hex;
-use crate::journal::{Check, PortableReader};
+use crate::journal::{Check, PortableReader, ReadError};
 use journal_format::event::{Event, SessionEvent};
 use journal_format::value::Seq;
 use serde_json::json;
@@ -54,9 +54,17 @@ pub(super) fn run(args: &Args, state_dir: &Path, named: &Named) -> Result<Exit, 
 /// It cannot be read at all.
 pub(super) fn examine(source: &Source) -> Result<Findings, Failure> {
     let mut findings = Findings::default();
-    if let Some(reading) = source.reading() {
+    let Some(reading) = source.reading() else {
+        return Ok(findings);
+    };
+    let is_short = matches!(reading.health(), Health::Shortened { .. });
+    if is_short || !agrees(source, reading, &mut findings)? {
+        let unread = std::mem::take(&mut findings);
         store(reading, &mut findings);
-        agrees(source, reading, &mut findings)?;
+        // What cannot be read may be in the archives, which are not surveyed.
+        if findings.damages.is_empty() {
+            findings = unread;
+        }
     }
     Ok(findings)
 }
@@ -119,6 +127,16 @@ impl Findings {
         self.damage(detail);
     }
 
+    /// Where reading ended. `writer` is the release that may have written what follows.
+    fn unread(&mut self, error: &ReadError, writer: &str) {
+        if error.is_from_newer_release() {
+            self.newer.get_or_insert_with(|| writer.to_owned());
+        } else {
+            self.is_mendable = true;
+        }
+        self.damage(error.to_string());
+    }
+
     fn damage(&mut self, detail: String) {
         if self.damages.len() < DAMAGES_MAX {
             self.damages.push(detail);
@@ -136,6 +154,7 @@ fn file(path: &Path, findings: &mut Findings) -> Result<(), Failure> {
     })?;
     let reader = PortableReader::open(file).map_err(|error| source::fault(path, error))?;
     let is_whole = reader.header().first == Seq(1) && !reader.header().redacted;
+    let writer = reader.header().release.clone();
     let (mut check, _) = Check::new(None);
     if !is_whole {
         let why = "the file does not begin with event 1, or is redacted: digests are not compared";
@@ -149,7 +168,11 @@ fn file(path: &Path, findings: &mut Findings) -> Result<(), Failure> {
                     findings.damage(detail);
                 }
             }
-            Err(error) => findings.damage(error.to_string()),
+            Err(error) => {
+                findings.unread(&error, &writer);
+                // Only a job's journal is mended.
+                findings.is_mendable = false;
+            }
         }
     }
     Ok(())
@@ -195,11 +218,9 @@ fn store(reading: &Reading, findings: &mut Findings) {
     }
 }
 
-/// Checks the archives, the running hash and the digests, in one pass over everything.
-fn agrees(source: &Source, reading: &Reading, findings: &mut Findings) -> Result<(), Failure> {
-    if !findings.damages.is_empty() {
-        return Ok(());
-    }
+/// Checks every record, the running hash and the digests, in one pass over everything.
+/// Tells whether all of them could be read.
+fn agrees(source: &Source, reading: &Reading, findings: &mut Findings) -> Result<bool, Failure> {
     let cached = reading.checkpoint();
     let cached = cached.map(|cached| (cached.seq, &cached.bytes[..]));
     let base = reading.base();
@@ -226,13 +247,12 @@ fn agrees(source: &Source, reading: &Reading, findings: &mut Findings) -> Result
     }
     let (witnessed, expected) = reading.witnessed();
     let mut chain = reading.before();
-    findings.checked = 0;
-    for read in source.entries(Seq(1))? {
+    for read in source.entries_ahead(Seq(1))? {
         let stored = match read {
             Ok(stored) => stored,
             Err(error) => {
-                findings.mendable(error.to_string());
-                return Ok(());
+                findings.unread(&error, "a newer one");
+                return Ok(false);
             }
         };
         findings.checked += 1;
@@ -256,7 +276,7 @@ fn agrees(source: &Source, reading: &Reading, findings: &mut Findings) -> Result
             .remarks
             .push("the checkpoint is what a replay gives".to_owned());
     }
-    Ok(())
+    Ok(true)
 }
 
 const LINES_MAX: usize = 50;

@@ -55,18 +55,6 @@ impl<'scope, 'env> Hall<'scope, 'env> {
         self.jobs.borrow().iter().map(spec).collect()
     }
 
-    /// The exit code that a trouble's number stands for.
-    pub(super) fn exit(&self, code: u8) -> Exit {
-        let all = [
-            Exit::Usage,
-            Exit::Unreachable,
-            Exit::JournalDamaged,
-            Exit::InUse,
-        ];
-        let found = all.into_iter().find(|exit| *exit as u8 == code);
-        found.unwrap_or(Exit::Internal)
-    }
-
     fn is_alone(&self) -> bool {
         self.jobs.borrow().len() == 1
     }

@@ -98,7 +98,7 @@ async fn all(
         }
     };
     tell_manager(&[sd_notify::NotifyState::Stopping]);
-    Ok(exit.map_or(Exit::InSync, |code| hall.exit(code)))
+    Ok(exit.map_or(Exit::InSync, Exit::of_code))
 }
 
 /// Opens the sockets that the flags ask for.

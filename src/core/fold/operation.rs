@@ -56,33 +56,40 @@ pub(super) fn fold(state: &mut State, record: &Record, event: &OperationEvent) {
             };
             state.failures.insert(node, failure);
         }
-        OperationEvent::Adopted { local, remote, .. } => {
-            unite_directories(state, local, remote);
-            let tree = &mut state.tree;
-            let node = tree.lookup(Side::Local, local).filter(|id| {
-                tree.facet(*id, Side::Local).is_present()
-                    && tree.facet(*id, Side::Remote).is_present()
-                    && tree.path(Side::Remote, *id).as_ref() == Some(remote)
-            });
-            if let Some(node) = node {
-                tree.agree(node);
-                state.failures.remove(&node);
-                state.approved.remove(&node);
-            }
-        }
+        OperationEvent::Adopted { local, remote, .. } => adopted(state, local, remote),
+    }
+}
+
+fn adopted(state: &mut State, local: &RelPath, remote: &RelPath) {
+    let tree = &mut state.tree;
+    let here = tree.lookup_mut(Side::Local, local.as_str());
+    let there = tree.lookup_mut(Side::Remote, remote.as_str());
+    let node = if here == there {
+        here
+    } else {
+        unite_directories(state, here, there);
+        let tree = &state.tree;
+        let node = tree.lookup(Side::Local, local);
+        node.filter(|id| tree.path(Side::Remote, *id).as_ref() == Some(remote))
+    };
+    let tree = &mut state.tree;
+    let node = node.filter(|id| {
+        let [local, remote] = Side::BOTH.map(|side| tree.facet(*id, side).is_present());
+        local && remote
+    });
+    if let Some(node) = node {
+        tree.agree(node);
+        state.failures.remove(&node);
+        state.approved.remove(&node);
     }
 }
 
 /// Two directories that are adopted as one are one from now on, and so is what they
 /// hold, as when it is created on both sides. The one that is on one side only takes the
 /// other one's place on the other side.
-fn unite_directories(state: &mut State, local: &RelPath, remote: &RelPath) {
+fn unite_directories(state: &mut State, local: Option<NodeId>, remote: Option<NodeId>) {
     let tree = &mut state.tree;
-    let found = (
-        tree.lookup(Side::Local, local),
-        tree.lookup(Side::Remote, remote),
-    );
-    let (Some(one), Some(other)) = found else {
+    let (Some(one), Some(other)) = (local, remote) else {
         return;
     };
     let is_directory = |id: NodeId, side: Side| {

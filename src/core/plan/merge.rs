@@ -119,7 +119,8 @@ pub(super) fn change(state: &State, id: NodeId, side: Side) -> Change {
         // there is none, no hash can ever decide.
         let known = then.digest.or(baseline.facts[index(side.other())].digest);
         match (now.digest, known) {
-            (Some(now), Some(then)) if now == then => Change::Touched,
+            // A server may go on telling the hash of an older version: the size tells.
+            (Some(hash), Some(known)) if hash == known && now.size == then.size => Change::Touched,
             (None, Some(_)) if now.size == then.size => Change::Maybe,
             _ => Change::Edited,
         }
@@ -275,9 +276,10 @@ fn compare(state: &State, id: NodeId) -> Comparison {
     }
     let [local, remote]: [Facts; 2] = node.facets.map(|facet| facet.facts);
     match (local.digest, remote.digest) {
+        // Also where the hashes are equal: one of them is then an older version's.
+        _ if local.size != remote.size => Comparison::Different,
         (Some(local), Some(remote)) if local == remote => Comparison::Equal,
         (Some(local), Some(remote)) if local.kind() == remote.kind() => Comparison::Different,
-        _ if local.size != remote.size => Comparison::Different,
         (None, _) => Comparison::Unhashed(Side::Local),
         (Some(_), _) => Comparison::Unhashed(Side::Remote),
     }

@@ -5,11 +5,11 @@
 //! Invariant: no path changes on either side. Deliberately absent: files, which the rows
 //! of the table compare. What lies in both is paired by the fold.
 
-use super::goal::Wish;
+use super::goal::{Place, Wish};
 use super::merge;
 use super::structure::Goals;
 use crate::state::State;
-use crate::tree::NodeId;
+use crate::tree::{Location, NodeId, canonical};
 use journal_format::event::Case;
 use journal_format::value::{Kind, Side};
 use std::collections::BTreeSet;
@@ -57,7 +57,8 @@ fn rival(state: &State, goals: &Goals, id: NodeId, side: Side) -> Option<NodeId>
     });
     let comes = |rival: NodeId| {
         let goal = merge::merge(state, rival);
-        goal.place().is_some_and(|place| place.is_at(state, here))
+        goal.place()
+            .is_some_and(|place| is_name_of(state, place, here))
     };
     let other = side.other();
     let rivals = tree.occupants(other, here.parent, name).filter(|rival| {
@@ -68,6 +69,13 @@ fn rival(state: &State, goals: &Goals, id: NodeId, side: Side) -> Option<NodeId>
             && (stands_alone(state, *rival, other) || stays && comes(*rival))
     });
     tree.first_of(rivals)
+}
+
+/// Tells whether a place would bear the name of another, in whatever spelling.
+fn is_name_of(state: &State, place: &Place, here: Location) -> bool {
+    let tree = &state.tree;
+    let wanted = canonical(&place.name, tree.fold_case());
+    place.parent == here.parent && tree.canonical_of(here.name) == wanted
 }
 
 /// Tells whether a directory is on one side only.

@@ -99,6 +99,11 @@ impl Tree {
             local.is_present() && remote.is_present(),
             "only what is there is agreed on"
         );
+        let is_new = self.node(id).baseline == BaselineState::Absent && id != NodeId::ROOT;
+        if is_new && self.same_place(local.location, remote.location) {
+            self.agree_anew(id);
+            return;
+        }
         let facts = [local.facts, remote.facts];
         self.set_baseline(
             id,
@@ -107,6 +112,17 @@ impl Tree {
                 facts,
             }),
         );
+    }
+
+    /// What [`Self::set_baseline`] comes to for a node whose sides were never in sync and
+    /// are now: most adoptions. It is indexed where its sides are already.
+    fn agree_anew(&mut self, id: NodeId) {
+        self.counts.baseline += 1;
+        self.counts.baseline_files += u64::from(self.node(id).kind == Kind::File);
+        self.node_mut(id).baseline = BaselineState::InSync;
+        self.unknown.remove(&id);
+        self.dirty.remove(&id);
+        self.touched.push(id);
     }
 
     /// Sets the baseline; nothing for none.

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::pages::open;
 use crate::daemon::stream::status;
 use crate::daemon::supervisor::View;
-use crate::journal::explain::{Context, Gathering, tell};
+use crate::journal::explain::{Context, Gathering, Pass, tell};
 use crate::ports::{JournalReader, PortError, PortResult};
 use journal_format::event::{FailureClass, Record};
 use journal_format::value::{RelPath, Timestamp};
@@ -41,27 +41,29 @@ pub(super) async fn explain(view: &View, path: &RelPath, now: Timestamp) -> Resu
 /// The reader's.
 pub async fn gathered(reader: &dyn JournalReader, path: &RelPath) -> PortResult<Vec<Record>> {
     let mut gathering = Gathering::new(path);
-    loop {
-        let mut sieve = gathering.sieve();
-        let records = reader
-            .sift(Box::new(move |bytes| sieve.wants(bytes)))
-            .await?;
+    let first = reader.first();
+    while let Some(pass) = gathering.next_pass() {
+        let records = match pass {
+            Pass::All(mut sieve) => {
+                let is_wanted = move |bytes: &[u8]| sieve.wants(bytes);
+                reader.sift(Box::new(is_wanted)).await?
+            }
+            Pass::These(seqs) => {
+                let mut found = Vec::new();
+                for seq in seqs.into_iter().filter(|seq| *seq >= first) {
+                    found.extend(reader.read(seq, 1).await?);
+                }
+                found
+            }
+        };
         records
             .into_iter()
             .for_each(|record| gathering.take(record));
-        if !gathering.needs_another_pass() {
-            break;
-        }
     }
     if gathering.is_full() {
         let text =
             format!("`{path}` has more events than can be explained; `journal cat` prints them");
         return Err(PortError::new(FailureClass::Unsupported, text));
-    }
-    let first = reader.first();
-    for seq in gathering.missing().into_iter().filter(|seq| *seq >= first) {
-        let found = reader.read(seq, 1).await?;
-        found.into_iter().for_each(|record| gathering.take(record));
     }
     Ok(gathering.finish())
 }

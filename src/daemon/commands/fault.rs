@@ -77,4 +77,4 @@ pub(super) const BUSY: i64 = -32_004;
 pub(super) const REFUSED: i64 = -32_005;
 pub(super) const NO_SNAPSHOT: i64 = -32_006;
 pub(super) const UNREADABLE: i64 = -32_007;
-const GONE: i64 = -32_008;
+pub(super) const GONE: i64 = -32_008;

@@ -5,10 +5,12 @@ use super::request::parse;
 use super::*;
 use crate::daemon::supervisor::kit::{Memory, PretendHost, Started, StillClock, spec};
 use crate::daemon::supervisor::{Frequency, Supervisor};
+use crate::ports::{JournalReader, PortResult};
 use futures::executor::block_on;
+use futures::future::BoxFuture;
 use futures::future::join;
 use futures::{FutureExt, stream};
-use journal_format::event::{Event, ObservationEvent, Record};
+use journal_format::event::{Event, ObservationEvent, Record, SessionEvent};
 use journal_format::value::{RelPath, Seq, Side, Timestamp};
 use std::sync::Arc;
 
@@ -321,6 +323,58 @@ fn notifications_get_no_reply_and_batches_get_one_for_each_call() {
         .map(|reply| reply["result"]["version"] == "1.2.3")
         .collect();
     assert_eq!(kinds, [true, false, true]);
+}
+
+/// A journal whose older events are not kept any more.
+struct Shortened(Memory, Seq);
+
+impl JournalReader for Shortened {
+    fn id(&self) -> String {
+        self.0.id()
+    }
+
+    fn head(&self) -> Seq {
+        self.0.head()
+    }
+
+    fn first(&self) -> Seq {
+        self.1
+    }
+
+    fn read(&self, from: Seq, limit: usize) -> BoxFuture<'static, PortResult<Vec<Record>>> {
+        assert!(from >= self.1, "nothing is asked for that is not there");
+        self.0.read(from, limit)
+    }
+}
+
+#[test]
+fn events_before_the_first_kept_one_are_refused_with_its_number() {
+    let (host, clock) = (PretendHost::default(), StillClock::default());
+    let supervisor = supervisor(&host, &clock);
+    let desk = Desk::new(&supervisor, &Release);
+    let memory = Memory::default();
+    for seq in 40..=45 {
+        memory.push(Record {
+            seq: Seq(seq),
+            time: Timestamp(0),
+            event: Event::Session(SessionEvent::SessionStopped),
+        });
+    }
+    let journal = Arc::new(Shortened(memory, Seq(40)));
+    host.take("a").expect("it runs").line.opened(journal);
+    for (from, is_there) in [(0, false), (1, false), (39, false), (40, true), (45, true)] {
+        let request = format!(
+            r#"{{"jsonrpc": "2.0", "id": 1, "method": "journal.read", "params": {{"job": "a", "from": {from}}}}}"#
+        );
+        let reply = json(&block_on(desk.reply(request.as_bytes())));
+        if is_there {
+            let messages = reply["result"]["messages"].as_array().expect("messages");
+            assert_eq!(messages[0]["body"]["seq"], from, "{reply}");
+        } else {
+            assert_eq!(reply["error"]["code"], fault::GONE, "{reply}");
+            assert_eq!(reply["error"]["data"]["first"], 40, "{reply}");
+        }
+    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub(crate) fn full(view: &View, now: Timestamp) -> Value {
         "index": view.index,
         "server": view.spec.server,
         "directory": view.spec.directory,
+        "exit": view.exit,
     });
     with(status(view, now).1, fields)
 }

@@ -84,6 +84,8 @@ pub struct View {
     pub state: State,
     /// Why, for people.
     pub reason: Option<String>,
+    /// In an error: how a program that runs only this job would exit.
+    pub exit: Option<u8>,
     /// Since when.
     pub since: Timestamp,
     /// When it is tried again, or runs next.

@@ -419,6 +419,7 @@ fn view(index: usize, entry: &Entry, now: Timestamp) -> View {
         index,
         state,
         reason,
+        exit: entry.exit.filter(|_| state == State::Error),
         since,
         next_try,
         status,

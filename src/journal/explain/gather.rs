@@ -8,9 +8,11 @@
 
 use super::about::{named_moves, names};
 use super::sieve::{RECORDS_MAX, Sieve};
+use journal_format::encode_record;
 use journal_format::event::{Event, ObservationEvent, OperationEvent, Record};
 use journal_format::value::{RelPath, Seq};
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 /// Gathers what is about a path.
 pub struct Gathering {
@@ -19,6 +21,16 @@ pub struct Gathering {
     names: BTreeSet<RelPath>,
     found: BTreeMap<Seq, Record>,
     passes: usize,
+    /// Whether the beginnings that were missing were asked for.
+    is_whole: bool,
+}
+
+/// What is to be read.
+pub enum Pass {
+    /// All records, of which those are taken that the sieve lets through.
+    All(Sieve),
+    /// The records with these numbers, as far as they are still there.
+    These(Vec<Seq>),
 }
 
 impl Gathering {
@@ -30,6 +42,7 @@ impl Gathering {
             names: BTreeSet::from([path.clone()]),
             found: BTreeMap::new(),
             passes: 0,
+            is_whole: false,
         }
     }
 
@@ -46,23 +59,27 @@ impl Gathering {
         self.found.len() >= RECORDS_MAX
     }
 
-    /// Returns what tells, for the coming pass, which records to take.
-    #[must_use]
-    pub fn sieve(&self) -> Sieve {
-        Sieve::new(self.names.iter(), self.passes == 0)
+    /// Returns what to read next; nothing once all is gathered.
+    pub fn next_pass(&mut self) -> Option<Pass> {
+        let is_first = self.passes == 0;
+        let known = self.names.len();
+        if !is_first {
+            self.find_names();
+        }
+        if is_first || self.names.len() > known && self.passes < PASSES_MAX {
+            self.passes += 1;
+            return Some(Pass::All(Sieve::new(self.names.iter(), is_first)));
+        }
+        self.passes = PASSES_MAX;
+        let missing = self.missing();
+        let is_wanted = !self.is_full() && !missing.is_empty() && !self.is_whole;
+        self.is_whole = true;
+        is_wanted.then_some(Pass::These(missing))
     }
 
-    /// Takes a record that the sieve let through.
+    /// Takes a record of a pass.
     pub fn take(&mut self, record: Record) {
         self.found.insert(record.seq, record);
-    }
-
-    /// Ends a pass. Tells whether another one is needed.
-    pub fn needs_another_pass(&mut self) -> bool {
-        self.passes += 1;
-        let known = self.names.len();
-        self.find_names();
-        self.names.len() > known && self.passes < PASSES_MAX
     }
 
     /// Names that lead to one another by a rename are names of one object, or of
@@ -91,8 +108,7 @@ impl Gathering {
     }
 
     /// Returns the beginnings of what ended and was not taken; they are wanted, too.
-    #[must_use]
-    pub fn missing(&self) -> Vec<Seq> {
+    fn missing(&self) -> Vec<Seq> {
         let ended = self.found.values().filter_map(|record| match record.event {
             Event::Operation(OperationEvent::Succeeded { operation, .. }) => Some(operation),
             _ => None,
@@ -110,6 +126,45 @@ impl Gathering {
         };
         self.found.into_values().filter(is_kept).collect()
     }
+}
+
+/// Gathers what is about a path with a function that reads. Returns nothing when it is
+/// more than can be held.
+///
+/// # Errors
+/// Those of the function.
+pub fn gather<E>(
+    path: &RelPath,
+    mut read: impl FnMut(Pass) -> Result<Vec<Record>, E>,
+) -> Result<Option<Vec<Record>>, E> {
+    let mut gathering = Gathering::new(path);
+    while let Some(pass) = gathering.next_pass() {
+        read(pass)?
+            .into_iter()
+            .for_each(|record| gathering.take(record));
+    }
+    Ok((!gathering.is_full()).then(|| gathering.finish()))
+}
+
+/// As [`gather`], out of records that are in memory.
+#[must_use]
+pub fn gather_from(records: &[Record], path: &RelPath) -> Option<Vec<Record>> {
+    let read = |pass: Pass| -> Result<Vec<Record>, Infallible> {
+        let taken = match pass {
+            Pass::All(mut sieve) => {
+                let is_wanted =
+                    |record: &&Record| encode_record(record).is_ok_and(|it| sieve.wants(&it));
+                records.iter().filter(is_wanted).cloned().collect()
+            }
+            Pass::These(seqs) => {
+                let is_one = |record: &&Record| seqs.contains(&record.seq);
+                records.iter().filter(is_one).cloned().collect()
+            }
+        };
+        Ok(taken)
+    };
+    let Ok(found) = gather(path, read);
+    found
 }
 
 /// Returns what a path became when something at or above it was renamed.

@@ -16,8 +16,8 @@ mod tests;
 mod words;
 
 pub use about::{About, beginning, names};
-pub use gather::Gathering;
 use gather::moved;
+pub use gather::{Gathering, Pass, gather, gather_from};
 pub use sieve::Sieve;
 pub use tell::tell;
 pub use words::{change_words, event_words, halt_words};

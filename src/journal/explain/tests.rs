@@ -1,7 +1,6 @@
 //! Stories of single paths, from events written by hand.
 
-use super::{Context, Explanation, Fate, Gathering, tell};
-use journal_format::encode_record;
+use super::{Context, Explanation, Fate, gather_from, tell};
 use journal_format::event::{
     Action, Case, Displaced, Event, Expected, FailureClass, ObservationEvent, Operation,
     OperationEvent, Outcome, PathMove, Record, SessionEvent, UnknownReason,
@@ -122,28 +121,13 @@ fn journal(more: Vec<Event>) -> Vec<Record> {
 
 fn explain(at: &str, records: &[Record]) -> Explanation {
     let at = path(at);
-    let mut gathering = Gathering::new(&at);
-    loop {
-        let mut sieve = gathering.sieve();
-        for record in records {
-            if sieve.wants(&encode_record(record).expect("encodes")) {
-                gathering.take(record.clone());
-            }
-        }
-        if !gathering.needs_another_pass() {
-            break;
-        }
-    }
-    for seq in gathering.missing() {
-        let found = records.iter().find(|record| record.seq == seq);
-        gathering.take(found.expect("a start").clone());
-    }
+    let gathered = gather_from(records, &at).expect("few records");
     let context = Context {
         job: "docs".to_owned(),
         now: Timestamp(JUNE + 3_600_000),
         is_running: true,
     };
-    tell(&at, &gathering.finish(), &context)
+    tell(&at, &gathered, &context)
 }
 
 fn texts(told: &Explanation) -> Vec<&str> {

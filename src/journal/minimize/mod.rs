@@ -13,9 +13,8 @@ mod tests;
 
 pub use condition::{Condition, Kind};
 
-use super::explain::Gathering;
+use super::explain::gather_from;
 use super::replay::{Replay, Stamp};
-use journal_format::encode_record;
 use journal_format::event::{ConflictEvent, Event, OperationEvent, Record, SessionEvent};
 use journal_format::value::{RelPath, Seq};
 use std::collections::BTreeMap;
@@ -86,8 +85,8 @@ impl<'a> Search<'a> {
         };
         let mut records = self.records;
         if let Some(path) = path {
-            let about = about(&records, &path);
-            if trials.shows(&about) {
+            let about = gather_from(&records, &path);
+            if let Some(about) = about.filter(|about| trials.shows(about)) {
                 records = about;
             }
         }
@@ -132,22 +131,6 @@ impl Trials<'_> {
     fn shows(&mut self, records: &[Record]) -> bool {
         self.tried += 1;
         self.tried <= TRIALS_MAX && self.condition.shows_in(&renumbered(records))
-    }
-}
-
-/// Returns what is about a path, the folders above it included.
-fn about(records: &[Record], path: &RelPath) -> Vec<Record> {
-    let mut gathering = Gathering::new(path);
-    loop {
-        let mut sieve = gathering.sieve();
-        let wanted = records
-            .iter()
-            .filter(|record| encode_record(record).is_ok_and(|bytes| sieve.wants(&bytes)));
-        let wanted: Vec<Record> = wanted.cloned().collect();
-        wanted.into_iter().for_each(|it| gathering.take(it));
-        if !gathering.needs_another_pass() {
-            return gathering.finish();
-        }
     }
 }
 

@@ -7,13 +7,16 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::answer::{Answer, Diff, message};
 use super::index::Event;
 use super::moves;
 use super::names::{self, BIN};
 use super::node::{self, Style};
-use super::server::{Ctx, not_writeable};
+use super::place::Place;
+use super::quirks::Quirk;
+use super::server::{Ctx, Server, not_writeable};
 
 const ORIGINS: &str = "/recycle_bin/.ajxp_recycle_cache.ser";
 
@@ -88,22 +91,66 @@ fn for_good(ctx: &Ctx<'_>, nodes: &[String]) -> Answer {
             done.push(format!("Cannot find file  {node}"));
             continue;
         };
-        let path = ctx.place.at(node);
-        let removed = if stat.is_dir() {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
-        if let Err(error) = removed {
+        let is_large = stat.len() > BACKGROUND_BYTES;
+        if is_large && ctx.quirks().has(Quirk::BackgroundDeletes) {
+            ctx.server.later.add(&ctx.place, node);
+        } else if let Err(error) = ctx.server.remove(&ctx.place, node) {
             return Answer::error(&error.to_string());
         }
-        ctx.server.hashes.forget(&path);
         // The server has the two texts the wrong way round.
         let kind = if stat.is_dir() { "file" } else { "directory" };
         done.push(format!("The {kind} {node} has been deleted."));
-        ctx.note(Event::Delete { path: node.clone() });
     }
     Answer::success(&done.join("\n"), &diff)
+}
+
+/// What is to be deleted while other requests come.
+#[derive(Default)]
+pub(super) struct Later(Mutex<Vec<(u32, Place, String)>>);
+
+impl Later {
+    fn add(&self, place: &Place, node: &str) {
+        self.lock().push((REQUESTS, place.clone(), node.to_owned()));
+    }
+
+    /// Counts one request, and returns what is due with it.
+    fn due(&self) -> Vec<(Place, String)> {
+        let mut waiting = self.lock();
+        for (left, ..) in waiting.iter_mut() {
+            *left = left.saturating_sub(1);
+        }
+        let due = waiting.extract_if(.., |(left, ..)| *left == 0);
+        due.map(|(_, place, node)| (place, node)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(u32, Place, String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Server {
+    /// Deletes what a request before this one said was deleted.
+    pub(super) fn go_on_deleting(&self) {
+        for (place, node) in self.later.due() {
+            // It may be gone by now, as on a real server.
+            drop(self.remove(&place, &node));
+        }
+    }
+
+    fn remove(&self, place: &Place, node: &str) -> io::Result<()> {
+        let path = place.at(node);
+        if place.is_folder(node) {
+            fs::remove_dir_all(&path)?;
+        } else {
+            fs::remove_file(&path)?;
+        }
+        self.hashes.forget(&path);
+        if !place.repo.is_empty() {
+            let path = node.to_owned();
+            self.index.note(&place.repo, Event::Delete { path });
+        }
+        Ok(())
+    }
 }
 
 /// Answers `restore`: the node goes back to the folder that it was deleted from.
@@ -125,6 +172,11 @@ fn remember(ctx: &Ctx<'_>, name: &str, node: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     file.write_all(format!("{name}\t{node}\n").as_bytes())
 }
+
+/// More than this is deleted behind the answer.
+const BACKGROUND_BYTES: u64 = 10 * 1024 * 1024;
+/// So many requests later.
+const REQUESTS: u32 = 4;
 
 /// Where a name in the bin came from; the last line counts.
 fn origin(ctx: &Ctx<'_>, name: &str) -> Option<String> {

@@ -63,7 +63,8 @@ pub(super) fn download(ctx: &Ctx<'_>) -> Answer {
 fn file(ctx: &Ctx<'_>, node: &str, name: &str) -> std::io::Result<Answer> {
     let mut file = File::open(ctx.place.at(node))?;
     let length = file.metadata()?.len();
-    let Some(range) = ctx.call.header("range").and_then(Range::parse) else {
+    let asked = ctx.call.header("range").and_then(Range::parse);
+    let Some(range) = asked.filter(|_| !ctx.quirks().has(Quirk::RangeIgnored)) else {
         return Ok(whole(name, length, body(file, length)?));
     };
     // The server takes the end as the first byte that is not sent, and cuts it at the

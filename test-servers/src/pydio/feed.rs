@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use super::answer::{Answer, json};
 use super::index::{Change, Row};
 use super::names;
+use super::place::Place;
 use super::quirks::{Quirk, Quirks};
 use super::server::Ctx;
 
@@ -87,6 +88,9 @@ fn line(ctx: &Ctx<'_>, change: Change, row: Option<Row>, filter: Option<&str>) -
             line.becomes_create();
         }
     }
+    if !ctx.place.masked.is_empty() {
+        line = line.masked(&ctx.place)?;
+    }
     let Some(filter) = filter else {
         return Some(line);
     };
@@ -116,6 +120,21 @@ fn line(ctx: &Ctx<'_>, change: Change, row: Option<Row>, filter: Option<&str>) -
 }
 
 impl Line {
+    /// The row for a user who does not see all of it; nothing if none of it.
+    fn masked(mut self, place: &Place) -> Option<Self> {
+        let sees = |path: &str| path != NULL && !place.hides(path);
+        match (sees(&self.source), sees(&self.target)) {
+            (false, false) => return None,
+            (true, false) if self.target != NULL => self.becomes_delete(),
+            (false, true) if self.source != NULL => self.becomes_create(),
+            _ => {}
+        }
+        if self.path.as_ref().is_some_and(|path| place.hides(path)) {
+            self.path = Some(String::new());
+        }
+        Some(self)
+    }
+
     fn becomes_delete(&mut self) {
         self.kind = "delete";
         NULL.clone_into(&mut self.target);

@@ -26,6 +26,10 @@ pub struct Entry {
     pub bytes_out: u64,
     /// Whether a fault was injected.
     pub faulty: bool,
+    /// Who it said it was (`User-Agent`).
+    pub agent: String,
+    /// Which part it asked for (`Range`).
+    pub range: Option<String>,
 }
 
 /// The requests so far; a handle, cheap to clone.

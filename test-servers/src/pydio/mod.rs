@@ -180,6 +180,11 @@ impl PydioServer {
         self.server.reindex(slug);
     }
 
+    /// Takes the right to a folder of a workspace from a user, or gives it back.
+    pub fn mask(&self, user: &str, slug: &str, folder: &str, is_hidden: bool) {
+        self.server.mask(user, slug, folder, is_hidden);
+    }
+
     /// Ends a user's key pairs, as a change of the password does.
     pub fn revoke_tokens(&self, user: &str) {
         self.server.tokens.revoke(user, None);

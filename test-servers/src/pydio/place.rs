@@ -31,6 +31,8 @@ pub(super) struct Place {
     pub(super) writable: bool,
     pub(super) quota: Option<u64>,
     pub(super) locks: bool,
+    /// Folders that this user does not see.
+    pub(super) masked: Vec<String>,
 }
 
 impl Place {
@@ -46,7 +48,18 @@ impl Place {
 
     /// What lies at a node, links not followed.
     pub(super) fn stat(&self, node: &str) -> Option<Metadata> {
+        if self.hides(node) {
+            return None;
+        }
         fs::symlink_metadata(self.at(node)).ok()
+    }
+
+    /// Whether this user does not see a node.
+    pub(super) fn hides(&self, node: &str) -> bool {
+        self.masked.iter().any(|folder| {
+            let rest = node.strip_prefix(folder.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
     }
 
     /// Whether a folder lies there.
@@ -106,7 +119,7 @@ impl Place {
         };
         let mut names: Vec<String> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| !name.starts_with('.'))
+            .filter(|name| !name.starts_with('.') && !self.hides(&names::join(node, name)))
             .collect();
         names.sort_unstable();
         names

@@ -77,9 +77,11 @@ quirks! {
     CaseRenameIsContent, "case-rename-is-content", Six, "a rename that changes only case is a content row";
     RefuseNames, "refuse-names", Eight, "forbidden characters in names are an error";
     StatusFromCode, "status-from-code", Eight, "error codes 101 to 598 become the HTTP status";
+    BackgroundDeletes, "background-deletes", Eight, "what is large is deleted for good after the answer, while other requests come";
     UnknownIsError, "unknown-is-error", Eight, "an unknown action or workspace is an XML error";
     Sqlite, "sqlite", Some, "renames and moves of folders are missing from the feed";
     DeferredEvents, "deferred-events", Some, "the first feed after a write does not have it yet";
+    RangeIgnored, "range-ignored", Some, "something on the way takes ranges off downloads: the whole comes";
     NoTokens, "no-tokens", Some, "the server gives out no key pairs";
     TextNumbers, "text-numbers", Some, "numbers in the feed are texts";
     NegativeSizes, "negative-sizes", Some, "sizes from 2 GiB on are negative in stat";
@@ -100,7 +102,9 @@ impl Quirks {
     /// Everything that one server can do at once: 6.4 and what some installations add.
     #[must_use]
     pub fn all() -> Self {
-        Self::of(&[Seen::Both, Seen::Six, Seen::Some]).without(Quirk::NoTokens)
+        Self::of(&[Seen::Both, Seen::Six, Seen::Some])
+            .without(Quirk::NoTokens)
+            .without(Quirk::RangeIgnored)
     }
 
     /// What 6.4 on MariaDB does.

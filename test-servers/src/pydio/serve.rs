@@ -83,6 +83,8 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<R
         bytes_in: 0,
         bytes_out: 0,
         faulty: early.is_some(),
+        agent: call.header("user-agent").unwrap_or_default().to_owned(),
+        range: call.header("range").map(str::to_owned),
     };
     let read = read_body(&server, &mut call, body, early, &mut entry.bytes_in).await;
     entry.path = call.subject();
@@ -113,9 +115,12 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<R
 /// Does what the call asks, where blocking is allowed.
 async fn act(server: &Arc<Server>, call: Call, race: bool) -> io::Result<Answer> {
     let server = Arc::clone(server);
-    tokio::task::spawn_blocking(move || match server.user(&call) {
-        Ok(user) => server.answer(&call, user, race),
-        Err(answer) => answer,
+    tokio::task::spawn_blocking(move || {
+        server.go_on_deleting();
+        match server.user(&call) {
+            Ok(user) => server.answer(&call, user, race),
+            Err(answer) => answer,
+        }
     })
     .await
     .map_err(|_| lost())

@@ -8,9 +8,11 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::answer::Answer;
 use super::auth::{self, Tokens};
+use super::bin::Later;
 use super::call::Call;
 use super::faults::Faults;
 use super::form::Spool;
@@ -32,6 +34,15 @@ pub(super) struct Server {
     pub(super) spool: Spool,
     pub(super) faults: Faults,
     pub(super) log: Log,
+    pub(super) later: Later,
+    masks: Mutex<Vec<Mask>>,
+}
+
+/// A folder that a user does not see in a workspace.
+struct Mask {
+    user: String,
+    slug: String,
+    folder: String,
 }
 
 /// One call of a known user in a workspace that they may see.
@@ -63,6 +74,8 @@ impl Server {
             spool: Spool::open(state.join("spool"))?,
             faults: Faults::default(),
             log: Log::default(),
+            later: Later::default(),
+            masks: Mutex::default(),
             options,
         };
         for (place, _) in server.places() {
@@ -197,7 +210,32 @@ impl Server {
         let rights = user
             .rights(workspace)
             .ok_or_else(|| Answer::unauthorized(NO_WORKSPACE, false))?;
-        Ok(self.place_of(workspace, user, rights))
+        let masked = self.masked(&user.name, &workspace.slug);
+        Ok(Place {
+            masked,
+            ..self.place_of(workspace, user, rights)
+        })
+    }
+
+    /// Hides a folder of a workspace from a user, or shows it again.
+    pub(super) fn mask(&self, user: &str, slug: &str, folder: &str, is_hidden: bool) {
+        let mut masks = self.masks.lock().unwrap_or_else(PoisonError::into_inner);
+        masks.retain(|mask| (&*mask.user, &*mask.slug, &*mask.folder) != (user, slug, folder));
+        if is_hidden {
+            masks.push(Mask {
+                user: user.to_owned(),
+                slug: slug.to_owned(),
+                folder: folder.to_owned(),
+            });
+        }
+    }
+
+    fn masked(&self, user: &str, slug: &str) -> Vec<String> {
+        let masks = self.masks.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = masks
+            .iter()
+            .filter(|mask| mask.user == user && mask.slug == slug);
+        own.map(|mask| mask.folder.clone()).collect()
     }
 
     /// A workspace as a user has it.
@@ -222,6 +260,7 @@ impl Server {
             writable: rights == Rights::ReadWrite,
             quota: workspace.quota,
             locks: workspace.locks,
+            masked: Vec::new(),
         }
     }
 
@@ -237,6 +276,7 @@ impl Server {
             writable: false,
             quota: None,
             locks: false,
+            masked: Vec::new(),
         }
     }
 }

@@ -179,6 +179,22 @@ const TABLE: &[Line] = &[
         "200",
     ),
     (
+        Quirk::BackgroundDeletes,
+        |s| {
+            s.client
+                .post("/sync/delete/", "file=/large&force_deletion=true");
+            s.client.get("/sync/stat/large").text()
+        },
+        "\"mode\"",
+        "{}",
+    ),
+    (
+        Quirk::RangeIgnored,
+        |s| s.part("/sync/download/ten", "bytes=3-").text() + "|",
+        "0123456789|",
+        "|3456789|",
+    ),
+    (
         Quirk::UnknownIsError,
         |s| s.client.get("/sync/none/x").text() + "|",
         "Could not find",

@@ -216,3 +216,28 @@ fn a_folder_has_one_lock_whatever_its_path() {
     drop(held);
     FolderLock::acquire(state.path(), &link).expect("released");
 }
+
+#[test]
+fn nobody_has_a_folder_inside_or_around_the_one_of_another() {
+    let state = tempfile::tempdir().expect("temporary folder");
+    let root = tempfile::tempdir().expect("temporary folder");
+    let at = |name: &str| root.path().join(name);
+    for name in ["a/b/c", "a/d"] {
+        std::fs::create_dir_all(at(name)).expect("make");
+    }
+    let take = |name: &str| FolderLock::acquire(state.path(), &at(name));
+    for (held, others) in [
+        ("a/b", [("a", false), ("a/b/c", false), ("a/d", true)]),
+        ("a", [("a/b", false), ("a/b/c", false), ("a/d", false)]),
+    ] {
+        let own = take(held).expect("free");
+        for (other, is_free) in others {
+            let taken = take(other);
+            assert_eq!(taken.is_ok(), is_free, "{other} beside {held}: {taken:?}");
+        }
+        drop(own);
+        for (other, _) in others {
+            take(other).expect("free again");
+        }
+    }
+}

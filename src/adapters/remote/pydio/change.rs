@@ -15,6 +15,8 @@ use crate::ports::{PortError, PortResult};
 use journal_format::event::FailureClass;
 use journal_format::value::{Entry, Fingerprint, Kind, RelPath, Seq};
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What became of one folder of several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,10 +152,29 @@ impl Inner {
         }
         self.delete(id, &at, expect).await?;
         let found = self.proofs.ask(&at).await?;
-        if found == Found::Absent {
-            return Ok(());
+        self.wait_until_gone(&at, found, expect).await
+    }
+
+    /// Waits for a deletion that 8.x carries on with behind its answer: what is written
+    /// there before its end would be deleted as well.
+    pub(super) async fn wait_until_gone(
+        &self,
+        at: &str,
+        mut found: Found,
+        expect: &Fingerprint,
+    ) -> PortResult<()> {
+        let end = Instant::now() + GONE_WITHIN;
+        let mut pause = LOOK_PAUSE;
+        while found != Found::Absent {
+            let is_waiting = expect.size > AT_ONCE_BYTES && Instant::now() < end;
+            if !is_waiting || !self.link.is_expected(at, &found, expect) {
+                return Err(in_doubt(at, "it was removed and is still there"));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK_PAUSE_MAX);
+            found = self.looks.ask(at).await?;
         }
-        Err(in_doubt(&at, "it was removed and is still there"))
+        Ok(())
     }
 
     /// Deletes what was seen to be expected right before.
@@ -230,6 +251,12 @@ impl Inner {
     pub(super) async fn new_place(&self, path: &RelPath) -> PortResult<String> {
         let link = &self.link;
         let (_, limits) = link.server.entered().await?;
+        if path.name().is_some_and(super::names::is_mixed) {
+            return Err(super::http::unsupported(format!(
+                "`{path}`: its accents are spelled in two ways (composed and decomposed), \
+                 which the server would make one: rename it"
+            )));
+        }
         link.settle(path).await?;
         let at = link.at(path);
         let name = at.rsplit('/').next().unwrap_or_default();
@@ -306,6 +333,13 @@ pub(super) fn in_doubt(at: &str, what: &str) -> PortError {
     PortError::new(FailureClass::InDoubt, format!("`{at}`: {what}"))
 }
 
+/// Files up to this size are deleted before the answer comes, by every version.
+const AT_ONCE_BYTES: u64 = 10 * 1000 * 1000;
+/// How long a deletion is waited for; one that takes longer is in doubt.
+const GONE_WITHIN: Duration = Duration::from_secs(60);
+/// Between two looks, doubled each time.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+const LOOK_PAUSE_MAX: Duration = Duration::from_secs(5);
 const NAMES_MAX: u32 = 20;
 const EXTENSION_BYTES_MAX: usize = 32;
 const NAME_BYTES_MAX: usize = 255;

@@ -165,6 +165,12 @@ impl Link {
                 }
             }
         }
+        // A rename of what the feed does not know shows as something new, no more.
+        if rows.iter().any(|row| row.kind == RowKind::Create) {
+            for path in self.untold.borrow().iter().filter_map(|at| self.hinted(at)) {
+                places.entry(path).or_default();
+            }
+        }
         without_covered(places)
     }
 

@@ -7,7 +7,7 @@
 use super::batch::BATCH_MAX;
 use super::folders::Folders;
 use super::index::Index;
-use super::names::composed;
+use super::names::{composed, other_spelling};
 use super::rows::Anchor;
 use super::server::Server;
 use super::stat::{Found, Md5, Version};
@@ -43,6 +43,8 @@ pub(super) struct Link {
     pub(super) leftovers: RefCell<BTreeSet<String>>,
     /// Folders whose whole tree is too much for one answer.
     pub(super) too_deep: RefCell<BTreeSet<String>>,
+    /// What is there and the feed does not know: it may go without a word, too.
+    pub(super) untold: RefCell<BTreeSet<String>>,
     /// How often the feed's last known row was missing, in a row.
     pub(super) lost_anchors: Cell<u32>,
     /// Tells this client's temporary names from others'.
@@ -81,6 +83,7 @@ impl Link {
             unfit: RefCell::default(),
             leftovers: RefCell::default(),
             too_deep: RefCell::default(),
+            untold: RefCell::default(),
             lost_anchors: Cell::new(0),
             mark: parts.mark,
             scope: parts.scope,
@@ -102,6 +105,18 @@ impl Link {
             };
         }
         at
+    }
+
+    /// Returns a path as the server spells it.
+    pub(super) fn told(&self, path: &RelPath) -> RelPath {
+        self.below(&self.at(path)).unwrap_or_else(|| path.clone())
+    }
+
+    /// Returns where something would stand that has the same name in another spelling.
+    pub(super) fn misspelled(&self, path: &RelPath) -> Option<String> {
+        let at = self.at(path);
+        let (parent, name) = at.rsplit_once('/')?;
+        Some(format!("{parent}/{}", other_spelling(name)?))
     }
 
     /// Remembers a name that was listed, if its form is not the usual one.
@@ -244,6 +259,19 @@ impl Link {
         }
     }
 
+    /// Notes whether the feed knows something that was seen at a path, or that nothing
+    /// is there.
+    pub(super) fn seen(&self, at: &str, is_there: bool) {
+        let index = self.index.borrow();
+        let mut untold = self.untold.borrow_mut();
+        let is_untold = is_there && index.is_full() && !index.knows(at) && at != self.folder;
+        if !is_untold {
+            untold.remove(at);
+        } else if untold.len() < UNTOLD_MAX {
+            untold.insert(at.to_owned());
+        }
+    }
+
     /// Looks at any number of paths, with hashes: within one second nothing else
     /// tells an edit of equal size.
     pub(super) async fn look_at_all(
@@ -335,6 +363,9 @@ impl Link {
         self.index.borrow_mut().verify(at, version, md5);
     }
 }
+
+/// So many are looked at with each new thing that the feed tells of.
+const UNTOLD_MAX: usize = 1000;
 
 fn nanos(seconds: i64) -> i64 {
     seconds.saturating_mul(1_000_000_000)

@@ -8,7 +8,7 @@
 use journal_format::value::NAME_BYTES_MAX;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::borrow::Cow;
-use unicode_normalization::{UnicodeNormalization, is_nfc};
+use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfd};
 
 /// What stays literal in a signed path: `A-Z a-z 0-9 - _ .`
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -43,6 +43,26 @@ pub(super) fn composed(name: &str) -> Cow<'_, str> {
     } else {
         Cow::Owned(name.nfc().collect())
     }
+}
+
+/// Returns the other form of a name, composed or decomposed, if it has two.
+pub(super) fn other_spelling(name: &str) -> Option<String> {
+    if name.is_ascii() {
+        return None;
+    }
+    let (composed, decomposed): (String, String) = (name.nfc().collect(), name.nfd().collect());
+    let other = if name == composed {
+        decomposed
+    } else {
+        composed
+    };
+    (other != name).then_some(other)
+}
+
+/// Tells whether a name is spelled in neither of its two forms. Once the server had
+/// composed it nobody could tell that it is the same name.
+pub(super) fn is_mixed(name: &str) -> bool {
+    !is_nfc(name) && !is_nfd(name)
 }
 
 /// Says why a name is not sent to the server, or cannot be reached on it.
@@ -196,5 +216,16 @@ mod tests {
         );
         assert_eq!(folded("/Abç.TXT"), folded("/abc.txt"));
         assert_eq!(composed("e\u{301}"), "é");
+    }
+
+    #[test]
+    fn a_name_has_two_spellings_at_most_or_is_a_mixture() {
+        assert_eq!(other_spelling("é").as_deref(), Some("e\u{301}"));
+        assert_eq!(other_spelling("e\u{301}").as_deref(), Some("é"));
+        assert_eq!(other_spelling("plain"), None);
+        assert_eq!(other_spelling("日本"), None);
+        for (name, expected) in [("é", false), ("e\u{301}", false), ("ée\u{301}", true)] {
+            assert_eq!(is_mixed(name), expected, "{name}");
+        }
     }
 }

@@ -250,6 +250,10 @@ impl Inner {
     async fn make_empty(&self, target: &Target<'_>) -> PortResult<()> {
         if let Expected::Version(expect) = target.replaces {
             self.delete(target.id, &target.at, expect).await?;
+            if expect.size > 0 {
+                let found = self.looks.ask(&target.at).await?;
+                self.wait_until_gone(&target.at, found, expect).await?;
+            }
         }
         let verdict = self
             .link

@@ -110,17 +110,30 @@ impl Walk {
     async fn look(&mut self, targets: Vec<ScanTarget>) -> PortResult<Vec<ScanItem>> {
         let link = Rc::clone(&self.link);
         let mut asked = BTreeSet::new();
-        for target in &targets {
+        let mut told = Vec::new();
+        for target in targets {
             let (known, _) = reachable(&link, &target.path);
             link.settle(&known).await?;
-            asked.extend(chain(&known).map(|path| link.at(&path)));
+            let path = link.told(&target.path);
+            for step in chain(&link.told(&known)) {
+                asked.extend(link.misspelled(&step));
+                asked.insert(link.at(&step));
+            }
+            told.push(ScanTarget { path, ..target });
         }
+        let targets = told;
         let mut found = link.look_at_all(asked).await?;
         self.confirm(&mut found).await?;
         link.learn_of(&found).await?;
+        for (at, found) in &found {
+            link.seen(at, *found != Found::Absent);
+        }
         let mut listings: BTreeMap<RelPath, BTreeMap<String, Option<Seen>>> = BTreeMap::new();
         for target in targets {
             let (known, unknown) = reachable(&link, &target.path);
+            for step in chain(&known) {
+                spell(&link, &step, &found, &mut listings);
+            }
             let blocked = first_obstacle(&link, &known, &found);
             let is_open = match &blocked {
                 None => true,
@@ -234,6 +247,32 @@ fn named(directory: RelPath, names: BTreeMap<String, Option<Seen>>) -> ScanItem 
         scope,
         entries: entries.collect(),
     })
+}
+
+/// Says of a name in its other spelling that it is absent, if it is: as such it may be
+/// known to whoever asks. The folder above is said to be there, as what it was asked for.
+fn spell(
+    link: &Link,
+    step: &RelPath,
+    found: &BTreeMap<String, Found>,
+    listings: &mut BTreeMap<RelPath, BTreeMap<String, Option<Seen>>>,
+) {
+    let (Some(parent), Some(name), Some(other)) =
+        (step.parent(), step.name(), link.misspelled(step))
+    else {
+        return;
+    };
+    if found.get(&other) != Some(&Found::Absent) {
+        return;
+    }
+    let names = listings.entry(parent).or_default();
+    let other = other.rsplit('/').next().unwrap_or_default().to_owned();
+    names.entry(other).or_insert(None);
+    let at = link.at(step);
+    if found.get(&at) == Some(&Found::Directory) {
+        let seen = Seen::Entry(link.folder_entry(&at));
+        names.entry(name.to_owned()).or_insert(Some(seen));
+    }
 }
 
 type Listings = (Vec<ScanItem>, Vec<RelPath>);
@@ -355,6 +394,9 @@ fn listing(
             return unlisted();
         };
         let seen = seen(link, folder, name, node);
+        if matches!(seen, Seen::Entry(_)) {
+            link.seen(&node.path, true);
+        }
         if let (Seen::Entry(entry), Ok(path)) = (&seen, folder.join(name))
             && entry.kind() == Kind::Directory
         {
