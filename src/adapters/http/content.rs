@@ -5,6 +5,7 @@
 //! last look, so a version that changed meanwhile never arrives whole. Deliberately
 //! absent: how it is sent (`feed`). Leaves nothing behind.
 
+use super::hashing::Hashing;
 use crate::adapters::digest::Hasher;
 use crate::ports::{PortError, PortResult, Source};
 use bytes::Bytes;
@@ -21,7 +22,7 @@ pub(crate) struct Content<'a> {
     /// What must go well right before the last piece is handed over.
     gate: Option<LocalBoxFuture<'a, PortResult<()>>>,
     current: Bytes,
-    hasher: Hasher,
+    hashing: Hashing,
     kind: DigestKind,
     done: u64,
     size: u64,
@@ -35,7 +36,7 @@ impl<'a> Content<'a> {
             source,
             gate: None,
             current: Bytes::new(),
-            hasher: Hasher::new(kind),
+            hashing: Hashing::new(kind, size),
             kind,
             done: 0,
             size,
@@ -76,7 +77,7 @@ impl<'a> Content<'a> {
         {
             gate.await?;
         }
-        self.hasher.update(&piece);
+        self.hashing.update(&piece);
         self.done = done;
         Ok(Some(piece))
     }
@@ -124,7 +125,7 @@ impl<'a> Content<'a> {
 
     /// Returns the hash of what was read.
     pub(crate) fn finish(self) -> Digest {
-        self.hasher.finish()
+        self.hashing.finish()
     }
 }
 

@@ -11,6 +11,7 @@ mod client;
 mod content;
 mod fault;
 mod feed;
+mod hashing;
 
 pub(crate) use bucket::Bucket;
 pub(crate) use client::build;

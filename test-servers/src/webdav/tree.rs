@@ -118,7 +118,7 @@ impl Tree {
             } else if facts.is_file() {
                 let write = Write {
                     bytes: fs::read(entry.path())?.into(),
-                    mtime: None,
+                    mtime: Some(time / SECOND_US),
                     checksum: None,
                 };
                 self.write(at, write, time)?;

@@ -15,6 +15,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Nginx,
+    Apache,
     /// The own server, as Nextcloud.
     Nextcloud,
 }
@@ -24,7 +25,17 @@ impl Kind {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
+            Self::Apache => "Apache",
             Self::Nextcloud => "the own server as Nextcloud",
+        }
+    }
+
+    /// What the script of the interop suite calls a real one.
+    const fn script(self) -> Option<&'static str> {
+        match self {
+            Self::Nginx => Some("nginx"),
+            Self::Apache => Some("apache"),
+            Self::Nextcloud => None,
         }
     }
 }
@@ -53,14 +64,14 @@ impl Drop for Site {
 impl Site {
     /// Starts a server for a folder and what is in it.
     pub(super) fn start(kind: Kind, folder: &Path) -> Result<Self> {
-        let mut command = match kind {
-            Kind::Nginx => {
+        let mut command = match kind.script() {
+            Some(name) => {
                 let script: PathBuf = ["tests", "servers", "webdav.py"].iter().collect();
                 let mut command = Command::new("python3");
-                command.arg(script).arg("nginx").arg("--folder").arg(folder);
+                command.arg(script).arg(name).arg("--folder").arg(folder);
                 command
             }
-            Kind::Nextcloud => {
+            None => {
                 let mut command = Command::new(std::env::current_exe()?);
                 command.args(["webdav-server", "--preset", "nextcloud", "--port", "0"]);
                 command.args(["--user", "ada:secret", "--dir"]).arg(folder);
@@ -84,9 +95,10 @@ impl Site {
 
     /// Reads where it answers.
     fn listen(&mut self) -> Result<()> {
-        if self.kind == Kind::Nginx {
-            let told: serde_json::Value = serde_json::from_str(&self.line()?)
-                .map_err(|_| "nginx did not start; tests/servers/webdav.py install installs it")?;
+        if self.kind.script().is_some() {
+            let told: serde_json::Value = serde_json::from_str(&self.line()?).map_err(
+                |_| "the server did not start; tests/servers/webdav.py install installs it",
+            )?;
             let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
             (self.url, self.user, self.password) = (text("url"), text("user"), text("password"));
             return Ok(());
@@ -122,7 +134,7 @@ impl Site {
     /// Returns how many requests there were since this was last asked; nothing where the
     /// server does not count.
     pub(super) fn requests(&mut self) -> Result<String> {
-        if self.kind == Kind::Nginx {
+        if self.kind.script().is_some() {
             return Ok(String::new());
         }
         self.signal(Signal::HUP);

@@ -12,6 +12,7 @@ use super::http::{Ask, Reply, strange};
 use super::multistatus::seconds;
 use super::powers::Powers;
 use super::put::SMALL_BYTES;
+use super::young::COMPARED_BYTES_MAX;
 use crate::adapters::digest::Hasher;
 use crate::adapters::http::{header, unsupported};
 use crate::ports::{Chunk, PortError, PortResult, Source, Task};
@@ -22,6 +23,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 struct Download {
     inner: Rc<Inner>,
@@ -35,6 +37,7 @@ struct Download {
     /// Whether the one answer that it came with proves its version.
     is_proved: bool,
     claim: Option<String>,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 /// An answer with content, of which some bytes may be known already.
@@ -57,9 +60,11 @@ impl Inner {
         if expect.kind != Kind::File {
             return Err(unsupported(format!("`{path}` is no file")));
         }
+        let turn = Arc::clone(&self.server.readers).acquire_owned().await.ok();
         let leaves_out = self.leaves_looks_out(expect).await;
         let mut opened = self.content(path, expect, 0).await?;
         Ok(Box::new(Download {
+            _turn: turn,
             is_proved: leaves_out && opened.is_proved,
             claim: opened.claim.take(),
             inner: Rc::clone(self),
@@ -69,11 +74,20 @@ impl Inner {
                 digest: None,
             },
             opened: Some(opened),
-            hasher: Some(Hasher::new(self.server.digest)),
+            hasher: self
+                .needs_hash(expect)
+                .then(|| Hasher::new(self.server.digest)),
             done: 0,
             tries: 0,
             is_over: false,
         }))
+    }
+
+    /// Tells whether a hash is compared later, or with what is claimed. Whoever reads a
+    /// large file hashes it already.
+    fn needs_hash(&self, expect: &Fingerprint) -> bool {
+        let is_used = is_marked(expect) || self.server.is_oc.get();
+        is_used && expect.size <= COMPARED_BYTES_MAX
     }
 
     /// Learns the hash of what is expected at a path, by reading it: a hash that is stored

@@ -148,7 +148,17 @@ impl Http {
     }
 
     /// Sends a request and reads the answer, of which the body is short.
+    /// A question is asked once more when its answer breaks off.
     pub(super) async fn fetch(&self, ask: &Ask) -> PortResult<Answer> {
+        match self.try_fetch(ask).await {
+            Err(error) if is_cut(&error) && ask.effect == Effect::Reads => {
+                self.try_fetch(ask).await
+            }
+            result => result,
+        }
+    }
+
+    async fn try_fetch(&self, ask: &Ask) -> PortResult<Answer> {
         let begun = Instant::now();
         let reply = self.begin(ask, false).await?;
         let (status, headers) = (
@@ -206,7 +216,7 @@ impl Http {
     /// Reads on in a body.
     pub(super) async fn piece(&self, reply: &mut Reply) -> PortResult<Option<Bytes>> {
         let piece = reply.response.chunk().await;
-        let piece = piece.map_err(|error| lost(error, Effect::Reads))?;
+        let piece = piece.map_err(|error| cut(error, Effect::Reads))?;
         if let Some(piece) = &piece {
             self.down.take(piece.len()).await;
         }
@@ -420,9 +430,23 @@ async fn read(mut reply: Reply, effect: Effect) -> PortResult<Vec<u8>> {
             }
             // The status is known; the rest of a long page does not matter.
             Ok(Some(_)) => return Ok(body),
-            Err(error) => return Err(lost(error, effect)),
+            Err(error) => return Err(cut(error, effect)),
         }
     }
+}
+
+/// An answer that broke off after its headers.
+fn cut(error: reqwest::Error, effect: Effect) -> PortError {
+    let error = lost(error, effect);
+    PortError {
+        message: format!("{CUT}: {}", error.message),
+        ..error
+    }
+}
+
+/// Tells whether an answer broke off: the server closed the connection, or lost it.
+pub(super) fn is_cut(error: &PortError) -> bool {
+    error.message.starts_with(CUT)
 }
 
 /// An answer of no WebDAV server.
@@ -438,6 +462,7 @@ fn slow(bytes: usize) -> Duration {
 }
 
 const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"));
+const CUT: &str = "the answer broke off";
 const POOL_MAX: usize = 64;
 /// What is read of answers that only say why.
 const BODY_BYTES_MAX: usize = 64 * 1024;

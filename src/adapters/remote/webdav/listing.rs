@@ -7,7 +7,7 @@
 
 use super::found::{Folder, Found, child_of};
 use super::href::Target;
-use super::http::strange;
+use super::http::{is_cut, strange};
 use super::multistatus::Response;
 use super::powers::Powers;
 use super::server::{Server, unlooked};
@@ -89,8 +89,16 @@ impl Server {
         self.hides_ours.get() || known.as_ref().is_some_and(|powers| !powers.lists_dots)
     }
 
-    /// Lists a folder, with what is told of the folder itself.
+    /// Lists a folder, with what is told of the folder itself; once more if the answer
+    /// breaks off.
     pub(super) async fn list_once(&self, path: &str) -> PortResult<(Vec<Child>, Folder)> {
+        match self.try_list(path).await {
+            Err(error) if is_cut(&error) => self.try_list(path).await,
+            result => result,
+        }
+    }
+
+    async fn try_list(&self, path: &str) -> PortResult<(Vec<Child>, Folder)> {
         let mut sheet = Sheet {
             server: self,
             names: path.split('/').filter(|name| !name.is_empty()).collect(),

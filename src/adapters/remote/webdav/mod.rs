@@ -47,7 +47,7 @@ use crate::ports::{
 };
 use journal_format::event::Fact;
 use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq};
-use server::Server;
+use server::{Server, TURNS_A_REQUEST};
 use std::rc::Rc;
 
 /// A folder on a WebDAV server. Its calls are polled inside a tokio runtime.
@@ -79,7 +79,7 @@ impl WebdavRemote {
                 symlinks: false,
                 fold_case: false,
                 watch: false,
-                transfers_max: server.width * TRANSFERS_A_REQUEST,
+                transfers_max: server.width * TURNS_A_REQUEST,
             },
             inner: Rc::new(Inner { server }),
         })
@@ -188,6 +188,3 @@ impl Remote for WebdavRemote {
         Box::pin(self.inner.server.tidy_up())
     }
 }
-
-/// Some are read or looked at while others are sent.
-const TRANSFERS_A_REQUEST: usize = 3;

@@ -63,6 +63,8 @@ impl Inner {
             size: print.size,
             mtime: print.mtime_ns / 1_000_000_000,
         };
+        // Thousands may want to: only so many hold content, and lie in staging.
+        let _turn = self.server.turns.acquire().await;
         self.server.prepare(target.path).await;
         let powers = self.server.powers().await?;
         self.check_name(target.path)?;

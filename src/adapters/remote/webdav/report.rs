@@ -7,6 +7,7 @@
 use super::found::Found;
 use super::http::Ask;
 use super::server::Server;
+use super::slots::REMOVED;
 use crate::adapters::remote::ServerPlace;
 use crate::adapters::rooted::{Filter, FilterRules};
 use crate::adapters::secret::Secret;
@@ -91,6 +92,16 @@ pub async fn probe(place: &ServerPlace, password: Option<Secret>) -> PortResult<
             format!("{free} bytes are free")
         };
         report.say(free != 0, format!("{used} bytes are used, {room}"));
+    }
+    // Somebody else's folder of ours, or one that may not be read, is no reason to fail.
+    if let Ok(kept @ 1..) = server.kept_folders().await {
+        report.say(
+            true,
+            format!(
+                "{kept} removed folders are kept in `{REMOVED}`, since the server may hide \
+                 something in them: remove them there when nobody needs that"
+            ),
+        );
     }
     if place.link.trust_ssl && place.url.starts_with("webdavs") {
         report.say(

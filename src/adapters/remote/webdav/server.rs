@@ -10,7 +10,7 @@ use super::download::Accord;
 use super::found::{Found, Reading, child_of};
 use super::glance::Glances;
 use super::href::{Base, Target, same_name};
-use super::http::{Ask, Http, strange};
+use super::http::{Ask, Http, is_cut, strange};
 use super::multistatus::{Props, Response};
 use super::powers::Powers;
 use super::quota::Room;
@@ -28,7 +28,8 @@ use journal_format::event::FailureClass;
 use journal_format::value::{DigestKind, RelPath};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use tokio::sync::Mutex;
+use std::sync::Arc;
+use tokio::sync::{Mutex, Semaphore};
 
 /// One remote's server.
 pub(super) struct Server {
@@ -62,6 +63,10 @@ pub(super) struct Server {
     pub(super) shown: RefCell<Shown>,
     /// Whoever learns what is around its first change.
     pub(super) preparing: Mutex<()>,
+    /// Uploads that may be under way: each has content in memory, or a slot.
+    pub(super) turns: Semaphore,
+    /// Files that may be read at once. Whatever is asked beside them waits for no more.
+    pub(super) readers: Arc<Semaphore>,
     /// How much it takes.
     pub(super) room: Room,
     /// Uploads in pieces that go on.
@@ -97,13 +102,14 @@ impl Server {
         let is_private = base.url("", true).starts_with("https://");
         let auth = Auth::new(&place.user, password, is_private);
         let mark = blake3::hash(client.as_bytes()).to_hex();
+        let width = place.link.poolsize.clamp(1, WIDTH_MAX);
         Ok(Self {
             digest: digest_kind(&base),
             http: Http::new(place, auth)?,
             base,
             filter,
             mark: mark[..MARK_DIGITS].to_owned(),
-            width: place.link.poolsize.clamp(1, WIDTH_MAX),
+            width,
             is_oc: Cell::new(false),
             powers: Mutex::default(),
             known: RefCell::default(),
@@ -115,6 +121,8 @@ impl Server {
             hides_ours: Cell::new(false),
             shown: RefCell::default(),
             preparing: Mutex::default(),
+            turns: Semaphore::new(width * TURNS_A_REQUEST),
+            readers: Arc::new(Semaphore::new(width * TURNS_A_REQUEST)),
             room: Room::default(),
             unfinished: Unfinished::default(),
             empty: RefCell::default(),
@@ -134,8 +142,16 @@ impl Server {
         Ok(self.look_closer(path).await?.0)
     }
 
-    /// Looks at one path, and returns all its properties.
+    /// Looks at one path, and returns all its properties; once more if the answer breaks
+    /// off.
     pub(super) async fn look_closer(&self, path: &str) -> PortResult<(Found, Props)> {
+        match self.try_look(path).await {
+            Err(error) if is_cut(&error) => self.try_look(path).await,
+            result => result,
+        }
+    }
+
+    async fn try_look(&self, path: &str) -> PortResult<(Found, Props)> {
         let mut told: Vec<(Response, Option<i64>)> = Vec::new();
         let ask = self.propfind(path, path.is_empty(), "0");
         let answer = self
@@ -256,3 +272,5 @@ const WANTED_OC: &str = concat!(
 );
 const MARK_DIGITS: usize = 8;
 const WIDTH_MAX: usize = 64;
+/// Some are read or looked at while others are sent.
+pub(super) const TURNS_A_REQUEST: usize = 3;

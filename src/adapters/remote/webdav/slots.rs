@@ -10,6 +10,7 @@
 
 use super::found::Found;
 use super::http::{Ask, strange};
+use super::listing::Child;
 use super::server::Server;
 use super::verdict::{Verdict, verdict};
 use crate::adapters::http::unsupported;
@@ -212,6 +213,7 @@ impl Server {
             };
             let ours = format!("{}-", self.mark);
             let spent = format!("{SPENT}{ours}");
+            self.tell_kept(&children);
             for child in children {
                 let slot = format!("{room}/{}", child.name);
                 let is_folder = matches!(child.found, Found::Folder(_));
@@ -227,6 +229,27 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// Says that folders are kept, once there are many.
+    fn tell_kept(&self, children: &[Child]) {
+        let kept = kept(children);
+        if kept > KEPT_TOLD {
+            tracing::warn!(
+                kept,
+                "`{REMOVED}` on the server holds many removed folders in which it may hide \
+                 something: look there on its disk, and remove what nobody needs"
+            );
+        }
+    }
+
+    /// Returns how many removed folders are kept, whoever kept them.
+    pub(super) async fn kept_folders(&self) -> PortResult<usize> {
+        match self.list_once(REMOVED).await {
+            Ok((children, _)) => Ok(kept(&children)),
+            Err(error) if error.class == FailureClass::Precondition => Ok(0),
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives something that was taken out a name in the root, where it can be seen. Its
@@ -255,6 +278,11 @@ impl Server {
             format!("`{slot}` finds no free name"),
         ))
     }
+}
+
+fn kept(children: &[Child]) -> usize {
+    let names = children.iter().map(|child| &child.name);
+    names.filter(|name| name.starts_with(KEPT)).count()
 }
 
 /// What is still to be done with a slot.
@@ -305,4 +333,6 @@ pub(super) const PROBE: &str = ".pydio-sync/probe";
 const SPENT: &str = "spent-";
 /// What is kept for good.
 const KEPT: &str = "kept-";
+/// Beyond so many kept folders somebody should look at them.
+const KEPT_TOLD: usize = 100;
 const NAMES_MAX: u32 = 20;

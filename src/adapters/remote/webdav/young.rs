@@ -142,7 +142,7 @@ impl Inner {
 }
 
 /// Larger ones are not fetched only to be replaced.
-const COMPARED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+pub(super) const COMPARED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Young versions that are remembered.
 const READINGS_MAX: usize = 20_000;
 const WAIT_S_MAX: u64 = 3;

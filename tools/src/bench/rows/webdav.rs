@@ -126,7 +126,13 @@ fn measure(lab: &Lab, work: Work) -> Result<Vec<Outcome>> {
     // With a pause of 10 ms a request its many small files would only measure that.
     let is_many = matches!(work, Work::Up | Work::Down);
     let mut contenders = Vec::new();
-    for kind in [Kind::Nginx, Kind::Nextcloud] {
+    // What the one real server without tags shows for large trees, the other shows as well.
+    let kinds: &[Kind] = if is_many {
+        &[Kind::Nginx, Kind::Apache, Kind::Nextcloud]
+    } else {
+        &[Kind::Nginx, Kind::Nextcloud]
+    };
+    for kind in kinds.iter().copied() {
         let whos = whos.iter().copied();
         for who in whos.filter(|who| is_new || !is_many || *who != Who::Rclone) {
             contenders.push((format!("{}, {}", name(who), kind.name()), (who, kind)));
@@ -327,7 +333,7 @@ impl Place {
             command.arg(&self.local).arg(":webdav:");
         }
         let vendor = match self.site.kind {
-            Kind::Nginx => "other",
+            Kind::Nginx | Kind::Apache => "other",
             Kind::Nextcloud => "nextcloud",
         };
         command.args(["--webdav-url", &self.site.url, "--webdav-user"]);
