@@ -18,9 +18,10 @@ fn spoil_witness(job: &Path) {
 
 #[test]
 fn a_salvaged_job_goes_on_and_loses_nothing() {
+    type Spoil = fn(&Path);
     // What could be read tells what was deleted, so that a person is asked; where nothing
     // could, what was deleted on one side comes back from the other.
-    let table: [(fn(&Path), i32); 3] = [
+    let table: [(Spoil, i32); 3] = [
         (spoil_version, 0),
         (spoil_everything, 0),
         (spoil_witness, 5),
