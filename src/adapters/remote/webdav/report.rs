@@ -103,20 +103,25 @@ pub async fn probe(place: &ServerPlace, password: Option<Secret>) -> PortResult<
             ),
         );
     }
-    if place.link.trust_ssl && place.url.starts_with("webdavs") {
-        report.say(
-            false,
-            "certificates are not checked (`trust_ssl`)".to_owned(),
-        );
-    }
-    if place.url.starts_with("webdav:") && !place.user.is_empty() {
-        let text = "without TLS whoever is on the way can read everything: use `webdavs://`";
-        report.say(false, text.to_owned());
-    }
+    report.protection(place);
     Ok(report)
 }
 
 impl Report {
+    /// Says what protects the way to the server.
+    fn protection(&mut self, place: &ServerPlace) {
+        if place.link.trust_ssl && place.url.starts_with("webdavs") {
+            self.say(
+                false,
+                "certificates are not checked (`trust_ssl`)".to_owned(),
+            );
+        }
+        if place.url.starts_with("webdav:") && !place.user.is_empty() {
+            let text = "without TLS whoever is on the way can read everything: use `webdavs://`";
+            self.say(false, text.to_owned());
+        }
+    }
+
     fn say(&mut self, is_good: bool, text: String) {
         self.remarks.push(Remark { is_good, text });
     }
