@@ -1,6 +1,8 @@
 //! What a WebDAV server's log says of a request.
 //!
-//! In: nothing. Out: entries for `log`. Invariant: no credentials.
+//! In: a request and its answer. Out: entries for `log`, which bounds and keeps them.
+//! Invariant: no credentials, since tests print entries. Deliberately absent: bodies. A
+//! crash leaves nothing. A new thing to be asked of a request is a field of `Entry`.
 
 use crate::log::Logged;
 
