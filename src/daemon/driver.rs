@@ -260,6 +260,10 @@ impl<'a> Driver<'a> {
         self.keep_checkpoint();
         self.keep_promises();
         self.tell_standing();
+        if !self.is_stopping && !self.is_paused() {
+            // Only now is it told that nothing is left to do, and nothing else comes.
+            self.read_feed();
+        }
         self.set_timer();
     }
 

@@ -54,7 +54,7 @@ impl<'a> Driver<'a> {
         let is_behind = self.feed.is_reading || self.feed().is_some_and(Feed::is_behind);
         let is_open = self.feed.is_begun && self.feed.last_readings <= LAST_READINGS_MAX;
         let halted = self.sides_state.iter().any(|state| state.is_halted);
-        self.mode == Mode::Once && is_open && is_behind && !halted
+        self.mode == Mode::Once && is_open && is_behind && !halted && !self.is_paused()
     }
 
     /// Reads on when it is time.
