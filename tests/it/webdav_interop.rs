@@ -3,7 +3,7 @@
 
 use crate::folders::{path, run};
 use crate::merge_table::{Holds, holds};
-use crate::program::{Done, Lab, done};
+use crate::program::{Done, Lab, done, tree, write_long_ago};
 use crate::webdav_real::{Address, REAL, preset, real};
 use crate::webdav_site::{place, remote};
 use pydio_sync::ports::Remote as _;
@@ -58,6 +58,51 @@ fn the_merge_table_holds_on_each_preset() {
         let tells_moves = quirks.file_ids;
         let (_server, address) = preset(quirks);
         the_table_holds(&format!("preset {name}"), &address, tells_moves);
+    }
+}
+
+#[test]
+fn a_name_composed_there_and_decomposed_here_is_one_file() {
+    let name = "cafe\u{301}/e\u{301}te\u{301}.txt";
+    let composed = "caf\u{e9}/\u{e9}t\u{e9}.txt";
+    let composing = Quirks::PRESETS.into_iter();
+    let composing = composing.filter(|(_, quirks)| quirks().composes_names);
+    for (server, quirks) in composing {
+        let (_server, address) = preset(quirks());
+        let (one, two) = (Lab::new(), Lab::new());
+        let contents = |lab: &Lab| tree(&lab.local).into_values().collect::<Vec<_>>();
+        for size in [1, 100_000, 2] {
+            write_long_ago(&one.local.join(name), vec![7; size]);
+            for lab in [&one, &two, &one, &two] {
+                synced(server, &address, lab);
+            }
+            for lab in [&one, &two] {
+                let found = contents(lab);
+                assert_eq!(found.len(), 2, "{server}: {found:?}");
+                let is_there = |text: &String| text.starts_with(&format!("{size} bytes"));
+                assert!(found.iter().any(is_there), "{server}: {found:?}");
+            }
+        }
+        assert!(one.local.join(name).exists(), "each side keeps its bytes");
+        std::fs::rename(one.local.join(name), one.local.join("e\u{301}")).expect("rename");
+        for lab in [&one, &two, &one] {
+            synced(server, &address, lab);
+        }
+        std::fs::rename(one.local.join("e\u{301}"), one.local.join(name)).expect("rename");
+        for lab in [&one, &two, &one] {
+            synced(server, &address, lab);
+        }
+        write_long_ago(&two.local.join(composed), "by the other");
+        for lab in [&two, &one, &two] {
+            synced(server, &address, lab);
+        }
+        let read = std::fs::read(one.local.join(name)).expect("file");
+        assert_eq!(read, b"by the other", "{server}");
+        std::fs::remove_file(two.local.join(composed)).expect("remove");
+        for lab in [&two, &one] {
+            synced(server, &address, lab);
+        }
+        assert_eq!(tree(&one.local).len(), 1, "{server}");
     }
 }
 

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Entry, Seq};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
-use pydio_sync::ports::{Changes, Hint, PortResult, Put, PutRequest, Remote as _};
+use pydio_sync::ports::{Changes, Hint, PortResult, Put, PutRequest, Remote as _, ScanItem, Scope};
 use test_servers::webdav::{Fault, OcMtime, Quirks, Rule};
 
 /// A site with a client that has tried it.
@@ -363,4 +363,25 @@ fn a_run_after_own_work_lists_nothing() {
     // And what others do is found.
     site.hand().write("dir-4/theirs", b"theirs");
     assert_eq!(once(&lab, &site).summary["downloaded"], 1);
+}
+
+#[test]
+fn a_look_by_either_form_of_a_name_shows_the_form_that_is_listed_and_no_second_thing() {
+    let (site, remote) = tried(Quirks::nextcloud());
+    let (decomposed, composed) = ("e\u{301}", "\u{e9}");
+    put(&remote, decomposed, b"content");
+    assert!(site.names().contains(&composed.to_owned()), "kept composed");
+    for looked_at in [&[decomposed][..], &[composed], &[decomposed, composed]] {
+        let targets: Vec<(&str, bool)> = looked_at.iter().map(|name| (*name, false)).collect();
+        let found = run(items(remote.scan(request(&targets)))).expect("scan");
+        let [ScanItem::Listing(listing)] = &found[..] else {
+            panic!("{found:?}");
+        };
+        let names: Vec<&str> = listing.entries.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, [composed], "{looked_at:?}");
+        let Scope::Names(scope) = &listing.scope else {
+            panic!("{listing:?}");
+        };
+        assert!(scope.iter().any(|name| name == decomposed), "{looked_at:?}");
+    }
 }

@@ -223,6 +223,11 @@ pub(super) fn composed(name: &str) -> Cow<'_, str> {
     }
 }
 
+/// Returns the decomposed form of a name.
+pub(super) fn decomposed(name: &str) -> String {
+    name.nfd().collect()
+}
+
 fn encode(name: &str) -> String {
     utf8_percent_encode(name, ESCAPED).to_string()
 }

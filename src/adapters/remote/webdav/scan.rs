@@ -6,7 +6,7 @@
 //! behind.
 
 use super::found::Found;
-use super::href::{composed, same_name};
+use super::href::{composed, decomposed, same_name};
 use super::listing::Child;
 use super::powers::obstacle;
 use super::server::Server;
@@ -137,16 +137,18 @@ impl Walk {
                     Some(looked) => looked,
                     None => sight.search(&target.path).await?,
                 };
-                let is_folder =
-                    matches!(&seen, Some(Seen::Entry(entry)) if entry.kind() == Kind::Directory);
-                if target.subtree && is_folder && path == target.path {
-                    self.waiting.push_back(path.clone());
-                }
-                if let (Some(parent), Some(name)) = (path.parent(), path.name()) {
-                    named
-                        .entry(parent)
-                        .or_default()
-                        .insert(name.to_owned(), seen);
+                let is_wanted = target.subtree && path == target.path;
+                for (path, seen) in sight.spelled(path, seen).await? {
+                    let is_folder = matches!(&seen, Some(Seen::Entry(entry)) if entry.kind() == Kind::Directory);
+                    if is_wanted && is_folder {
+                        self.waiting.push_back(path.clone());
+                    }
+                    if let (Some(parent), Some(name)) = (path.parent(), path.name()) {
+                        named
+                            .entry(parent)
+                            .or_default()
+                            .insert(name.to_owned(), seen);
+                    }
                 }
             }
         }
@@ -184,7 +186,8 @@ impl Walk {
 /// Looks at single paths, remembering which folders were listed on the way.
 struct Sight {
     server: Rc<Server>,
-    names: BTreeMap<RelPath, BTreeSet<String>>,
+    /// Names of folders as they are listed, by their composed form.
+    names: BTreeMap<RelPath, BTreeMap<String, BTreeSet<String>>>,
 }
 
 type Looked = (RelPath, Option<Seen>);
@@ -233,19 +236,52 @@ impl Sight {
             let names = self.names(&parent).await?;
             let name = composed(path.name().unwrap_or_default()).into_owned();
             // Listed and yet out of reach: there is something.
-            let is_listed = names.contains(&name);
+            let is_listed = names.contains_key(&name);
             let seen = is_listed.then_some(Seen::Unknown(UnknownReason::Unreadable));
             return Ok((path, seen));
         }
     }
 
-    async fn names(&mut self, folder: &RelPath) -> PortResult<&BTreeSet<String>> {
+    /// Tells what was seen at a name under the spelling that the server lists. A server
+    /// that composes names finds them by either form: the other one is then no second
+    /// thing, and nothing stands there.
+    async fn spelled(&mut self, path: RelPath, seen: Option<Seen>) -> PortResult<Vec<Looked>> {
+        let is_entry = matches!(seen, Some(Seen::Entry(_)));
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Ok(vec![(path, seen)]);
+        };
+        if !is_entry || name.is_ascii() {
+            return Ok(vec![(path, seen)]);
+        }
+        let names = self.names(&parent).await?;
+        let listed = names.get(composed(name).as_ref());
+        let Some(listed) = listed.filter(|all| all.len() == 1 || all.contains(name)) else {
+            return Ok(vec![(path, seen)]);
+        };
+        let mut forms = BTreeSet::from([name.to_owned(), composed(name).into_owned()]);
+        forms.insert(decomposed(name));
+        let absent: Vec<String> = forms.difference(listed).cloned().collect();
+        let present = if listed.contains(name) {
+            vec![name.to_owned()]
+        } else {
+            listed.iter().cloned().collect()
+        };
+        let present = present.into_iter().map(|name| (name, seen.clone()));
+        let absent = absent.into_iter().map(|name| (name, None));
+        let named = present
+            .chain(absent)
+            .filter_map(|(name, seen)| Some((parent.join(&name).ok()?, seen)));
+        Ok(named.collect())
+    }
+
+    async fn names(&mut self, folder: &RelPath) -> PortResult<&BTreeMap<String, BTreeSet<String>>> {
         if !self.names.contains_key(folder) {
-            let children = self.server.list_for_names(folder.as_str()).await?;
-            let names = children
-                .iter()
-                .map(|child| composed(&child.name).into_owned());
-            self.names.insert(folder.clone(), names.collect());
+            let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            for child in self.server.list_for_names(folder.as_str()).await? {
+                let form = composed(&child.name).into_owned();
+                names.entry(form).or_default().insert(child.name);
+            }
+            self.names.insert(folder.clone(), names);
         }
         Ok(self.names.entry(folder.clone()).or_default())
     }
