@@ -13,14 +13,11 @@ use crate::adapters::local_fs::LocalFolder;
 use crate::adapters::remote::{self, Opening, RemotePlace};
 use crate::adapters::rooted::Options;
 use crate::adapters::secret::Secret;
-use crate::adapters::store::{
-    self, FolderLock, Health, Journal, OpenError, Options as StoreOptions, job_directory,
-};
+use crate::adapters::store::{FolderLock, Health, Journal, Options as StoreOptions, job_directory};
 use crate::daemon::{CHECKPOINT_TAIL_MIN, Job, RunError};
 use crate::ports::{PortError, Remote, Store};
 use journal_format::value::{Seq, Side};
 use std::path::Path;
-use std::time::Duration;
 
 /// A job with its places and its password.
 #[derive(Debug, Clone)]
@@ -51,7 +48,7 @@ pub(super) fn open(wanted: Wanted, may_write: bool) -> Result<Opened, Failure> {
     if !directory.exists() {
         pair::check_new(pair, may_write)?;
     }
-    let opened = open_journal(&directory)?;
+    let opened = Journal::open(&directory, StoreOptions::default())?;
     let lost_history = match opened.health {
         Health::Shortened { expected, .. } => Some(expected),
         Health::UncleanStop { copied_aside } => {
@@ -94,22 +91,6 @@ pub(super) fn open(wanted: Wanted, may_write: bool) -> Result<Opened, Failure> {
         _lock: lock,
         wanted,
     })
-}
-
-/// Opens a journal that another command may be looking at right now: `status` has it for
-/// some milliseconds, which is no reason for a daemon not to start.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "nobody tells when the lock of another process is free"
-)]
-fn open_journal(directory: &Path) -> Result<store::Opened, OpenError> {
-    for _ in 1..LOCK_TRIES {
-        match Journal::open(directory, StoreOptions::default()) {
-            Err(OpenError::Locked { .. }) => std::thread::sleep(LOCK_PAUSE),
-            other => return other,
-        }
-    }
-    Journal::open(directory, StoreOptions::default())
 }
 
 impl Opened {
@@ -188,7 +169,3 @@ pub(super) fn client(state_dir: &Path, what: &str) -> String {
     hasher.update(&machine);
     hasher.finalize().to_hex()[..16].to_owned()
 }
-
-/// How often and how long a job waits for a command that looks at its journal: 1 s.
-const LOCK_TRIES: u32 = 50;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
