@@ -4,7 +4,7 @@
 //! over time no more than the limit passes, with at most one second's worth at once.
 //! Deliberately absent: fairness between transfers. Leaves nothing behind.
 
-use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub(crate) struct Bucket {
     per_second: Option<u64>,
     /// When everything that was let through so far is paid for.
-    paid: Cell<Option<Instant>>,
+    paid: Mutex<Option<Instant>>,
 }
 
 impl Bucket {
@@ -20,7 +20,7 @@ impl Bucket {
     pub(crate) const fn new(per_second: Option<u64>) -> Self {
         Self {
             per_second,
-            paid: Cell::new(None),
+            paid: Mutex::new(None),
         }
     }
 
@@ -38,9 +38,10 @@ impl Bucket {
         let cost = Duration::from_micros(bytes.saturating_mul(1_000_000) / rate);
         // An idle second may be caught up with, no more.
         let earliest = now.checked_sub(BURST).unwrap_or(now);
-        let start = self.paid.get().map_or(earliest, |paid| paid.max(earliest));
+        let mut booked = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = booked.map_or(earliest, |paid| paid.max(earliest));
         let paid = start.checked_add(cost).unwrap_or(start);
-        self.paid.set(Some(paid));
+        *booked = Some(paid);
         (paid > now).then_some(paid)
     }
 }

@@ -6,11 +6,11 @@
 //! changed. Deliberately absent: what the answer means. Leaves nothing behind.
 
 use super::content::{PIECE_BYTES, changed};
-use super::{Bucket, Content, Effect, lost, silent};
+use super::{Bucket, Content, Effect, Permits, Reply, Wire, lost, silent};
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use futures::stream;
-use reqwest::{Body, RequestBuilder, Response};
+use reqwest::{Body, RequestBuilder};
 use std::cell::Cell;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -50,20 +50,25 @@ enum End {
 }
 
 impl Feeder {
-    /// Sends a request with what goes into its body, no faster than the bucket lets.
+    /// Sends a request with what goes into its body, no faster than the bucket lets. The
+    /// answer keeps the request's places until it was read.
     ///
     /// # Errors
     /// As the source or the network fails; `InDoubt` only after all was handed over.
     pub(crate) async fn send(
         self,
-        request: RequestBuilder,
+        wire: &Wire,
+        (request, permits): (RequestBuilder, Permits),
         load: Load<'_, '_>,
         rate: &Bucket,
         timeout: Duration,
-    ) -> PortResult<Response> {
+    ) -> PortResult<Reply> {
         let moved = Cell::new(Instant::now());
         let mut pump = std::pin::pin!(pump(rate, load, self.0, &moved));
-        let mut sending = std::pin::pin!(request.send());
+        let mut sending = std::pin::pin!(wire.run(async move {
+            let response = request.send().await?;
+            Ok(Reply::take(response, permits, 0).await)
+        }));
         let (mut is_pumping, mut is_whole) = (true, false);
         loop {
             let effect = if is_whole {

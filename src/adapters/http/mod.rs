@@ -1,4 +1,5 @@
-//! What all remotes over HTTP share: clients, limits, bodies on their way, failures.
+//! What all remotes over HTTP share: clients, the thread that sends, limits, bodies on
+//! their way, failures.
 //!
 //! In: links, contents, errors. Out: clients of the vendor crate, answers, classes.
 //! Invariant: redirects are never followed by themselves, silence is bounded, what was
@@ -12,9 +13,13 @@ mod content;
 mod fault;
 mod feed;
 mod hashing;
+mod reply;
+mod wire;
 
 pub(crate) use bucket::Bucket;
 pub(crate) use client::build;
 pub(crate) use content::Content;
 pub(crate) use fault::{Effect, doubt, header, lost, rate, silent, unsupported};
 pub(crate) use feed::{Load, answer_wait, body};
+pub(crate) use reply::{AHEAD_BYTES, Permits, Reply};
+pub(crate) use wire::Wire;

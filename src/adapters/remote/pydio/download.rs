@@ -134,8 +134,8 @@ impl Inner {
         let server = &self.link.server;
         let call = Call::get(server.path("download", at));
         let reply = server.open(&call, span).await?;
-        let headers = reply.response.headers();
-        let status = reply.response.status().as_u16();
+        let headers = &reply.headers;
+        let status = reply.status;
         check(status, headers, Effect::Reads)?;
         let disposition = header(headers, &CONTENT_DISPOSITION);
         let range = header(headers, &CONTENT_RANGE);
@@ -155,7 +155,7 @@ impl Inner {
 
     async fn piece(&self, opened: &mut Opened) -> PortResult<Option<Vec<u8>>> {
         loop {
-            let piece = opened.reply.response.chunk().await;
+            let piece = opened.reply.chunk().await;
             let Some(piece) = piece.map_err(|error| lost(error, Effect::Reads))? else {
                 return Ok(None);
             };

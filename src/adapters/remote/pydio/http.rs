@@ -7,18 +7,18 @@
 //! Deliberately absent: credentials (`auth`), meaning (`answer`), retries but one.
 
 use super::names::{canonical_base, encode};
-use crate::adapters::http::{Bucket, build, rate};
-pub(super) use crate::adapters::http::{Effect, doubt, header, lost, unsupported};
+use crate::adapters::http::{AHEAD_BYTES, Bucket, Permits, Wire, build, rate};
+pub(super) use crate::adapters::http::{Effect, Reply, doubt, header, lost, unsupported};
 use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use journal_format::event::FailureClass;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
-use reqwest::{Body, Client, RequestBuilder, Response};
+use reqwest::{Body, Client, RequestBuilder};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Name and value pairs of a query or a form.
 pub(super) type Pairs = Vec<(&'static str, String)>;
@@ -77,25 +77,7 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
-/// An answer whose body is still to come.
-pub(super) struct Reply {
-    pub(super) response: Response,
-    _permits: Permits,
-}
-
-/// The places that a request takes.
-pub(super) type Permits = Vec<OwnedSemaphorePermit>;
-
-impl Reply {
-    pub(super) const fn new(response: Response, permits: Permits) -> Self {
-        Self {
-            response,
-            _permits: permits,
-        }
-    }
-}
-
-/// One server.
+/// One server. Whatever is sent to it goes by the wire.
 pub(super) struct Http {
     /// Scheme, host and port.
     origin: String,
@@ -107,19 +89,22 @@ pub(super) struct Http {
     patient: Client,
     any: Arc<Semaphore>,
     long: Arc<Semaphore>,
-    /// Downloads, so that a short call waits behind few of them.
+    /// Downloads from their request until they were taken, so that a short call waits
+    /// behind few of them and few lie in memory.
     reads: Arc<Semaphore>,
     pub(super) up: Bucket,
     pub(super) down: Bucket,
     pub(super) timeout: Duration,
     requests: Cell<u64>,
+    pub(super) wire: Wire,
 }
 
 impl Http {
     /// Makes the clients of a place.
     ///
     /// # Errors
-    /// `Unsupported` when the address, the proxy or the certificate file is none.
+    /// `Unsupported` when the address, the proxy or the certificate file is none; `Retry`
+    /// when there are no threads left.
     pub(super) fn new(place: &ServerPlace) -> PortResult<Self> {
         let url = reqwest::Url::parse(place.url.trim())
             .map_err(|error| unsupported(format!("`{}` is no address: {error}", place.url)))?;
@@ -135,11 +120,12 @@ impl Http {
             patient: build(&place.link, USER_AGENT, false)?,
             any: Arc::new(Semaphore::new(pool)),
             long: Arc::new(Semaphore::new(pool - 1)),
-            reads: Arc::new(Semaphore::new(pool)),
+            reads: Arc::new(Semaphore::new(pool * READS_A_PLACE)),
             up: Bucket::new(rate(place.link.limit_up)),
             down: Bucket::new(rate(place.link.limit_down)),
             timeout: place.link.timeout,
             requests: Cell::new(0),
+            wire: Wire::start()?,
         })
     }
 
@@ -199,8 +185,7 @@ impl Http {
             Some(_) if !is_long => Arc::clone(&self.reads).acquire_owned().await.ok(),
             _ => None,
         };
-        let mut permits = self.permits(is_long).await;
-        permits.extend(turn);
+        let places = self.places(is_long);
         let url = self.url(call, extra);
         let mut request = match &call.form {
             None => self.quick.get(url),
@@ -216,8 +201,14 @@ impl Http {
             request = request.header(RANGE, format!("bytes={from}-"));
         }
         self.requests.set(self.requests.get() + 1);
-        match extra.apply(request).send().await {
-            Ok(response) => Ok(Reply::new(response, permits)),
+        let request = extra.apply(request);
+        let sent = self.wire.run(async move {
+            let permits = places.take().await;
+            let response = request.send().await?;
+            Ok::<_, reqwest::Error>(Reply::take(response, permits, AHEAD_BYTES).await)
+        });
+        match sent.await {
+            Ok(reply) => Ok(reply.holding(turn)),
             Err(error) => Err(Failed {
                 is_again: !error.is_timeout() && !error.is_connect() && !error.is_builder(),
                 error: lost(error, call.effect),
@@ -225,34 +216,30 @@ impl Http {
         }
     }
 
-    /// Makes the request of an upload, to be sent by who watches it. A long one may
-    /// make short calls before its end.
-    pub(super) async fn upload(
+    /// Makes the request of an upload, to be sent by who watches it.
+    pub(super) fn upload(
         &self,
         call: &Call,
         extra: &Extra<'_>,
         (kind, length): (&str, u64),
         body: Body,
-        is_long: bool,
-    ) -> (RequestBuilder, Permits) {
-        let permits = self.permits(is_long).await;
+    ) -> RequestBuilder {
         let request = self.patient.post(self.url(call, extra));
         let request = request
             .header(CONTENT_TYPE, kind)
             .header(reqwest::header::CONTENT_LENGTH, length)
             .body(body);
         self.requests.set(self.requests.get() + 1);
-        (extra.apply(request), permits)
+        extra.apply(request)
     }
 
-    /// Waits for a free place; long transfers always leave one to short calls.
-    async fn permits(&self, is_long: bool) -> Permits {
-        let mut permits = Vec::with_capacity(3);
-        if is_long {
-            permits.extend(Arc::clone(&self.long).acquire_owned().await.ok());
+    /// Returns where a request waits for a free place; long transfers, which may make
+    /// short calls before their end, always leave one to those.
+    pub(super) fn places(&self, is_long: bool) -> Places {
+        Places {
+            long: is_long.then(|| Arc::clone(&self.long)),
+            any: Arc::clone(&self.any),
         }
-        permits.extend(Arc::clone(&self.any).acquire_owned().await.ok());
-        permits
     }
 
     fn url(&self, call: &Call, extra: &Extra<'_>) -> String {
@@ -265,6 +252,24 @@ impl Http {
             mark = '&';
         }
         url
+    }
+}
+
+/// The places that a request waits for.
+pub(super) struct Places {
+    long: Option<Arc<Semaphore>>,
+    any: Arc<Semaphore>,
+}
+
+impl Places {
+    /// Waits for them.
+    pub(super) async fn take(self) -> Permits {
+        let mut permits = Vec::with_capacity(3);
+        if let Some(long) = self.long {
+            permits.extend(long.acquire_owned().await.ok());
+        }
+        permits.extend(self.any.acquire_owned().await.ok());
+        permits
     }
 }
 
@@ -289,21 +294,17 @@ struct Failed {
 }
 
 /// Reads an answer to its end and sorts out what is no answer of Pydio's.
-pub(super) async fn read(reply: Reply, bytes_max: usize, effect: Effect) -> PortResult<Answer> {
-    let Reply {
-        mut response,
-        _permits,
-    } = reply;
-    check(response.status().as_u16(), response.headers(), effect)?;
+pub(super) async fn read(mut reply: Reply, bytes_max: usize, effect: Effect) -> PortResult<Answer> {
+    check(reply.status, &reply.headers, effect)?;
     let answer = Answer {
-        status: response.status().as_u16(),
-        kind: header(response.headers(), &CONTENT_TYPE),
-        has_challenge: response.headers().contains_key("www-authenticate"),
+        status: reply.status,
+        kind: header(&reply.headers, &CONTENT_TYPE),
+        has_challenge: reply.headers.contains_key("www-authenticate"),
         body: Vec::new(),
     };
     let mut body = Vec::new();
     loop {
-        match response.chunk().await {
+        match reply.chunk().await {
             Ok(None) => break,
             Ok(Some(piece)) => {
                 if body.len() + piece.len() > bytes_max {
@@ -362,6 +363,8 @@ fn encoded(form: &Pairs) -> Bytes {
 pub(super) const USER_AGENT: &str =
     concat!("pydio-sync/", env!("CARGO_PKG_VERSION"), " python-requests");
 const POOL_MAX: usize = 64;
+/// Some wait for a place or are taken while others are under way.
+const READS_A_PLACE: usize = 3;
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Uploads up to this size count as short calls.
 const LONG_BYTES: u64 = 4 * 1024 * 1024;

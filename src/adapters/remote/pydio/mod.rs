@@ -71,7 +71,9 @@ struct Inner {
     /// Looks, with hashes, at what was just changed, and reads on in the feed.
     proofs: Batcher<Found>,
     folders: Batcher<Made>,
-    /// Files between their last look and their verification.
+    /// Files whose content is in memory: some wait while others are sent.
+    turns: Semaphore,
+    /// Replacements between their last look and the server's answer.
     writes: Semaphore,
     user: String,
 }
@@ -172,6 +174,7 @@ impl Inner {
             ends,
             proofs,
             folders,
+            turns: Semaphore::new(width * TURNS_A_REQUEST),
             writes: Semaphore::new(width),
             user,
         }
@@ -332,6 +335,8 @@ impl Remote for PydioRemote {
 }
 
 const WIDTH_MAX: usize = 64;
+/// Some are read while others are sent.
+const TURNS_A_REQUEST: usize = 3;
 /// Many, so that they share their looks.
 const TRANSFERS_MAX: usize = 400;
 /// How long a verification waits for others to share its request, as long as they

@@ -61,8 +61,11 @@ impl Inner {
         }
         // Those who wait for their turn count, so that verifications wait for them.
         let coming = self.proofs.coming();
-        let permit = self.writes.acquire().await;
+        let turn = self.turns.acquire().await;
+        let mut write = None;
         if *target.replaces != Expected::Absent {
+            // Few at once, so that little time passes between its look and its sending.
+            write = self.writes.acquire().await.ok();
             self.check(&target).await?;
         }
         let mut content = Content::new(request.source, DigestKind::Md5);
@@ -71,7 +74,7 @@ impl Inner {
             content.guard(self.check(&target).boxed_local());
         }
         let sent = self.send(&target, content).await?;
-        drop(permit);
+        drop((turn, write));
         let found = self.proofs.ask_as(coming, &target.at).await?;
         let version = self.verify(&target, &found, sent).await?;
         let written = link.file_entry(&target.at, &version);

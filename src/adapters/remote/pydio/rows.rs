@@ -65,10 +65,9 @@ impl Server {
                 },
             )
             .await?;
-        let status = reply.response.status().as_u16();
-        check(status, reply.response.headers(), Effect::Reads)?;
+        check(reply.status, &reply.headers, Effect::Reads)?;
         loop {
-            match reply.response.chunk().await {
+            match reply.chunk().await {
                 Ok(Some(piece)) => reader.take(&piece)?,
                 Ok(None) => return reader.end(&call),
                 Err(error) => return Err(lost(error, Effect::Reads)),

@@ -3,10 +3,10 @@
 //! In: a content, or bytes. Out: the server's answer. Invariant: as told by
 //! `adapters/http`. Deliberately absent: what the answer means (`put`).
 
-use super::http::{Answer, Call, Effect, Extra, Http, Reply, lost, read};
+use super::http::{Answer, Call, Effect, Extra, Http, lost, read};
 use super::names::encode;
 use super::stat::Md5;
-use crate::adapters::http::{Content, Load, answer_wait, body, silent};
+use crate::adapters::http::{AHEAD_BYTES, Content, Load, Reply, answer_wait, body, silent};
 use crate::ports::PortResult;
 use bytes::Bytes;
 use journal_format::value::Digest;
@@ -74,18 +74,21 @@ pub(super) async fn send_bytes(
     http.up.take(content.len()).await;
     let body = [&form.head, content, &form.tail].concat();
     let length = form.length(content.len() as u64);
-    let (request, permits) = http
-        .upload(call, extra, (&form.kind, length), Body::from(body), false)
-        .await;
+    let request = http.upload(call, extra, (&form.kind, length), Body::from(body));
     let wait = answer_wait(http.timeout) + Duration::from_secs(length / SLOW_BYTES_PER_S);
-    match tokio::time::timeout(wait, request.send()).await {
-        Ok(Ok(response)) => {
-            let reply = Reply::new(response, permits);
-            read(reply, call.bytes_max, Effect::Writes).await
+    let (places, bytes_max) = (http.places(false), call.bytes_max);
+    let sent = http.wire.run(async move {
+        let permits = places.take().await;
+        match tokio::time::timeout(wait, request.send()).await {
+            Ok(Ok(response)) => {
+                let reply = Reply::take(response, permits, AHEAD_BYTES).await;
+                read(reply, bytes_max, Effect::Writes).await
+            }
+            Ok(Err(error)) => Err(lost(error, Effect::Writes)),
+            Err(_) => Err(silent(Effect::Writes)),
         }
-        Ok(Err(error)) => Err(lost(error, Effect::Writes)),
-        Err(_) => Err(silent(Effect::Writes)),
-    }
+    });
+    sent.await
 }
 
 /// Sends the next `length` bytes of a content.
@@ -99,22 +102,19 @@ pub(super) async fn send_stream(
 ) -> PortResult<Answer> {
     let (body, feeder) = body();
     let total = form.length(length);
-    let (request, permits) = http
-        .upload(call, extra, (&form.kind, total), body, true)
-        .await;
+    let permits = http.places(true).take().await;
+    let request = http.upload(call, extra, (&form.kind, total), body);
     let load = Load {
         head: form.head.clone(),
         content,
         length,
         tail: form.tail.clone(),
     };
-    let response = feeder.send(request, load, &http.up, http.timeout).await?;
-    read(
-        Reply::new(response, permits),
-        call.bytes_max,
-        Effect::Writes,
-    )
-    .await
+    let request = (request, permits);
+    let reply = feeder
+        .send(&http.wire, request, load, &http.up, http.timeout)
+        .await?;
+    read(reply, call.bytes_max, Effect::Writes).await
 }
 
 /// A connection may be as slow as this with content that is sent in one piece.

@@ -82,10 +82,10 @@ impl Server {
                 basic: self.auth.basic(&ticket),
             };
             let reply = self.http.open(call, &extra, span).await?;
-            if reply.response.status().as_u16() != 401 {
+            if reply.status != 401 {
                 return Ok(reply);
             }
-            let has_challenge = reply.response.headers().contains_key("www-authenticate");
+            let has_challenge = reply.headers.contains_key("www-authenticate");
             drop(reply);
             self.look_into(&ticket, has_challenge, renewed).await?;
             renewed = true;

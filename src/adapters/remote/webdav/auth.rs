@@ -10,7 +10,7 @@ use crate::ports::{PortError, PortResult};
 use digest_auth::{AuthContext, HttpMethod, WwwAuthenticateHeader};
 use journal_format::event::FailureClass;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
-use std::cell::{Cell, RefCell};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,11 +18,15 @@ use tokio::time::Instant;
 pub(super) struct Auth {
     user: String,
     password: Option<Secret>,
-    means: RefCell<Means>,
+    state: Mutex<State>,
+}
+
+struct State {
+    means: Means,
     /// Grows with each change of the means.
-    generation: Cell<u64>,
-    refused: Cell<Option<Instant>>,
-    accepted: Cell<bool>,
+    generation: u64,
+    refused: Option<Instant>,
+    accepted: bool,
 }
 
 enum Means {
@@ -53,11 +57,17 @@ impl Auth {
         Self {
             user: user.to_owned(),
             password: password.filter(|password| !password.is_empty()),
-            means: RefCell::new(means),
-            generation: Cell::new(0),
-            refused: Cell::new(None),
-            accepted: Cell::new(false),
+            state: Mutex::new(State {
+                means,
+                generation: 0,
+                refused: None,
+                accepted: false,
+            }),
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the header of a request, if it has one, and the means by which it was made.
@@ -65,17 +75,18 @@ impl Auth {
     /// # Errors
     /// `Auth` when the password was refused a moment ago.
     pub(super) fn header(&self, method: &str, path: &str) -> PortResult<(Option<Secret>, u64)> {
-        if let Some(at) = self.refused.get() {
+        let mut state = self.state();
+        if let Some(at) = state.refused {
             if at.elapsed() < PAUSE {
                 return Err(refused());
             }
-            self.refused.set(None);
+            state.refused = None;
         }
-        let generation = self.generation.get();
+        let generation = state.generation;
         let Some(password) = &self.password else {
             return Ok((None, generation));
         };
-        let value = match &mut *self.means.borrow_mut() {
+        let value = match &mut state.means {
             Means::Waiting => None,
             Means::Bearer => Some(format!("Bearer {}", password.expose())),
             Means::Basic => {
@@ -100,23 +111,25 @@ impl Auth {
 
     /// Learns that a request got through.
     pub(super) fn passed(&self) {
-        self.accepted.set(true);
+        self.state().accepted = true;
     }
 
     /// Finds out what a 401 means. `generation` is that of the refused request.
     pub(super) fn challenged(&self, headers: &HeaderMap, generation: u64) -> Refusal {
-        if generation != self.generation.get() {
+        let mut state = self.state();
+        if generation != state.generation {
             return Refusal::Again;
         }
-        let next = self.password.as_ref().and_then(|_| self.next(headers));
+        let next = self.password.as_ref();
+        let next = next.and_then(|_| self.next(&state, headers));
         match next {
             Some(next) => {
-                *self.means.borrow_mut() = next;
-                self.generation.set(generation + 1);
+                state.means = next;
+                state.generation += 1;
                 Refusal::Again
             }
             None => {
-                self.give_up();
+                state.refused = Some(Instant::now());
                 Refusal::Final
             }
         }
@@ -124,11 +137,11 @@ impl Auth {
 
     /// Sends nothing for a while.
     pub(super) fn give_up(&self) {
-        self.refused.set(Some(Instant::now()));
+        self.state().refused = Some(Instant::now());
     }
 
     /// Returns other means than those that were refused, if the server names some.
-    fn next(&self, headers: &HeaderMap) -> Option<Means> {
+    fn next(&self, state: &State, headers: &HeaderMap) -> Option<Means> {
         let offers: Vec<&str> = headers
             .get_all(WWW_AUTHENTICATE)
             .iter()
@@ -142,19 +155,16 @@ impl Auth {
                 word.eq_ignore_ascii_case(name)
             })
         };
-        let means = self.means.borrow();
         let prompt = offers_of("digest").and_then(|offer| digest_auth::parse(offer).ok());
         if let Some(prompt) = prompt.filter(|_| !self.user.is_empty()) {
-            let is_stale = match &*means {
+            let is_stale = match &state.means {
                 // A nonce grows old; the same one again is a refusal.
-                Means::Digest(old) => {
-                    prompt.stale || old.nonce != prompt.nonce && self.accepted.get()
-                }
+                Means::Digest(old) => prompt.stale || old.nonce != prompt.nonce && state.accepted,
                 _ => true,
             };
             return is_stale.then(|| Means::Digest(Box::new(prompt)));
         }
-        let is_waiting = matches!(*means, Means::Waiting);
+        let is_waiting = matches!(state.means, Means::Waiting);
         // Servers that take tokens do not always say so.
         let is_offered = offers_of("basic").is_some() || self.user.is_empty();
         (is_waiting && is_offered).then(|| self.plain())

@@ -124,8 +124,8 @@ impl Inner {
             }
         }
         let reply = http.open(&ask).await?;
-        let status = reply.response.status().as_u16();
-        let headers = reply.response.headers();
+        let status = reply.status;
+        let headers = &reply.headers;
         let range = header(headers, &CONTENT_RANGE);
         let skip = match status {
             200 => from,
@@ -140,9 +140,7 @@ impl Inner {
             405 => return Err(changed(path)),
             status => return Err(strange(&format!("no content came (status {status})"))),
         };
-        let length = (status == 200)
-            .then(|| reply.response.content_length())
-            .flatten();
+        let length = (status == 200).then_some(reply.length).flatten();
         if !header(headers, &CONTENT_ENCODING).is_empty() {
             return Err(strange("the server packed a file although nobody asked"));
         }
@@ -158,10 +156,9 @@ impl Inner {
                 ));
             }
             let reply = http.open(&ask).await?;
-            let response = &reply.response;
-            let length = (status == 200).then(|| response.content_length()).flatten();
-            let again = Told::of(response.headers(), length, expect);
-            if response.status().as_u16() != status || !self.server.accord.allows(again) {
+            let length = (status == 200).then_some(reply.length).flatten();
+            let again = Told::of(&reply.headers, length, expect);
+            if reply.status != status || !self.server.accord.allows(again) {
                 return Err(strange(
                     "the content is of another version than the listing",
                 ));

@@ -38,7 +38,7 @@ impl Server {
             return Err(none());
         };
         // Before all that is listed below.
-        self.http.is_behind.set(false);
+        self.http.is_up_to_date();
         let fingerprint = plain(&props.fingerprint.unwrap_or_default());
         let mut now = Cursor {
             scope: self.scope(),

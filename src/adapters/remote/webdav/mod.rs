@@ -18,6 +18,7 @@ mod glance;
 mod grant;
 mod href;
 mod http;
+mod line;
 mod listing;
 mod multistatus;
 mod powers;
@@ -98,7 +99,7 @@ impl Feed for WebdavRemote {
     }
 
     fn is_behind(&self) -> bool {
-        self.inner.server.is_oc.get() && self.inner.server.http.is_behind.get()
+        self.inner.server.is_oc.get() && self.inner.server.http.is_behind()
     }
 }
 

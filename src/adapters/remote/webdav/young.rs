@@ -99,7 +99,7 @@ impl Inner {
         let ask = Ask::read("GET", server.base.url(place, false));
         let ask = ask.with("Accept-Encoding", "identity");
         let mut reply = server.http.open(&ask).await?;
-        if reply.response.status().as_u16() != 200 {
+        if reply.status != 200 {
             return Ok(None);
         }
         let (mut hasher, mut left) = (Hasher::new(like.kind()), size);
