@@ -6,7 +6,7 @@
 //! changed. Deliberately absent: what the answer means. Leaves nothing behind.
 
 use super::content::{PIECE_BYTES, changed};
-use super::{Bucket, Content, Effect, Permits, Reply, Wire, lost, silent};
+use super::{AHEAD_BYTES, Bucket, Content, Effect, Permits, Reply, Wire, lost, silent};
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use futures::stream;
@@ -32,7 +32,7 @@ pub(crate) struct Load<'a, 'c> {
 
 /// Makes a body and its way in.
 pub(crate) fn body() -> (Body, Feeder) {
-    let (pieces, taken) = mpsc::channel::<Result<Bytes, std::io::Error>>(2);
+    let (pieces, taken) = mpsc::channel::<Result<Bytes, std::io::Error>>(PIECES_AHEAD);
     let body = stream::unfold(taken, async |mut taken| {
         let piece = taken.recv().await?;
         Some((piece, taken))
@@ -67,7 +67,7 @@ impl Feeder {
         let mut pump = std::pin::pin!(pump(rate, load, self.0, &moved));
         let mut sending = std::pin::pin!(wire.run(async move {
             let response = request.send().await?;
-            Ok(Reply::take(response, permits, 0).await)
+            Ok(Reply::take(response, permits, AHEAD_BYTES).await)
         }));
         let (mut is_pumping, mut is_whole) = (true, false);
         loop {
@@ -150,3 +150,6 @@ async fn pump(
 pub(crate) fn answer_wait(timeout: Duration) -> Duration {
     timeout.saturating_mul(3)
 }
+
+/// Few, so that what was handed over is soon on its way on a slow line as well.
+const PIECES_AHEAD: usize = 4;

@@ -14,6 +14,7 @@ mod fault;
 mod feed;
 mod hashing;
 mod reply;
+mod turns;
 mod wire;
 
 pub(crate) use bucket::Bucket;
@@ -22,4 +23,5 @@ pub(crate) use content::Content;
 pub(crate) use fault::{Effect, doubt, header, lost, rate, silent, unsupported};
 pub(crate) use feed::{Load, answer_wait, body};
 pub(crate) use reply::{AHEAD_BYTES, Permits, Reply};
+pub(crate) use turns::Turns;
 pub(crate) use wire::Wire;

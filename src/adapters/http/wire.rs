@@ -53,7 +53,7 @@ impl Wire {
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {
         let task = self.runtime.spawn(work);
-        let _given_up = GivenUp(task.abort_handle());
+        let _given_up = GivenUp::of(&task);
         match task.await {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
@@ -75,7 +75,14 @@ impl Drop for Wire {
     }
 }
 
-struct GivenUp(AbortHandle);
+/// Gives work on the wire up when it is dropped.
+pub(super) struct GivenUp(AbortHandle);
+
+impl GivenUp {
+    pub(super) fn of<T>(task: &tokio::task::JoinHandle<T>) -> Self {
+        Self(task.abort_handle())
+    }
+}
 
 impl Drop for GivenUp {
     fn drop(&mut self) {

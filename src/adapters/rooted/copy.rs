@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use tokio::sync::mpsc;
 
 /// Content up to this size is read, hashed and written at once.
@@ -55,17 +55,30 @@ pub(crate) fn write_small(chunks: &[Chunk], slot: &File, kind: DigestKind) -> io
     writer.finish()
 }
 
-/// Writes pieces as they come.
+/// Writes pieces as they come, hashing them on another thread.
 pub(crate) fn write_stream(
     mut chunks: mpsc::Receiver<Chunk>,
     slot: &File,
     kind: DigestKind,
 ) -> io::Result<Content> {
-    let mut writer = Writer::new(slot, kind);
-    while let Some(chunk) = chunks.blocking_recv() {
-        writer.write(&chunk)?;
-    }
-    writer.finish()
+    std::thread::scope(|scope| {
+        let (written, to_hash) = sync_channel::<Chunk>(CHUNKS_AHEAD);
+        let hasher = scope.spawn(move || {
+            let mut hasher = Hasher::new(kind);
+            to_hash.iter().for_each(|chunk| hasher.update(&chunk));
+            hasher.finish()
+        });
+        let stopped = || io::Error::other("hashing stopped");
+        let mut bytes = 0;
+        while let Some(chunk) = chunks.blocking_recv() {
+            slot.write_all_at(&chunk, bytes)?;
+            bytes += chunk.len() as u64;
+            written.send(chunk).map_err(|_| stopped())?;
+        }
+        drop(written);
+        let digest = hasher.join().map_err(|_| stopped())?;
+        Ok(Content { digest, bytes })
+    })
 }
 
 struct Writer<'a> {
@@ -210,5 +223,7 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
 }
 
 static ZEROS: [u8; 4096] = [0; 4096];
+/// Chunks that wait to be hashed.
+const CHUNKS_AHEAD: usize = 4;
 const BUFFERS: usize = 16;
 const BUFFER_BYTES: usize = 128 * 1024;

@@ -7,16 +7,19 @@
 //! Deliberately absent: credentials (`auth`), meaning (`answer`), retries but one.
 
 use super::names::{canonical_base, encode};
-use crate::adapters::http::{AHEAD_BYTES, Bucket, Permits, Wire, build, rate};
+use crate::adapters::http::{AHEAD_BYTES, Bucket, Permits, Wire, build, rate, silent};
 pub(super) use crate::adapters::http::{Effect, Reply, doubt, header, lost, unsupported};
 use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use journal_format::event::FailureClass;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
+use reqwest::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use reqwest::{Body, Client, RequestBuilder};
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -96,6 +99,8 @@ pub(super) struct Http {
     pub(super) down: Bucket,
     pub(super) timeout: Duration,
     requests: Cell<u64>,
+    /// How often credentials were refused.
+    refusals: Arc<AtomicU64>,
     pub(super) wire: Wire,
 }
 
@@ -125,6 +130,7 @@ impl Http {
             down: Bucket::new(rate(place.link.limit_down)),
             timeout: place.link.timeout,
             requests: Cell::new(0),
+            refusals: Arc::default(),
             wire: Wire::start()?,
         })
     }
@@ -202,14 +208,14 @@ impl Http {
         }
         self.requests.set(self.requests.get() + 1);
         let request = extra.apply(request);
-        let sent = self.wire.run(async move {
-            let permits = places.take().await;
-            let response = request.send().await?;
-            Ok::<_, reqwest::Error>(Reply::take(response, permits, AHEAD_BYTES).await)
-        });
-        match sent.await {
-            Ok(reply) => Ok(reply.holding(turn)),
-            Err(error) => Err(Failed {
+        // It gives up after silence by itself.
+        match self.wire.run(places.send(request, Duration::MAX)).await {
+            None => Err(Failed {
+                is_again: false,
+                error: silent(call.effect),
+            }),
+            Some(Ok(reply)) => Ok(reply.holding(turn)),
+            Some(Err(error)) => Err(Failed {
                 is_again: !error.is_timeout() && !error.is_connect() && !error.is_builder(),
                 error: lost(error, call.effect),
             }),
@@ -239,6 +245,8 @@ impl Http {
         Places {
             long: is_long.then(|| Arc::clone(&self.long)),
             any: Arc::clone(&self.any),
+            refusals: Arc::clone(&self.refusals),
+            before: self.refusals.load(Ordering::Acquire),
         }
     }
 
@@ -259,17 +267,43 @@ impl Http {
 pub(super) struct Places {
     long: Option<Arc<Semaphore>>,
     any: Arc<Semaphore>,
+    refusals: Arc<AtomicU64>,
+    /// As many there were when the request was signed.
+    before: u64,
 }
 
 impl Places {
     /// Waits for them.
-    pub(super) async fn take(self) -> Permits {
-        let mut permits = Vec::with_capacity(3);
-        if let Some(long) = self.long {
-            permits.extend(long.acquire_owned().await.ok());
+    pub(super) async fn take(&self) -> Permits {
+        let mut permits = Vec::with_capacity(2);
+        if let Some(long) = &self.long {
+            permits.extend(Arc::clone(long).acquire_owned().await.ok());
         }
-        permits.extend(self.any.acquire_owned().await.ok());
+        permits.extend(Arc::clone(&self.any).acquire_owned().await.ok());
         permits
+    }
+
+    /// Waits for them and sends a request whose answer is short, or read on. What was
+    /// signed before a refusal is not sent: the one refusal is all that the server sees.
+    /// Nothing when no answer began for so long.
+    pub(super) async fn send(
+        self,
+        request: RequestBuilder,
+        wait: Duration,
+    ) -> Option<Result<Reply, reqwest::Error>> {
+        let permits = self.take().await;
+        if self.refusals.load(Ordering::Acquire) != self.before {
+            return Some(Ok(Reply::refused()));
+        }
+        let response = match tokio::time::timeout(wait, request.send()).await.ok()? {
+            Ok(response) => response,
+            Err(error) => return Some(Err(error)),
+        };
+        let has_challenge = response.headers().contains_key(WWW_AUTHENTICATE);
+        if response.status().as_u16() == 401 && has_challenge {
+            self.refusals.fetch_add(1, Ordering::AcqRel);
+        }
+        Some(Ok(Reply::take(response, permits, AHEAD_BYTES).await))
     }
 }
 
@@ -299,7 +333,7 @@ pub(super) async fn read(mut reply: Reply, bytes_max: usize, effect: Effect) -> 
     let answer = Answer {
         status: reply.status,
         kind: header(&reply.headers, &CONTENT_TYPE),
-        has_challenge: reply.headers.contains_key("www-authenticate"),
+        has_challenge: reply.headers.contains_key(WWW_AUTHENTICATE),
         body: Vec::new(),
     };
     let mut body = Vec::new();

@@ -35,6 +35,7 @@ pub use clock::server_time;
 pub use probe::{Fact, Report, probe, workspaces};
 pub use workspace::Workspace;
 
+use crate::adapters::http::Turns;
 use crate::adapters::remote::ServerPlace;
 use crate::adapters::rooted::Filter;
 use crate::adapters::secret::Secret;
@@ -72,7 +73,7 @@ struct Inner {
     proofs: Batcher<Found>,
     folders: Batcher<Made>,
     /// Files whose content is in memory: some wait while others are sent.
-    turns: Semaphore,
+    turns: Turns,
     /// Replacements between their last look and the server's answer.
     writes: Semaphore,
     user: String,
@@ -174,7 +175,7 @@ impl Inner {
             ends,
             proofs,
             folders,
-            turns: Semaphore::new(width * TURNS_A_REQUEST),
+            turns: Turns::new(width),
             writes: Semaphore::new(width),
             user,
         }
@@ -335,8 +336,6 @@ impl Remote for PydioRemote {
 }
 
 const WIDTH_MAX: usize = 64;
-/// Some are read while others are sent.
-const TURNS_A_REQUEST: usize = 3;
 /// Many, so that they share their looks.
 const TRANSFERS_MAX: usize = 400;
 /// How long a verification waits for others to share its request, as long as they

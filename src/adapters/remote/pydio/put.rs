@@ -61,7 +61,7 @@ impl Inner {
         }
         // Those who wait for their turn count, so that verifications wait for them.
         let coming = self.proofs.coming();
-        let turn = self.turns.acquire().await;
+        let turn = self.turns.take(target.size).await;
         let mut write = None;
         if *target.replaces != Expected::Absent {
             // Few at once, so that little time passes between its look and its sending.

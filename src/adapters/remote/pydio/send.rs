@@ -6,7 +6,7 @@
 use super::http::{Answer, Call, Effect, Extra, Http, lost, read};
 use super::names::encode;
 use super::stat::Md5;
-use crate::adapters::http::{AHEAD_BYTES, Content, Load, Reply, answer_wait, body, silent};
+use crate::adapters::http::{Content, Load, answer_wait, body, silent};
 use crate::ports::PortResult;
 use bytes::Bytes;
 use journal_format::value::Digest;
@@ -78,14 +78,10 @@ pub(super) async fn send_bytes(
     let wait = answer_wait(http.timeout) + Duration::from_secs(length / SLOW_BYTES_PER_S);
     let (places, bytes_max) = (http.places(false), call.bytes_max);
     let sent = http.wire.run(async move {
-        let permits = places.take().await;
-        match tokio::time::timeout(wait, request.send()).await {
-            Ok(Ok(response)) => {
-                let reply = Reply::take(response, permits, AHEAD_BYTES).await;
-                read(reply, bytes_max, Effect::Writes).await
-            }
-            Ok(Err(error)) => Err(lost(error, Effect::Writes)),
-            Err(_) => Err(silent(Effect::Writes)),
+        match places.send(request, wait).await {
+            Some(Ok(reply)) => read(reply, bytes_max, Effect::Writes).await,
+            Some(Err(error)) => Err(lost(error, Effect::Writes)),
+            None => Err(silent(Effect::Writes)),
         }
     });
     sent.await

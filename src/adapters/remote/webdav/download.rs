@@ -60,7 +60,7 @@ impl Inner {
         if expect.kind != Kind::File {
             return Err(unsupported(format!("`{path}` is no file")));
         }
-        let turn = Arc::clone(&self.server.readers).acquire_owned().await.ok();
+        let turn = self.server.readers.take(expect.size).await;
         let leaves_out = self.leaves_looks_out(expect).await;
         let mut opened = self.content(path, expect, 0).await?;
         Ok(Box::new(Download {

@@ -64,7 +64,7 @@ impl Inner {
             mtime: print.mtime_ns / 1_000_000_000,
         };
         // Thousands may want to: only so many hold content, and lie in staging.
-        let _turn = self.server.turns.acquire().await;
+        let _turn = self.server.turns.take(target.size).await;
         self.server.prepare(target.path).await;
         let powers = self.server.powers().await?;
         self.check_name(target.path)?;

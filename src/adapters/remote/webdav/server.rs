@@ -19,6 +19,7 @@ use super::slots::Owed;
 use super::told::Trust;
 use super::uploads::Unfinished;
 use super::young::Readings;
+use crate::adapters::http::Turns;
 use crate::adapters::remote::ServerPlace;
 use crate::adapters::rooted::Filter;
 use crate::adapters::secret::Secret;
@@ -28,8 +29,7 @@ use journal_format::event::FailureClass;
 use journal_format::value::{DigestKind, RelPath};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 /// One remote's server.
 pub(super) struct Server {
@@ -64,9 +64,9 @@ pub(super) struct Server {
     /// Whoever learns what is around its first change.
     pub(super) preparing: Mutex<()>,
     /// Uploads that may be under way: each has content in memory, or a slot.
-    pub(super) turns: Semaphore,
+    pub(super) turns: Turns,
     /// Files that may be read at once. Whatever is asked beside them waits for no more.
-    pub(super) readers: Arc<Semaphore>,
+    pub(super) readers: Turns,
     /// How much it takes.
     pub(super) room: Room,
     /// Uploads in pieces that go on.
@@ -121,8 +121,8 @@ impl Server {
             hides_ours: Cell::new(false),
             shown: RefCell::default(),
             preparing: Mutex::default(),
-            turns: Semaphore::new(width * TURNS_A_REQUEST),
-            readers: Arc::new(Semaphore::new(width * TURNS_A_REQUEST)),
+            turns: Turns::new(width),
+            readers: Turns::new(width),
             room: Room::default(),
             unfinished: Unfinished::default(),
             empty: RefCell::default(),
