@@ -119,11 +119,16 @@ async fn pump(
     if !head.is_empty() && pieces.send(Ok(head)).await.is_err() {
         return End::Shut;
     }
-    let mut left = length;
+    let (mut left, mut is_quick) = (length, false);
     while left > 0 {
-        let max = usize::try_from(left)
-            .unwrap_or(PIECE_BYTES)
-            .min(PIECE_BYTES);
+        let begun = Instant::now();
+        let is_middle = left > EDGE_BYTES && length - left > EDGE_BYTES;
+        let most = if is_middle && is_quick {
+            QUICK_PIECE_BYTES
+        } else {
+            PIECE_BYTES
+        };
+        let max = usize::try_from(left).unwrap_or(most).min(most);
         let piece = match content.next(max).await {
             Ok(Some(piece)) => piece,
             Ok(None) => return End::Failed(changed("ended early")),
@@ -139,6 +144,7 @@ async fn pump(
             return End::Shut;
         }
         moved.set(Instant::now());
+        is_quick = begun.elapsed() < QUICK;
     }
     if !tail.is_empty() && pieces.send(Ok(tail)).await.is_err() {
         return End::Shut;
@@ -151,5 +157,10 @@ pub(crate) fn answer_wait(timeout: Duration) -> Duration {
     timeout.saturating_mul(3)
 }
 
+/// The size of pieces while the line takes them quickly, but for both ends of a content:
+/// what waits at its end is little, so that a slow answer is told from a slow line.
+const QUICK_PIECE_BYTES: usize = 512 * 1024;
+const QUICK: Duration = Duration::from_millis(20);
+const EDGE_BYTES: u64 = 4 * 1024 * 1024;
 /// Few, so that what was handed over is soon on its way on a slow line as well.
 const PIECES_AHEAD: usize = 4;

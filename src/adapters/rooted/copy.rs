@@ -55,7 +55,8 @@ pub(crate) fn write_small(chunks: &[Chunk], slot: &File, kind: DigestKind) -> io
     writer.finish()
 }
 
-/// Writes pieces as they come, hashing them on another thread.
+/// Writes pieces as they come, hashing them on another thread. What is large is made
+/// durable on a third while more comes, so that little is left to wait for at the end.
 pub(crate) fn write_stream(
     mut chunks: mpsc::Receiver<Chunk>,
     slot: &File,
@@ -68,14 +69,24 @@ pub(crate) fn write_stream(
             to_hash.iter().for_each(|chunk| hasher.update(&chunk));
             hasher.finish()
         });
+        let (grown, to_flush) = sync_channel::<()>(1);
+        // A failed flush is told once only: so it fails the whole.
+        let flusher = scope.spawn(move || to_flush.iter().try_for_each(|()| slot.sync_data()));
         let stopped = || io::Error::other("hashing stopped");
-        let mut bytes = 0;
+        let (mut bytes, mut flushed) = (0, 0);
         while let Some(chunk) = chunks.blocking_recv() {
             slot.write_all_at(&chunk, bytes)?;
             bytes += chunk.len() as u64;
             written.send(chunk).map_err(|_| stopped())?;
+            if bytes - flushed >= FLUSH_BYTES {
+                flushed = bytes;
+                // While one is under way, the next takes this along.
+                grown.try_send(()).ok();
+            }
         }
-        drop(written);
+        drop((written, grown));
+        let flushing = flusher.join();
+        flushing.map_err(|_| io::Error::other("a flush stopped"))??;
         let digest = hasher.join().map_err(|_| stopped())?;
         Ok(Content { digest, bytes })
     })
@@ -223,6 +234,8 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
 }
 
 static ZEROS: [u8; 4096] = [0; 4096];
+/// So much is written between two flushes at least.
+const FLUSH_BYTES: u64 = 32 * 1024 * 1024;
 /// Chunks that wait to be hashed.
 const CHUNKS_AHEAD: usize = 4;
 const BUFFERS: usize = 16;
