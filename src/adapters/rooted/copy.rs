@@ -240,3 +240,28 @@ const FLUSH_BYTES: u64 = 32 * 1024 * 1024;
 const CHUNKS_AHEAD: usize = 4;
 const BUFFERS: usize = 16;
 const BUFFER_BYTES: usize = 128 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_in_pieces_is_written_and_hashed_whole_however_often_it_is_flushed() {
+        let file = tempfile::tempfile().expect("a file");
+        let chunk = |n: u64| vec![n.to_le_bytes()[0]; 1 << 20];
+        let count = 2 * (FLUSH_BYTES >> 20) + 3;
+        let (sender, receiver) = mpsc::channel(2);
+        let feeding =
+            std::thread::spawn(move || (0..count).try_for_each(|n| sender.blocking_send(chunk(n))));
+        let content = write_stream(receiver, &file, DigestKind::Blake3).expect("content");
+        feeding.join().expect("a thread").expect("all was taken");
+        assert_eq!(content.bytes, count << 20);
+        let mut hasher = Hasher::new(DigestKind::Blake3);
+        (0..count).for_each(|n| hasher.update(&chunk(n)));
+        assert_eq!(content.digest, hasher.finish());
+        let mut last = vec![0; 1 << 20];
+        file.read_exact_at(&mut last, (count - 1) << 20)
+            .expect("the last piece");
+        assert_eq!(last, chunk(count - 1));
+    }
+}
