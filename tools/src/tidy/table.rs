@@ -245,6 +245,19 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ENGINE,
     ),
+    // Does the steps that a journal tells.
+    room(
+        "src/daemon/by_hand",
+        &[
+            "journal_format",
+            "sync_core",
+            "pydio_sync::ports",
+            "pydio_sync::executor",
+            "pydio_sync::daemon",
+            "pydio_sync::journal",
+        ],
+        ENGINE,
+    ),
     // Where the daemon speaks to others: JSON appears here.
     room(
         "src/daemon/stream",
