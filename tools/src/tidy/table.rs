@@ -430,6 +430,7 @@ pub(super) const ROOMS: &[Room] = &[
         "src/adapters/remote/pydio",
         &[
             "journal_format",
+            "sync_core",
             "pydio_sync::ports",
             "pydio_sync::adapters::digest",
             "pydio_sync::adapters::http",
@@ -457,6 +458,7 @@ pub(super) const ROOMS: &[Room] = &[
         "src/adapters/remote/webdav",
         &[
             "journal_format",
+            "sync_core",
             "pydio_sync::ports",
             "pydio_sync::adapters::digest",
             "pydio_sync::adapters::http",
@@ -475,7 +477,6 @@ pub(super) const ROOMS: &[Room] = &[
             "serde_json",
             "tokio",
             "tracing",
-            "unicode_normalization",
         ],
         ADAPTER,
     ),

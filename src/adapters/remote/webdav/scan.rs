@@ -1,12 +1,12 @@
 //! Looks at places and lists folders.
 //!
 //! In: targets. Out: listings, or that nothing can be said. Invariant: a path is absent
-//! only if the server said so and its folder's listing, read to its end, says it too.
-//! Deliberately absent: what the filter leaves out, but for its names. Leaves nothing
+//! only if the server said so and its folder's listing, read to its end, says it too; but
+//! another spelling of a name that is listed is absent by the listing alone, since a
+//! server that composes names finds it by either. Deliberately absent: what the filter leaves out, but for its names. Leaves nothing
 //! behind.
 
 use super::found::Found;
-use super::href::{composed, decomposed, same_name};
 use super::listing::Child;
 use super::powers::obstacle;
 use super::server::Server;
@@ -21,6 +21,7 @@ use journal_format::event::{FailureClass, UnknownReason};
 use journal_format::value::{Kind, NAME_BYTES_MAX, RelPath};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use sync_core::spelling::{composed, decomposed, is_one_name};
 
 /// Starts a scan.
 pub(super) fn scan(server: &Rc<Server>, request: ScanRequest) -> ScanStream<'static> {
@@ -259,7 +260,7 @@ impl Sight {
             return Ok(vec![(path, seen)]);
         };
         let mut forms = BTreeSet::from([name.to_owned(), composed(name).into_owned()]);
-        forms.insert(decomposed(name));
+        forms.insert(decomposed(name).into_owned());
         let absent: Vec<String> = forms.difference(listed).cloned().collect();
         let present = if listed.contains(name) {
             vec![name.to_owned()]
@@ -378,7 +379,7 @@ fn left_out(
     name: &str,
     is_folder: Option<bool>,
 ) -> Option<UnknownReason> {
-    let is_ours = folder.is_root() && same_name(name, CONTROL);
+    let is_ours = folder.is_root() && is_one_name(name, CONTROL);
     let is_folder = is_folder.unwrap_or(true);
     if is_ours || server.filter.excludes(folder.as_str(), name, is_folder) {
         return Some(UnknownReason::Excluded);
