@@ -3,7 +3,7 @@
 //! In: a job's directory. Out: a journal and its health, or the reason why not.
 //! Invariants: a journal is begun only where nothing says that there was one; a
 //! head below the evidence is told; what a recovery may cut is copied first; what
-//! is given up is moved, never deleted. Watched by the damage table in
+//! is given up, once anything in it was acknowledged, is moved, never deleted. Watched by the damage table in
 //! `tests/it/conformance_store`. Deliberately absent: salvage. A crash during any
 //! step leaves evidence that makes the next open tell the same story.
 
@@ -187,6 +187,8 @@ fn recover(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError>
         found if is_begun && (matches!(found, Look::Partial(_)) || !layout.id.exists()) => {
             let aside = files::next_aside(&layout.aside, "unfinished")?;
             rename(&layout.journal, &aside.join("journal"))?;
+            // Nothing was ever acknowledged from it, so nothing is given up: a start that
+            // dies again and again must not fill the disk.
             files::keep_newest(&layout.aside, "unfinished", COPIES_KEPT)?;
             create(layout, lost_before(evidence))
         }
@@ -319,7 +321,7 @@ fn compare(records: &Records, witness: &Witness, head: Seq) -> Result<(Chain, Ch
         return read::walk_all(records, head);
     }
     if read::hash_of(records, at)? != witness.last {
-        return Err(format!("record {at} is not the one that was acknowledged").into());
+        return Err(Unread::record(at, "not the one that was acknowledged"));
     }
     read::walk(records, at.next(), head, (witness.last, witness.chain))
 }
