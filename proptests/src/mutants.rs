@@ -15,7 +15,7 @@ use journal_format::event::{Expected, Record};
 use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq, Timestamp};
 use pydio_sync::daemon::Ports;
 use pydio_sync::ports::{
-    Capabilities, Checkpoint, Exchanged, HintStream, Leftover, Listing, LocalFs, PortResult, Put,
+    Capabilities, Checkpoint, Exchanged, HintStream, History, Leftover, Listing, LocalFs, PortResult, Put,
     PutRequest, Remote, RootState, ScanItem, ScanRequest, ScanStream, Scope, Slot, Source, Staged,
     Store, Task,
 };
@@ -261,18 +261,9 @@ struct Journal<'w> {
     unfinished: RefCell<Vec<LocalBoxFuture<'w, PortResult<()>>>>,
 }
 
-impl Store for Journal<'_> {
+impl History for Journal<'_> {
     fn head(&self) -> Seq {
         self.world.store.head()
-    }
-
-    fn append(&self, records: Vec<Record>) -> Task<'_, ()> {
-        if self.mutant != Mutant::AppendAnswersEarly {
-            return self.world.store.append(records);
-        }
-        let append = self.world.store.append(records);
-        self.unfinished.borrow_mut().push(append);
-        Box::pin(async { Ok(()) })
     }
 
     fn read(&self, from: Seq, limit: usize) -> Task<'_, Vec<Record>> {
@@ -286,6 +277,17 @@ impl Store for Journal<'_> {
         let seq = self.world.store.head();
         let bytes = vec![0xa5; 64];
         Box::pin(async move { Ok(Some(Checkpoint { seq, bytes })) })
+    }
+}
+
+impl Store for Journal<'_> {
+    fn append(&self, records: Vec<Record>) -> Task<'_, ()> {
+        if self.mutant != Mutant::AppendAnswersEarly {
+            return self.world.store.append(records);
+        }
+        let append = self.world.store.append(records);
+        self.unfinished.borrow_mut().push(append);
+        Box::pin(async { Ok(()) })
     }
 
     fn save_checkpoint(&self, checkpoint: Checkpoint) -> Task<'_, ()> {

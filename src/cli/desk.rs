@@ -17,7 +17,7 @@ use super::args::{Args, Command, OneJob, Status as StatusFlags};
 use super::channel::{Daemon, Refused};
 use super::exit::{Exit, Failure, worst};
 use super::known::{self, Known};
-use super::offline::Opened;
+use super::offline::{AtRest, Opened};
 use super::online::Row;
 use super::text::plain;
 use super::view::{Item, PROBLEMS_SHOWN, Status};
@@ -130,7 +130,22 @@ impl<'a> Desk<'a> {
     }
 
     async fn status(&mut self, flags: &StatusFlags) -> Result<Exit, Failure> {
-        let jobs = match &flags.job {
+        let show = |desk: &Self, _: &Found, (status, problems): (Status, Vec<Item>), _| {
+            desk.show(&status, &problems);
+            status.exit()
+        };
+        self.each(flags.job.as_deref(), Self::status_of, show).await
+    }
+
+    /// Asks about one job or about all, and shows what each gives; the last word tells
+    /// whether it is the only one. A job that cannot be looked at does not hide the others.
+    async fn each<T>(
+        &mut self,
+        name: Option<&str>,
+        ask: impl AsyncFn(&mut Self, &Found) -> Result<T, Failure>,
+        mut show: impl FnMut(&Self, &Found, T, bool) -> Exit,
+    ) -> Result<Exit, Failure> {
+        let jobs = match name {
             Some(name) => vec![self.find(Some(name)).await?],
             None => self.all().await?,
         };
@@ -140,33 +155,26 @@ impl<'a> Desk<'a> {
         let alone = jobs.len() == 1;
         let mut exits = Vec::new();
         for found in jobs {
-            let label = found.label.clone();
-            match self.status_of(found).await {
-                Ok((status, problems)) => {
-                    self.show(&status, &problems);
-                    exits.push(status.exit());
-                }
+            match ask(self, &found).await {
+                Ok(told) => exits.push(show(self, &found, told, alone)),
                 Err(failure) if alone => return Err(failure),
                 Err(failure) => {
                     exits.push(failure.exit);
-                    print::failure(&failure.of(&label));
+                    print::failure(&failure.of(&found.label));
                 }
             }
         }
         Ok(worst(exits))
     }
 
-    async fn status_of(&mut self, found: Found) -> Result<(Status, Vec<Item>), Failure> {
+    async fn status_of(&mut self, found: &Found) -> Result<(Status, Vec<Item>), Failure> {
         let enough = if self.args.common.json {
             usize::MAX
         } else {
             PROBLEMS_SHOWN
         };
-        let Some(daemon) = self.daemon_of(&found) else {
-            let opened = found.open()?;
-            let status = opened.status().await?;
-            opened.close()?;
-            return Ok(status);
+        let Some(daemon) = self.daemon_of(found) else {
+            return found.at_rest()?.status().await;
         };
         let status = daemon.status(&found.id).await?;
         let problems = if status.problems > 0 {
@@ -278,16 +286,20 @@ impl<'a> Desk<'a> {
 }
 
 impl Found {
-    /// Opens the journal of a job that no process has.
-    fn open(&self) -> Result<Opened, Failure> {
+    /// Opens the journal of a job that no process has, to look at it.
+    fn at_rest(&self) -> Result<AtRest, Failure> {
+        AtRest::open(self.known()?)
+    }
+
+    /// Where the journal is.
+    fn known(&self) -> Result<Known, Failure> {
         let id = &self.id;
-        let known = self.known.clone().ok_or_else(|| {
+        self.known.clone().ok_or_else(|| {
             Failure::usage(
                 format!("the journal of `{id}` is not here"),
                 "name the daemon's state folder with `--state-dir`",
             )
-        })?;
-        Opened::open(known)
+        })
     }
 }
 

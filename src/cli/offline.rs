@@ -1,26 +1,28 @@
 //! Subcommands beside the daemon's work: what needs no job, and jobs at rest.
 //!
 //! In: a command; the journal of a job that no process has. Out: what needs no job is
-//! done here; for the rest, values that `desk` shows. Invariant: a job that another
-//! process has is left alone, with exit code 8. Deliberately absent: questions to a
-//! daemon (`online`). The other file that names the journal's adapter. A new command is
-//! an arm of [`run`], or of `Desk::run` if it is about a job.
+//! done here; for the rest, values that `desk` shows. Invariants: a job that another
+//! process has is left alone, with exit code 8; who only looks keeps nobody from the job.
+//! Deliberately absent: questions to a daemon (`online`). The other file that names the
+//! journal's adapter. A new command is an arm of [`run`], or of `Desk::run` if it is
+//! about a job.
 
 use super::args::{Args, Command};
 use super::desk::Desk;
 use super::exit::{Exit, Failure};
 use super::job_args::Jobs;
+use super::journal::source::{self, Source};
 use super::known::Known;
 use super::text::plain;
 use super::view::{HaltView, Item, Status};
 use super::{check, doctor, jobs, journal, login, pair, print, run, service, trash, undo};
 use crate::adapters::clock::SystemClock;
-use crate::adapters::store::{Health, Journal, Options};
+use crate::adapters::store::{Health, Journal, Options, Reading};
 use crate::daemon::RunError;
-use crate::daemon::commands::explain::gathered;
-use crate::daemon::offline::{decide, last_known};
+use crate::daemon::offline::{LastKnown, decide, last_known};
+use crate::journal::ReadError;
 use crate::journal::explain::{Context, Explanation, tell};
-use crate::ports::{Clock, Store};
+use crate::ports::Clock;
 use clap::CommandFactory;
 use journal_format::event::{Case, Record};
 use journal_format::json::to_json;
@@ -72,34 +74,33 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
     })
 }
 
-/// A job's journal, open and locked.
+/// A job's journal, to be looked at.
+pub(super) struct AtRest {
+    known: Known,
+    source: Source,
+}
+
+/// A job's journal, open and locked, to be written.
 pub(super) struct Opened {
     pub(super) known: Known,
     pub(super) journal: Journal,
     lost_history: Option<Seq>,
 }
 
-impl Opened {
-    /// Opens a job's journal.
+impl AtRest {
+    /// Opens a job's journal to look at it.
     ///
     /// # Errors
-    /// Another process has it, or it is damaged.
+    /// Another process has the job, or the journal is damaged.
     pub(super) fn open(known: Known) -> Result<Self, Failure> {
-        let opened = Journal::open(&known.place, Options::default())?;
-        let lost_history = match opened.health {
-            Health::Shortened { expected, .. } => Some(expected),
-            Health::Clean | Health::Created | Health::UncleanStop { .. } => None,
-        };
-        Ok(Self {
-            known,
-            journal: opened.journal,
-            lost_history,
-        })
+        let reading = Reading::open_at_rest(&known.place)?;
+        let source = source::of_reading(&known, reading);
+        Ok(Self { known, source })
     }
 
     /// Tells how the job stood when it ran last, and what could not be synced.
     pub(super) async fn status(&self) -> Result<(Status, Vec<Item>), Failure> {
-        let last = last_known(&self.journal, &SystemClock).await?;
+        let last = self.last().await?;
         let standing = &last.standing;
         let halt = standing.halt.as_ref().map(HaltView::of);
         let mut status = Status {
@@ -128,8 +129,64 @@ impl Opened {
 
     /// Lists what waits for a decision and what differs on purpose.
     pub(super) async fn held(&self) -> Result<Vec<Item>, Failure> {
+        Ok(self.last().await?.held.iter().map(item).collect())
+    }
+
+    async fn last(&self) -> Result<LastKnown, Failure> {
+        let reading = self.source.reading().expect("a job's journal is a store");
+        Ok(last_known(reading, &SystemClock).await?)
+    }
+
+    /// Reads the records from a number on, in order.
+    pub(super) fn records(
+        &self,
+        from: Seq,
+    ) -> Result<impl Iterator<Item = Result<Record, ReadError>>, Failure> {
+        let first = self.source.facts().first;
+        if from < first && first <= self.source.facts().head {
+            print::words(&format!("events before {first} are not kept any more"));
+        }
+        self.source.records(from)
+    }
+
+    /// Says what went wrong while records were read.
+    pub(super) fn fault(&self, error: ReadError) -> Failure {
+        self.source.fault(error)
+    }
+
+    /// Tells what happened to a path.
+    pub(super) fn explain(&self, path: &RelPath) -> Result<Explanation, Failure> {
+        let context = Context {
+            job: self.known.id.clone(),
+            now: SystemClock.now(),
+            is_running: false,
+        };
+        Ok(tell(path, &self.source.gathered(path)?, &context))
+    }
+}
+
+impl Opened {
+    /// Opens a job's journal.
+    ///
+    /// # Errors
+    /// Another process has it, or it is damaged.
+    pub(super) fn open(known: Known) -> Result<Self, Failure> {
+        let opened = Journal::open(&known.place, Options::default())?;
+        let lost_history = match opened.health {
+            Health::Shortened { expected, .. } => Some(expected),
+            Health::Clean | Health::Created | Health::UncleanStop { .. } => None,
+        };
+        Ok(Self {
+            known,
+            journal: opened.journal,
+            lost_history,
+        })
+    }
+
+    /// Tells what holds the job back, if something does.
+    pub(super) async fn halt(&self) -> Result<Option<HaltView>, Failure> {
         let last = last_known(&self.journal, &SystemClock).await?;
-        Ok(last.held.iter().map(item).collect())
+        Ok(last.standing.halt.as_ref().map(HaltView::of))
     }
 
     /// Appends a decision. Returns its events; none when it means nothing to the job.
@@ -149,32 +206,6 @@ impl Opened {
         let message = format!("the journal has lost events: it was at {expected}");
         Err(Failure::new(Exit::JournalDamaged, message)
             .hint("run the job once: it looks at both sides again and deletes nothing unasked"))
-    }
-
-    /// Reads records from a number on; none beyond the last.
-    pub(super) async fn page(&self, from: Seq) -> Result<Vec<Record>, Failure> {
-        let store: &dyn Store = &self.journal;
-        if from > store.head() {
-            return Ok(Vec::new());
-        }
-        let first = store.first();
-        if from < first {
-            print::words(&format!("events before {first} are not kept any more"));
-        }
-        let page = store.read(from.max(first), PAGE_RECORDS).await;
-        Ok(page.map_err(RunError::Read)?)
-    }
-
-    /// Tells what happened to a path.
-    pub(super) async fn explain(&self, path: &RelPath) -> Result<Explanation, Failure> {
-        let reader = self.journal.reader();
-        let records = gathered(&*reader, path).await.map_err(RunError::Read)?;
-        let context = Context {
-            job: self.known.id.clone(),
-            now: SystemClock.now(),
-            is_running: false,
-        };
-        Ok(tell(path, &records, &context))
     }
 
     /// Closes the journal.
@@ -215,4 +246,3 @@ pub(super) fn shown(path: &Path) -> String {
 }
 
 const NAME: &str = "pydio-sync";
-const PAGE_RECORDS: usize = 4096;

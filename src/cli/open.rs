@@ -15,7 +15,7 @@ use crate::adapters::rooted::Options;
 use crate::adapters::secret::Secret;
 use crate::adapters::store::{FolderLock, Health, Journal, Options as StoreOptions, job_directory};
 use crate::daemon::{CHECKPOINT_TAIL_MIN, Job, RunError};
-use crate::ports::{PortError, Remote, Store};
+use crate::ports::{History, PortError, Remote};
 use journal_format::value::{Seq, Side};
 use std::path::Path;
 

@@ -339,7 +339,7 @@ impl<'a> Driver<'a> {
         if self.is_stopping {
             return self.is_quiet();
         }
-        self.is_at_rest() && !self.is_feed_behind()
+        self.is_at_rest() && !self.is_awaiting_last_reading()
     }
 
     /// Tells whether a run that is to end has nothing left to do on either side.

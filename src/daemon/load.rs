@@ -6,7 +6,7 @@
 
 use super::{Job, Ports, RunError};
 use crate::executor::{Sides, put_away_leftovers};
-use crate::ports::{PortError, RootState, Store};
+use crate::ports::{History, PortError, RootState};
 use journal_format::event::{FailureClass, Record};
 use journal_format::value::{Seq, Side};
 use sync_core::checkpoint;
@@ -19,7 +19,7 @@ pub(super) struct Loaded {
 }
 
 /// Reads checkpoint and journal.
-pub(super) async fn load(store: &dyn Store) -> Result<Loaded, RunError> {
+pub(super) async fn load(store: &dyn History) -> Result<Loaded, RunError> {
     let head = store.head();
     let cached = store.checkpoint().await.map_err(RunError::Read)?;
     let cached = cached.filter(|cached| cached.seq <= head);
@@ -58,7 +58,7 @@ pub(super) async fn load(store: &dyn Store) -> Result<Loaded, RunError> {
 }
 
 /// Reads the last few records.
-pub(super) async fn newest(store: &dyn Store) -> Result<Vec<Record>, RunError> {
+pub(super) async fn newest(store: &dyn History) -> Result<Vec<Record>, RunError> {
     let from = Seq(store.head().0.saturating_sub(NEWEST_RECORDS - 1)).max(store.first());
     let records = store.read(from, PAGE_RECORDS).await;
     records.map_err(RunError::Read)

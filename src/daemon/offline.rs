@@ -6,7 +6,7 @@
 //! CRASH: the decision is there, or it is not.
 
 use super::{RunError, load};
-use crate::ports::{Clock, Store};
+use crate::ports::{Clock, History, Store};
 use journal_format::event::Record;
 use journal_format::value::{Seq, Timestamp};
 use sync_core::engine::{Engine, Remark, Standing};
@@ -33,8 +33,8 @@ pub struct LastKnown {
 ///
 /// # Errors
 /// The journal cannot be read.
-pub async fn last_known(store: &dyn Store, clock: &dyn Clock) -> Result<LastKnown, RunError> {
-    let mut engine = load::load(store).await?.engine;
+pub async fn last_known(history: &dyn History, clock: &dyn Clock) -> Result<LastKnown, RunError> {
+    let mut engine = load::load(history).await?.engine;
     let state = engine.state();
     let (halt, seq, time) = (state.halt, state.seq, state.time);
     let markers = state.markers.clone();

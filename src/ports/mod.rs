@@ -27,4 +27,4 @@ pub use scan::{
     Hint, HintStream, Listed, Listing, RootState, ScanItem, ScanRequest, ScanStream, ScanTarget,
     Scope, Seen,
 };
-pub use store::{Checkpoint, JournalReader, Store, Wanted};
+pub use store::{Checkpoint, History, JournalReader, Store, Wanted};

@@ -9,8 +9,8 @@ use journal_format::encode_record;
 use journal_format::event::Record;
 use journal_format::value::Seq;
 
-/// One job's journal and its checkpoint cache. One process at a time.
-pub trait Store {
+/// What a journal holds: its records, and the newest folded state.
+pub trait History {
     /// Returns the last durable sequence number; 0 for an empty journal.
     fn head(&self) -> Seq;
 
@@ -20,23 +20,26 @@ pub trait Store {
         Seq(1)
     }
 
-    /// Appends records whose sequence numbers follow the head. Durable on
-    /// return. A dropped call may have appended all of them or none.
-    ///
-    /// # Errors
-    /// Any error is fatal for this store: stop, reopen, recover.
-    fn append(&self, records: Vec<Record>) -> Task<'_, ()>;
-
     /// Reads up to `limit` records from `from` on, in order.
     ///
     /// # Errors
-    /// `Fatal` for damage, with its place, and for what is before [`Store::first`];
+    /// `Fatal` for damage, with its place, and for what is before [`History::first`];
     /// `Unsupported` for what a newer release wrote.
     fn read(&self, from: Seq, limit: usize) -> Task<'_, Vec<Record>>;
 
     /// Returns the newest usable checkpoint. Damaged ones are no error: they
     /// are passed over.
     fn checkpoint(&self) -> Task<'_, Option<Checkpoint>>;
+}
+
+/// One job's journal and its checkpoint cache. One process at a time.
+pub trait Store: History {
+    /// Appends records whose sequence numbers follow the head. Durable on
+    /// return. A dropped call may have appended all of them or none.
+    ///
+    /// # Errors
+    /// Any error is fatal for this store: stop, reopen, recover.
+    fn append(&self, records: Vec<Record>) -> Task<'_, ()>;
 
     /// Replaces the checkpoint. It may be lost without harm.
     fn save_checkpoint(&self, checkpoint: Checkpoint) -> Task<'_, ()>;

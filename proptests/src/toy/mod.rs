@@ -16,8 +16,8 @@ use futures::{StreamExt, pin_mut, stream};
 use journal_format::event::{Event, FailureClass, OperationEvent, Record, SessionEvent};
 use journal_format::value::{Seq, Side};
 use pydio_sync::ports::{
-    Clock, Hint, HintStream, LocalFs, Observer, PortError, PortResult, Remote, RootState, Slot,
-    Store,
+    Clock, Hint, HintStream, History, LocalFs, Observer, PortError, PortResult, Remote, RootState,
+    Slot, Store,
 };
 
 /// What is wrong with a toy, on purpose.

@@ -25,6 +25,8 @@ pub(super) struct Account {
     generation: u64,
     /// Changes in this account, oldest first.
     changes: Vec<(RelPath, bool)>,
+    /// How many of them the last answer told.
+    told: usize,
 }
 
 impl Feed for WorldFeed {
@@ -41,6 +43,13 @@ impl Feed for WorldFeed {
             Ok(state.changes_since(cursor.as_deref()))
         })
     }
+
+    /// A server does not tell apart who changed what, so anything counts.
+    fn is_behind(&self) -> bool {
+        let state = self.0.state.borrow();
+        let account = &state.account;
+        account.told < account.changes.len() || !state.disk(Side::Remote).told.is_empty()
+    }
 }
 
 impl Account {
@@ -53,6 +62,7 @@ impl Account {
     pub(super) fn begin_anew(&mut self) {
         self.generation += 1;
         self.changes.clear();
+        self.told = 0;
     }
 
     fn cursor(&self, told: usize) -> String {
@@ -75,6 +85,7 @@ impl State {
             self.account.note(&path, subtree);
         }
         let all = self.account.changes.len();
+        self.account.told = all;
         let Some(cursor) = cursor else {
             return Changes {
                 hints: Vec::new(),
@@ -94,6 +105,7 @@ impl State {
         let mut told = all;
         if is_odd(self, 4) {
             told = place + self.rng.below(all - place + 1);
+            self.account.told = told;
         }
         let changes = self.account.changes[place..told].iter().cloned();
         let mut hints: Vec<Hint> = changes.filter_map(super::watch::hint_of).collect();

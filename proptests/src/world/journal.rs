@@ -14,7 +14,7 @@ use super::tasks::Turn;
 use super::{Inner, State};
 use journal_format::event::{Event, FailureClass, HaltReason, Record, SessionEvent};
 use journal_format::value::{Seq, Side};
-use pydio_sync::ports::{Checkpoint, Observer, PortError, PortResult, Progress, Store, Task};
+use pydio_sync::ports::{Checkpoint, History, Observer, PortError, PortResult, Progress, Store, Task};
 use std::rc::Rc;
 
 /// What the store holds.
@@ -40,36 +40,9 @@ pub struct WorldStore(pub(super) Rc<Inner>);
 /// The [`Observer`] of a world.
 pub struct WorldObserver(pub(super) Rc<Inner>);
 
-impl Store for WorldStore {
+impl History for WorldStore {
     fn head(&self) -> Seq {
         self.0.state.borrow().journal.head()
-    }
-
-    fn append(&self, records: Vec<Record>) -> Task<'_, ()> {
-        let inner = Rc::clone(&self.0);
-        Box::pin(self.0.tasks.spawn("append", || false, async move {
-            Turn::default().await;
-            if inner.state.borrow().journal.broken {
-                return Err(PortError::new(
-                    FailureClass::Fatal,
-                    "the store failed before",
-                ));
-            }
-            if inner.fails(inner.options.faults.store, "store") {
-                let mut state = inner.state.borrow_mut();
-                state.journal.broken = true;
-                if state.rng.chance(Ratio::one_in(2)) {
-                    state.write_records(records);
-                    state.journal.unsynced = 0;
-                }
-                return Err(PortError::new(FailureClass::NoSpace, "the store is full"));
-            }
-            inner.state.borrow_mut().write_records(records);
-            Turn::default().await;
-            inner.state.borrow_mut().journal.unsynced = 0;
-            Turn::default().await;
-            Ok(())
-        }))
     }
 
     fn read(&self, from: Seq, limit: usize) -> Task<'_, Vec<Record>> {
@@ -96,6 +69,35 @@ impl Store for WorldStore {
                 found = state.damage(found);
             }
             Ok(found)
+        }))
+    }
+}
+
+impl Store for WorldStore {
+    fn append(&self, records: Vec<Record>) -> Task<'_, ()> {
+        let inner = Rc::clone(&self.0);
+        Box::pin(self.0.tasks.spawn("append", || false, async move {
+            Turn::default().await;
+            if inner.state.borrow().journal.broken {
+                return Err(PortError::new(
+                    FailureClass::Fatal,
+                    "the store failed before",
+                ));
+            }
+            if inner.fails(inner.options.faults.store, "store") {
+                let mut state = inner.state.borrow_mut();
+                state.journal.broken = true;
+                if state.rng.chance(Ratio::one_in(2)) {
+                    state.write_records(records);
+                    state.journal.unsynced = 0;
+                }
+                return Err(PortError::new(FailureClass::NoSpace, "the store is full"));
+            }
+            inner.state.borrow_mut().write_records(records);
+            Turn::default().await;
+            inner.state.borrow_mut().journal.unsynced = 0;
+            Turn::default().await;
+            Ok(())
         }))
     }
 

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use journal_format::event::{Event, Expected, FailureClass, Record, SessionEvent};
 use journal_format::value::{DigestKind, Entry};
 use pydio_sync::ports::{
-    LocalFs, Observer, PortResult, PutRequest, Remote, RootState, ScanItem, ScanRequest,
+    History, LocalFs, Observer, PortResult, PutRequest, Remote, RootState, ScanItem, ScanRequest,
     ScanTarget, Scope, Slot, Store,
 };
 use std::pin::pin;

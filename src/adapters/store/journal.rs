@@ -13,7 +13,7 @@ use super::witness::JournalId;
 use super::worker::Worker;
 use super::writer::{Handle, Tip};
 use super::{Layout, OpenError, Opened, Options, Retention, checkpoint, open, read, retire};
-use crate::ports::{Checkpoint, JournalReader, PortError, PortResult, Store, Task};
+use crate::ports::{Checkpoint, History, JournalReader, PortError, PortResult, Store, Task};
 use futures::channel::oneshot;
 use journal_format::event::{FailureClass, Record};
 use journal_format::value::Seq;
@@ -163,7 +163,7 @@ impl Journal {
     }
 }
 
-impl Store for Journal {
+impl History for Journal {
     fn head(&self) -> Seq {
         self.tip.head()
     }
@@ -171,14 +171,6 @@ impl Store for Journal {
     fn first(&self) -> Seq {
         let threads = self.threads.as_ref();
         threads.map_or(Seq(1), |threads| threads.records.shelf().first)
-    }
-
-    fn append(&self, records: Vec<Record>) -> Task<'_, ()> {
-        let answer = self
-            .threads
-            .as_ref()
-            .map(|threads| threads.writer.append(records));
-        Box::pin(async move { received(answer).await? })
     }
 
     fn read(&self, from: Seq, limit: usize) -> Task<'_, Vec<Record>> {
@@ -201,6 +193,16 @@ impl Store for Journal {
                 None => older(),
             }
         })
+    }
+}
+
+impl Store for Journal {
+    fn append(&self, records: Vec<Record>) -> Task<'_, ()> {
+        let answer = self
+            .threads
+            .as_ref()
+            .map(|threads| threads.writer.append(records));
+        Box::pin(async move { received(answer).await? })
     }
 
     fn save_checkpoint(&self, checkpoint: Checkpoint) -> Task<'_, ()> {

@@ -10,7 +10,7 @@ use super::OpenError;
 use crate::ports::PortError;
 use journal_format::value::Timestamp;
 use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -27,6 +27,23 @@ impl LockFile {
         Self::take(path, File::try_lock)
     }
 
+    /// Tells who has the lock, without ever having it.
+    ///
+    /// # Errors
+    /// `Locked` when somebody has it.
+    pub(super) fn look(path: &Path) -> Result<(), OpenError> {
+        match File::open(path) {
+            Ok(mut file) => {
+                let _gate = Gate::enter(path)?;
+                let free = locked(&mut file, File::try_lock_shared, path);
+                file.unlock().ok();
+                free
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(OpenError::io(&error, path)),
+        }
+    }
+
     /// Takes the lock beside others who share it, or tells who has it alone.
     fn share(path: &Path) -> Result<Self, OpenError> {
         Self::take(path, File::try_lock_shared)
@@ -41,19 +58,49 @@ impl LockFile {
             .write(true)
             .open(path)
             .map_err(io)?;
-        match lock(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::Locked {
-                    holder: holder_text(&mut file),
-                });
-            }
-            Err(TryLockError::Error(error)) => return Err(io(error)),
-        }
+        let gate = Gate::enter(path)?;
+        locked(&mut file, lock, path)?;
+        drop(gate);
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
         file.write_all(own_text().as_bytes()).map_err(io)?;
         Ok(Self { file })
+    }
+}
+
+/// Locks a file that is open, or tells who has it.
+fn locked(
+    file: &mut File,
+    lock: fn(&File) -> Result<(), TryLockError>,
+    path: &Path,
+) -> Result<(), OpenError> {
+    match lock(file) {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+            holder: holder_text(file),
+        }),
+        Err(TryLockError::Error(error)) => Err(OpenError::io(&error, path)),
+    }
+}
+
+/// A lock on the folder of lock files, held for the moment of one attempt.
+///
+/// RACE: an attempt of somebody who only looks would keep a process that starts at this
+/// moment from its job, and that one would say that another has it. Nobody waits while
+/// inside, so entering ends.
+struct Gate(File);
+
+impl Gate {
+    fn enter(path: &Path) -> Result<Self, OpenError> {
+        let folder = path.parent().unwrap_or(path);
+        let entered = File::open(folder).and_then(|folder| folder.lock().map(|()| Self(folder)));
+        entered.map_err(|error| OpenError::io(&error, folder))
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.0.unlock().ok();
     }
 }
 
@@ -152,3 +199,34 @@ impl From<OpenError> for PortError {
 }
 
 const HOLDER_BYTES_MAX: u64 = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn who_only_looks_keeps_nobody_from_the_lock() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let path = dir.path().join("lock");
+        let is_over = AtomicBool::new(false);
+        let refused = std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        LockFile::look(&path).ok();
+                    }
+                });
+            }
+            let taken = (0..2000).map(|_| LockFile::acquire(&path));
+            let refused = taken.filter(Result::is_err).count();
+            is_over.store(true, Ordering::Relaxed);
+            refused
+        });
+        assert_eq!(refused, 0);
+        let held = LockFile::acquire(&path).expect("free");
+        assert!(LockFile::look(&path).is_err());
+        drop(held);
+        LockFile::look(&path).expect("free");
+    }
+}

@@ -3,9 +3,9 @@
 //! In: a job's directory. Out: a journal and its health, or the reason why not.
 //! Invariants: a journal is begun only where nothing says that there was one; a
 //! head below the evidence is told; what a recovery may cut is copied first; what
-//! is given up, once anything in it was acknowledged, is moved, never deleted. Watched by the damage table in
-//! `tests/it/conformance_store`. Deliberately absent: salvage. A crash during any
-//! step leaves evidence that makes the next open tell the same story.
+//! is given up is moved, never deleted, if anything in it was ever acknowledged. Watched
+//! by the damage table in `tests/it/conformance_store`. Deliberately absent: salvage. A
+//! crash during any step leaves evidence that makes the next open tell the same story.
 
 use super::engine::{self, Engine, Look};
 use super::journal::{Journal, Threads};
@@ -113,6 +113,13 @@ impl Evidence {
         self.expected
     }
 
+    /// Whether nothing was acknowledged yet. The witness comes before the journal and the
+    /// id behind it, so a journal that was not made to its end has a witness that says
+    /// so, and no id.
+    fn is_begun(&self) -> bool {
+        self.expected == Seq::ZERO && self.witness.is_some()
+    }
+
     pub(super) fn gather(layout: &Layout) -> Result<Self, OpenError> {
         let (witness, damaged) = match Witness::load(&layout.witness)
             .map_err(|error| OpenError::io(&error, &layout.witness))?
@@ -160,12 +167,12 @@ pub(super) fn look_into(layout: &Layout, evidence: &Evidence) -> Result<Recovere
             expected: evidence.expected,
             found: Seq::ZERO,
         }),
-        Look::Empty => Err(OpenError::io(
+        Look::Partial(why) if !evidence.is_begun() => Err(OpenError::damaged(why, &layout.journal)),
+        Look::Whole => reopen(layout, evidence),
+        Look::Empty | Look::Partial(_) => Err(OpenError::io(
             &std::io::Error::new(std::io::ErrorKind::NotFound, "there is no journal"),
             &layout.journal,
         )),
-        Look::Partial(why) => Err(OpenError::damaged(why, &layout.journal)),
-        Look::Whole => reopen(layout, evidence),
     }
 }
 
@@ -174,21 +181,22 @@ fn recover(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError>
     if let Some(why) = evidence.damaged {
         return Err(OpenError::damaged(why, &layout.witness));
     }
-    // The witness comes before the journal and the id behind it, so a journal that was
-    // not made to its end has a witness that says so, and no id. It may look whole: fjall
-    // then drops the keyspace that it has not noted yet, and makes another one.
-    let is_begun = evidence.expected == Seq::ZERO && evidence.witness.is_some();
     match engine::look(&layout.journal)? {
         Look::Empty if evidence.expected > Seq::ZERO => Err(OpenError::HistoryLost {
             expected: evidence.expected,
             found: Seq::ZERO,
         }),
         Look::Empty => create(layout, lost_before(evidence)),
-        found if is_begun && (matches!(found, Look::Partial(_)) || !layout.id.exists()) => {
+        // It may look whole without an id: fjall then drops the keyspace that it has not
+        // noted yet, and makes another one.
+        found
+            if evidence.is_begun()
+                && (matches!(found, Look::Partial(_)) || !layout.id.exists()) =>
+        {
             let aside = files::next_aside(&layout.aside, "unfinished")?;
             rename(&layout.journal, &aside.join("journal"))?;
-            // Nothing was ever acknowledged from it, so nothing is given up: a start that
-            // dies again and again must not fill the disk.
+            // Nothing in them was ever acknowledged; without a bound, a process that is
+            // killed at each start would fill the disk.
             files::keep_newest(&layout.aside, "unfinished", COPIES_KEPT)?;
             create(layout, lost_before(evidence))
         }

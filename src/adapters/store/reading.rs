@@ -10,6 +10,7 @@
 use super::archive::Archive;
 use super::copy::Copied;
 use super::engine::{self, Engine, Values};
+use super::lock::LockFile;
 use super::open::{Evidence, look_into};
 use super::read::{self, Unread};
 use super::shelf::{Records, Shelf};
@@ -17,7 +18,8 @@ use super::survey::Survey;
 use super::witness::{Chain, JournalId};
 use super::{Health, Layout, OpenError, checkpoint};
 use crate::journal::{PortableReader, ReadError, Stored};
-use crate::ports::Checkpoint;
+use crate::ports::{Checkpoint, History, PortError, Task};
+use futures::future::ready;
 use journal_format::event::Record;
 use journal_format::value::Seq;
 use std::fs::File;
@@ -77,6 +79,17 @@ impl Reading {
             is_at_rest,
             _copied: copied,
         })
+    }
+
+    /// As [`Self::open`], unless a process has the job.
+    ///
+    /// A process that takes it later is not disturbed.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; `Locked` also names the process that has the job.
+    pub fn open_at_rest(dir: &Path) -> Result<Self, OpenError> {
+        LockFile::look(&Layout::new(dir).lock)?;
+        Self::open(dir)
     }
 
     /// Returns the journal's identity.
@@ -201,6 +214,29 @@ impl Reading {
         }
         let first = self.entries(seq).next().transpose()?;
         Ok(first.map(|stored| stored.record))
+    }
+}
+
+/// Reading is done within the call: the thread that asks waits for the disk.
+impl History for Reading {
+    fn head(&self) -> Seq {
+        self.head
+    }
+
+    fn first(&self) -> Seq {
+        self.shelf.first
+    }
+
+    fn read(&self, from: Seq, limit: usize) -> Task<'_, Vec<Record>> {
+        let page = read::page(&self.records, self.head, from, limit);
+        Box::pin(ready(page.map_err(PortError::from)))
+    }
+
+    fn checkpoint(&self) -> Task<'_, Option<Checkpoint>> {
+        let newest = self.checkpoint.clone();
+        let newest = newest.filter(|found| found.seq <= self.head);
+        let older = || self.shelf.newest_state(self.head);
+        Box::pin(ready(Ok(newest.or_else(older))))
     }
 }
 

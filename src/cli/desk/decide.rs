@@ -6,7 +6,7 @@
 
 use super::{Desk, Found, open_there, who};
 use crate::cli::args::{OneJob, Resolve};
-use crate::cli::exit::{Exit, Failure, worst};
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::offline::Opened;
 use crate::cli::print;
 use crate::cli::text::plain;
@@ -25,11 +25,11 @@ impl Desk<'_> {
         };
         let opened = match online {
             Some(_) => None,
-            None => Some(found.open()?),
+            None => Some(Opened::open(found.known()?)?),
         };
         let halt = match (&online, &opened) {
             (Some(status), _) => status.halt.clone(),
-            (None, Some(opened)) => opened.status().await?.0.halt,
+            (None, Some(opened)) => opened.halt().await?,
             (None, None) => None,
         };
         let Some(halt) = halt else {
@@ -68,53 +68,36 @@ impl Desk<'_> {
         }
     }
 
-    /// Lists what waits, of one job or of all. A job that cannot be looked at does not
-    /// hide the others.
+    /// Lists what waits, of one job or of all.
     pub(super) async fn conflicts(&mut self, job: &OneJob) -> Result<Exit, Failure> {
-        let jobs = match &job.job {
-            Some(name) => vec![self.find(Some(name)).await?],
-            None => self.all().await?,
+        let mut shown = 0;
+        let show = |desk: &Self, found: &Found, held: Vec<Item>, alone| {
+            shown += held.len();
+            let prefix = if alone {
+                String::new()
+            } else {
+                format!("{}: ", plain(&found.label))
+            };
+            held.iter()
+                .for_each(|item| desk.waiting(&found.id, &prefix, item));
+            Exit::InSync
         };
-        let alone = jobs.len() == 1;
-        let (mut exits, mut shown) = (Vec::new(), 0);
-        for found in jobs {
-            let (id, label) = (found.id.clone(), found.label.clone());
-            match self.held(found).await {
-                Ok(held) => {
-                    shown += held.len();
-                    let prefix = if alone {
-                        String::new()
-                    } else {
-                        format!("{}: ", plain(&label))
-                    };
-                    held.iter()
-                        .for_each(|item| self.waiting(&id, &prefix, item));
-                }
-                Err(failure) if alone => return Err(failure),
-                Err(failure) => {
-                    exits.push(failure.exit);
-                    print::failure(&failure.of(&label));
-                }
-            }
-        }
-        if shown == 0 && exits.is_empty() && !self.args.common.json {
+        let exit = self.each(job.job.as_deref(), Self::held, show).await?;
+        if shown == 0 && exit == Exit::InSync && !self.args.common.json {
             print::words("no conflict waits for a decision");
         }
-        Ok(worst(exits))
+        Ok(exit)
     }
 
-    async fn held(&mut self, found: Found) -> Result<Vec<Item>, Failure> {
-        let online = match self.daemon_of(&found) {
+    async fn held(&mut self, found: &Found) -> Result<Vec<Item>, Failure> {
+        let online = match self.daemon_of(found) {
             Some(daemon) => open_there(daemon.held(&found.id).await)?,
             None => None,
         };
         if let Some(held) = online {
             return Ok(held);
         }
-        let opened = found.open()?;
-        let held = opened.held().await?;
-        opened.close()?;
-        Ok(held)
+        found.at_rest()?.held().await
     }
 
     fn waiting(&self, job: &str, prefix: &str, item: &Item) {
@@ -153,7 +136,7 @@ impl Desk<'_> {
         let events = match online {
             Some(events) => events,
             None => {
-                let opened = found.open()?;
+                let opened = Opened::open(found.known()?)?;
                 let path = resolve.path.clone();
                 let by = who();
                 let events = opened.decide(Input::Resolve { path, keep, by }).await?;

@@ -38,15 +38,11 @@ impl Desk<'_> {
                 }
             }
         }
-        let opened = found.open()?;
-        let mut next = Seq(events.from.max(1));
-        loop {
-            let page = opened.page(next).await?;
-            let Some(last) = page.last() else { break };
-            next = last.seq.next();
-            page.iter().for_each(|record| self.event(&to_json(record)));
+        let at_rest = found.at_rest()?;
+        for record in at_rest.records(Seq(events.from.max(1)))? {
+            let record = record.map_err(|error| at_rest.fault(error))?;
+            self.event(&to_json(&record));
         }
-        opened.close()?;
         Ok(Exit::InSync)
     }
 
@@ -68,12 +64,7 @@ impl Desk<'_> {
         };
         let told = match online {
             Some(told) => told,
-            None => {
-                let opened = found.open()?;
-                let told = opened.explain(path).await?;
-                opened.close()?;
-                told
-            }
+            None => found.at_rest()?.explain(path)?,
         };
         print::explanation(self.args, &found.id, &told);
         Ok(Exit::InSync)

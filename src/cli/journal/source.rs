@@ -109,7 +109,11 @@ pub(in crate::cli) fn named(name: Option<&str>, state_dir: &Path) -> Result<Mean
 }
 
 pub(in crate::cli) fn of_job(known: &Known) -> Result<Source, Failure> {
-    let reading = Reading::open(&known.place)?;
+    Ok(of_reading(known, Reading::open(&known.place)?))
+}
+
+/// As [`of_job`], of a journal that is open.
+pub(in crate::cli) fn of_reading(known: &Known, reading: Reading) -> Source {
     if let Health::Shortened { expected, found } = reading.health() {
         tracing::warn!(%expected, %found, "events are missing at the journal's end");
     }
@@ -127,11 +131,11 @@ pub(in crate::cli) fn of_job(known: &Known) -> Result<Source, Failure> {
         },
         place: known.place.clone(),
     };
-    Ok(Source {
+    Source {
         facts,
         id: reading.id(),
         holder: Holder::Store(Box::new(reading), known.directory.clone()),
-    })
+    }
 }
 
 fn of_file(path: &Path) -> Result<Source, Failure> {

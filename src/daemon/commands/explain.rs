@@ -39,7 +39,7 @@ pub(super) async fn explain(view: &View, path: &RelPath, now: Timestamp) -> Resu
 ///
 /// # Errors
 /// The reader's.
-pub async fn gathered(reader: &dyn JournalReader, path: &RelPath) -> PortResult<Vec<Record>> {
+async fn gathered(reader: &dyn JournalReader, path: &RelPath) -> PortResult<Vec<Record>> {
     let mut gathering = Gathering::new(path);
     let first = reader.first();
     while let Some(pass) = gathering.next_pass() {

@@ -48,20 +48,23 @@ impl<'a> Driver<'a> {
         side == Side::Remote && !self.feed.is_begun && self.feed().is_some()
     }
 
-    /// Tells whether a run that is to end reads on once more, since that saves the next
-    /// one a look at everything.
-    pub(super) fn is_feed_behind(&self) -> bool {
-        let is_behind = self.feed.is_reading || self.feed().is_some_and(Feed::is_behind);
-        let is_open = self.feed.is_begun && self.feed.last_readings <= LAST_READINGS_MAX;
+    /// Tells whether a run that is to end waits for the feed: it is being read, or will be.
+    pub(super) fn is_awaiting_last_reading(&self) -> bool {
         let halted = self.sides_state.iter().any(|state| state.is_halted);
-        self.mode == Mode::Once && is_open && is_behind && !halted && !self.is_paused()
+        let is_open = self.feed.is_begun && !halted && !self.is_paused();
+        self.mode == Mode::Once && is_open && (self.feed.is_reading || self.may_read_on())
+    }
+
+    /// Tells whether one more reading saves the next run a look at everything.
+    fn may_read_on(&self) -> bool {
+        self.feed.last_readings < LAST_READINGS_MAX && self.feed().is_some_and(Feed::is_behind)
     }
 
     /// Reads on when it is time.
     pub(super) fn read_feed(&mut self) {
         let is_due = !self.feed.is_begun || self.mode == Mode::Continuous;
         let is_due = is_due && self.now() >= self.feed.next;
-        let is_last = !is_due && self.is_feed_behind() && self.is_at_rest();
+        let is_last = !is_due && self.is_awaiting_last_reading() && self.is_at_rest();
         if self.feed.is_reading || !is_due && !is_last {
             return;
         }
@@ -114,7 +117,7 @@ impl<'a> Driver<'a> {
     fn feed_failed(&mut self, error: PortError) -> Result<(), RunError> {
         if self.feed.last_readings > 0 {
             tracing::info!("the next run looks at everything: {error}");
-            self.feed.last_readings = LAST_READINGS_MAX + 1;
+            self.feed.last_readings = LAST_READINGS_MAX;
             return Ok(());
         }
         if error.class == FailureClass::Unsupported {

@@ -4,7 +4,7 @@ use super::crash::{child, say};
 use super::{holds, records, wait};
 use journal_format::value::Seq;
 use pydio_sync::adapters::store::{Journal, OpenError, Options, Reading, Retention};
-use pydio_sync::ports::{Checkpoint, Store};
+use pydio_sync::ports::{Checkpoint, History, Store};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Command;

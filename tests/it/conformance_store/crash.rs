@@ -4,7 +4,7 @@ use super::{holds, open, records, wait};
 use journal_format::event::FailureClass;
 use journal_format::value::Seq;
 use pydio_sync::adapters::store::{Health, OpenError};
-use pydio_sync::ports::Store;
+use pydio_sync::ports::{History, Store};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

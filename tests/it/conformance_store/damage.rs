@@ -3,7 +3,7 @@
 use super::{holds, open, record, records, wait};
 use journal_format::value::Seq;
 use pydio_sync::adapters::store::{Health, Journal, OpenError, Options, salvage};
-use pydio_sync::ports::Store;
+use pydio_sync::ports::{History, Store};
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

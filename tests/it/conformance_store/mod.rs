@@ -11,7 +11,7 @@ mod damage;
 use journal_format::event::{Event, FailureClass, ObservationEvent, Record};
 use journal_format::value::{RelPath, Seq, Side, Timestamp};
 use pydio_sync::adapters::store::{FolderLock, Health, Journal, OpenError, Options};
-use pydio_sync::ports::{Checkpoint, PortResult, Store, Task};
+use pydio_sync::ports::{Checkpoint, History, PortResult, Store, Task};
 use std::path::Path;
 use std::time::Duration;
 
