@@ -6,6 +6,7 @@ use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, DigestKind, Seq};
 use pydio_sync::ports::{Hint, Remote as _};
 use sha1::Digest as _;
+use std::time::Duration;
 use test_servers::plain::Plain;
 use test_servers::webdav::{Fault, FileEtags, Quirks, Rule};
 
@@ -199,6 +200,38 @@ fn tags_that_come_again_are_not_sharp() {
     assert_eq!(fact(&remote, "sharp_tags"), "false");
     let (_site, remote) = tried(Quirks::none());
     assert_eq!(fact(&remote, "sharp_tags"), "true");
+}
+
+#[test]
+fn tags_are_sharp_only_if_two_writes_were_within_one_second_of_the_server() {
+    for (file_etags, is_slow, is_sharp) in [
+        (FileEtags::Change, false, true),
+        (FileEtags::Change, true, false),
+        (FileEtags::MostChanges, false, false),
+        (FileEtags::MostChanges, true, false),
+    ] {
+        let site = DavSite::dated(Quirks {
+            file_etags,
+            ..Quirks::nextcloud()
+        });
+        let writes = if is_slow { 12 } else { 0 };
+        for _ in 0..writes {
+            let clock = site.server.clock();
+            let second = Duration::from_secs(1);
+            site.server
+                .before("PUT", "*probe*/a", move || clock.advance(second));
+        }
+        let remote = site.remote("client");
+        run(remote.claim_root("remote-1")).expect("claim");
+        run(remote.make_dir(&path("new"))).expect("a folder, and the trials");
+        let facts = remote.found_out().expect("facts");
+        let has = |name| facts.iter().any(|it| it.name == name && it.value == "true");
+        assert_eq!(has("sharp_tags"), is_sharp, "{file_etags:?} {is_slow}");
+        assert!(
+            has("deep_tags"),
+            "folders have another tag after each change"
+        );
+    }
 }
 
 #[test]

@@ -154,7 +154,7 @@ pub(crate) fn fetch(remote: &WebdavRemote, name: &str) -> PortResult<Vec<u8>> {
     })
 }
 
-/// The value of a fact that a remote found out.
+/// The value of a fact that a remote found out; it tells all of them once.
 pub(crate) fn fact(remote: &WebdavRemote, name: &str) -> String {
     let facts = remote.found_out().expect("facts");
     let fact = facts.into_iter().find(|fact| fact.name == name);
