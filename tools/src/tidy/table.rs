@@ -318,6 +318,11 @@ pub(super) const ROOMS: &[Room] = &[
         &["journal_format", "pydio_sync::adapters::secret"],
         ADAPTER,
     ),
+    room(
+        "src/adapters/remote/steps",
+        &["journal_format", "pydio_sync::ports", "futures"],
+        ADAPTER,
+    ),
     room("src/adapters/secret", &["tokio", "zeroize"], ADAPTER),
     room(
         "src/adapters/credentials",

@@ -10,6 +10,7 @@ use super::found::Found;
 use super::listing::Child;
 use super::powers::obstacle;
 use super::server::Server;
+use crate::adapters::remote::steps::{Steps, begin, steps};
 use crate::adapters::rooted::CONTROL;
 use crate::ports::{
     Listed, Listing, PortError, PortResult, ScanItem, ScanRequest, ScanStream, ScanTarget, Scope,
@@ -25,32 +26,14 @@ use sync_core::spelling::{composed, decomposed, is_one_name};
 
 /// Starts a scan.
 pub(super) fn scan(server: &Rc<Server>, request: ScanRequest) -> ScanStream<'static> {
-    let mut walk = Walk {
+    let (targets, waiting) = begin(request);
+    steps(Walk {
         server: Rc::clone(server),
-        targets: request.targets,
-        waiting: VecDeque::new(),
+        targets,
+        waiting,
         running: FuturesUnordered::new(),
         failures: 0,
-        is_over: false,
-    };
-    let is_all = |target: &ScanTarget| target.path.is_root() && target.subtree;
-    if walk.targets.iter().any(is_all) {
-        walk.targets.clear();
-        walk.waiting.push_back(RelPath::root());
-    }
-    Box::pin(stream::unfold(walk, async |mut walk| {
-        if walk.is_over {
-            return None;
-        }
-        match walk.step().await {
-            Ok(None) => None,
-            Ok(Some(items)) => Some((Ok(items), walk)),
-            Err(error) => {
-                walk.is_over = true;
-                Some((Err(error), walk))
-            }
-        }
-    }))
+    })
 }
 
 type Answer = (RelPath, PortResult<(ScanItem, Vec<RelPath>)>);
@@ -62,10 +45,9 @@ struct Walk {
     running: FuturesUnordered<LocalBoxFuture<'static, Answer>>,
     /// Folders that could not be listed, in a row.
     failures: usize,
-    is_over: bool,
 }
 
-impl Walk {
+impl Steps for Walk {
     async fn step(&mut self) -> PortResult<Option<Vec<ScanItem>>> {
         if !self.targets.is_empty() {
             let targets = std::mem::take(&mut self.targets);
@@ -93,7 +75,9 @@ impl Walk {
             Err(error) => self.failed(folder, error).map(|item| Some(vec![item])),
         }
     }
+}
 
+impl Walk {
     /// One folder that cannot be listed does not end a scan; a server that does not
     /// answer does.
     fn failed(&mut self, folder: RelPath, error: PortError) -> PortResult<ScanItem> {
