@@ -104,7 +104,7 @@ const KEPT: [(u64, &str); 45] = [
 ];
 
 /// The same, with a remote that keeps an account of changes.
-const KEPT_WITH_FEED: [(u64, &str); 12] = [
+const KEPT_WITH_FEED: [(u64, &str); 14] = [
     (707, "what a feed hints at is found"),
     (892, "what a feed hints at is found"),
     (1185, "what waits keeps its directory, and that its name"),
@@ -134,6 +134,14 @@ const KEPT_WITH_FEED: [(u64, &str); 12] = [
     (
         13_601,
         "what a slot holds is in the trash where nobody knows any more what came out",
+    ),
+    (
+        24_364,
+        "what failed is not tried again while its place is being looked at",
+    ),
+    (
+        10_753,
+        "what a link hides here is not made anew where it was moved over there",
     ),
 ];
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::Read;
 use std::process::Stdio;
+use std::time::{Duration, SystemTime};
 
 /// Checks that a run failed as the user's mistake and said so.
 fn refused(done: &Done, parts: &[&str]) {
@@ -423,6 +424,45 @@ fn what_was_deleted_comes_back_from_the_trash_and_replaces_nothing() {
         &lab.offline(&["trash", "restore", "zz"]),
         &["nothing in the trash"],
     );
+}
+
+#[test]
+fn a_file_cut_short_under_its_old_time_leaves_the_whole_version_in_the_trash() {
+    let then = SystemTime::UNIX_EPOCH + Duration::new(1_600_000_000, 123_456_789);
+    let written = |lab: &Lab, content: &str| {
+        let path = lab.local.join("a");
+        fs::write(&path, content).expect("a file");
+        let file = fs::File::options().write(true).open(&path).expect("a file");
+        file.set_modified(then).expect("its time");
+    };
+    for (shift, in_trash) in [(0, true), (1, false)] {
+        let lab = Lab::new();
+        written(&lab, "precious");
+        lab.synced();
+        // In place, as a power loss leaves it: the same file.
+        written(&lab, "pre");
+        if shift > 0 {
+            let file = fs::File::options().write(true).open(lab.local.join("a"));
+            let later = then + Duration::from_secs(shift);
+            file.expect("a file").set_modified(later).expect("its time");
+        }
+        lab.synced();
+        assert_eq!(read(&lab.remote.join("a")), "pre");
+        let listed = lab.offline(&["trash", "list", "--json"]).out;
+        let entries = listed
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"));
+        let kept: Vec<Value> = entries
+            .filter(|entry: &Value| entry["path"] == "a")
+            .collect();
+        assert_eq!(!kept.is_empty(), in_trash, "{shift} s later: {listed}");
+        if let Some(entry) = kept.first() {
+            let name = entry["name"].as_str().expect("a name");
+            let restored = lab.offline(&["trash", "restore", name, "--to", "whole"]);
+            assert_eq!(restored.code, 0, "{restored:?}");
+            assert_eq!(read(&lab.local.join("whole")), "precious");
+        }
+    }
 }
 
 #[test]

@@ -7,8 +7,9 @@
 //! directories that live on only because of such an entry in them. Where such a
 //! problem (other than an excluded name) stands at a name that the other side wants
 //! too, what waits for that name stays where it is, and what waits for that in turn,
-//! or for the name of a directory that it keeps. So does what is known to be below a
-//! pipe over there, where a directory was: it is neither seen nor proven to be gone.
+//! or for the name of a directory that it keeps. So does what is known to be where a pipe
+//! or such a link is over there, or below it: it is neither seen nor proven to be gone,
+//! wherever it was moved over here.
 //! Which path over there belongs to a waiting path over here the program must know:
 //! it has them as one node that is not in step. Times and inode numbers are not
 //! compared.
@@ -152,7 +153,8 @@ fn blocked_in_moved(
     found
 }
 
-/// Finds where over here that is whose place over there is below a pipe.
+/// Finds where over here that is whose place over there is at or below a pipe, or a link
+/// where the remote holds none.
 fn hidden_over_there(state: &State, unsettled: &[[Option<RelPath>; 2]]) -> BTreeSet<String> {
     let folding = folding(state);
     let named = |path: &RelPath| key(&composed(path.as_str()), folding);
@@ -160,11 +162,11 @@ fn hidden_over_there(state: &State, unsettled: &[[Option<RelPath>; 2]]) -> BTree
     for (here, there) in [(0, 1), (1, 0)] {
         let nodes = &state.disk(Side::BOTH[there]).live.nodes;
         let visible = state.visible_paths(Side::BOTH[there]).into_iter();
-        let pipes: BTreeSet<String> = visible
-            .filter(|(_, id)| nodes.get(id).is_some_and(|node| node.body == Body::Pipe))
+        let odd: BTreeSet<String> = visible
+            .filter(|(_, id)| nodes.get(id).is_some_and(|node| is_odd(state, node)))
             .map(|(path, _)| named(&path))
             .collect();
-        let is_hidden = |place: &RelPath| above(&named(place)).any(|top| pipes.contains(&top));
+        let is_hidden = |place: &RelPath| is_within(&named(place), &odd);
         let hidden = unsettled
             .iter()
             .filter(|places| places[there].as_ref().is_some_and(is_hidden));
@@ -279,18 +281,22 @@ fn left_out(state: &State, side: Side) -> Vec<String> {
     }
     let is_problem = |path: &RelPath, node: &Node| {
         let twins = spelled.get(&key(path.as_str(), folding(state))).copied();
-        let odd = match node.body {
-            Body::Pipe => true,
-            Body::Link(_) => !state.remote_options().symlinks,
-            Body::File(_) | Body::Directory(_) => false,
-        };
-        odd || twins > Some(1) || path.name().is_some_and(is_excluded)
+        is_odd(state, node) || twins > Some(1) || path.name().is_some_and(is_excluded)
     };
     paths
         .iter()
         .filter(|(path, id)| nodes.get(id).is_some_and(|node| is_problem(path, node)))
         .map(|(path, _)| composed(path.as_str()))
         .collect()
+}
+
+/// Tells whether a node can be no version of a file or directory.
+fn is_odd(state: &State, node: &Node) -> bool {
+    match node.body {
+        Body::Pipe => true,
+        Body::Link(_) => !state.remote_options().symlinks,
+        Body::File(_) | Body::Directory(_) => false,
+    }
 }
 
 /// Returns when two names are one for the pair: always after normalisation, and

@@ -113,14 +113,13 @@ impl Engine {
         let whole = round.is_whole();
         let again = round.finish(&mut self.ledger, &self.busy, complete);
         let wanted = &mut self.wanted[index(side)];
+        wanted.finished(complete);
         wanted
             .paths
             .extend(again.into_iter().map(|path| (path, true)));
-        if !complete {
-            wanted.everything = true;
-        } else if whole {
+        if complete && whole {
             self.scanned[index(side)] = true;
-        } else if side == Side::Remote {
+        } else if complete && side == Side::Remote {
             self.all_hinted();
         }
         self.prune_busy();
@@ -240,13 +239,13 @@ impl Engine {
     }
 }
 
-/// The paths that an operation reads or writes.
 /// Tells whether a place of an operation is still to be looked at.
 pub(super) fn is_wanted(wanted: &[Wanted; 2], operation: &Operation) -> bool {
     let mut paths = paths_of(operation).into_iter();
-    paths.any(|(side, path)| wanted[index(side)].paths.contains_key(&path))
+    paths.any(|(side, path)| wanted[index(side)].holds(&path))
 }
 
+/// The paths that an operation reads or writes.
 fn paths_of(operation: &Operation) -> Vec<(Side, RelPath)> {
     match &operation.action {
         Action::Transfer {

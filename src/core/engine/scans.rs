@@ -17,6 +17,24 @@ pub(super) struct Wanted {
     pub(super) everything: bool,
     /// Paths, and whether all below is meant as well.
     pub(super) paths: BTreeMap<RelPath, bool>,
+    /// Those that the scan under way looks at, until it is complete.
+    under_way: BTreeMap<RelPath, bool>,
+}
+
+impl Wanted {
+    /// Tells whether a path is still to be looked at.
+    pub(super) fn holds(&self, path: &RelPath) -> bool {
+        self.paths.contains_key(path) || self.under_way.contains_key(path)
+    }
+
+    /// Ends the scan under way. What it did not look at is wanted again.
+    pub(super) fn finished(&mut self, complete: bool) {
+        let mut looked_at = std::mem::take(&mut self.under_way);
+        if !complete {
+            self.everything = true;
+            self.paths.append(&mut looked_at);
+        }
+    }
 }
 
 /// A scan to make.
@@ -38,7 +56,8 @@ impl Engine {
         }
         let wanted = &mut self.wanted[index(side)];
         if wanted.everything {
-            *wanted = Wanted::default();
+            wanted.everything = false;
+            wanted.under_way.append(&mut wanted.paths);
             return Some(WantedScan {
                 targets: vec![(RelPath::root(), true)],
                 whole: true,
@@ -51,6 +70,7 @@ impl Engine {
             .into_iter()
             .partition(|(path, _)| busy.is_open_at(side, path));
         wanted.paths = later;
+        wanted.under_way.extend(targets.clone());
         (!targets.is_empty()).then(|| WantedScan {
             targets: targets.into_iter().collect(),
             whole: false,
@@ -132,6 +152,32 @@ fn look_at_both_ends(state: &State, side: Side, paths: &mut BTreeMap<RelPath, bo
         if paths.contains_key(&from) || paths.contains_key(to) {
             paths.entry(from).or_insert(true);
             paths.entry(to.clone()).or_insert(true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_scan_looks_at_stays_wanted_until_one_is_complete() {
+        let (local, path) = (Side::Local, RelPath::new("a/b").expect("a path"));
+        for is_whole in [false, true] {
+            let mut engine = Engine::new();
+            engine.hint(local, Some(path.clone()), true);
+            if is_whole {
+                engine.want_everything(local);
+            }
+            for complete in [false, true] {
+                let scan = engine.next_scan(local).expect("it is wanted");
+                assert_eq!(scan.whole, is_whole || complete);
+                let wanted = &mut engine.wanted[index(local)];
+                assert!(wanted.holds(&path), "it is being looked at");
+                wanted.finished(complete);
+                assert_eq!(wanted.holds(&path), !complete);
+            }
+            assert_eq!(engine.next_scan(local), None);
         }
     }
 }

@@ -324,3 +324,37 @@ fn conflicting(state: &State, id: NodeId, policy: &Policy, case: Case) -> Goal {
     }
     send(Displacing::Copy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use journal_format::value::Identity;
+
+    #[test]
+    fn only_another_size_at_the_same_fine_time_of_the_same_file_is_torn() {
+        let facts = |size, mtime_ns, object| Facts {
+            size,
+            mtime_ns,
+            identity: Identity {
+                device: u64::from(object > 0),
+                object,
+                born_ns: 0,
+            },
+            ..Facts::NONE
+        };
+        let (fine, other) = (1_700_000_000_123_456_789, 1_700_000_000_123_456_790);
+        let whole = 1_700_000_000_000_000_000;
+        for (now, then, expected) in [
+            (facts(0, fine, 7), facts(9, fine, 7), true),
+            (facts(9, fine, 7), facts(9, fine, 7), false),
+            (facts(0, other, 7), facts(9, fine, 7), false),
+            (facts(0, fine, 8), facts(9, fine, 7), false),
+            (facts(0, fine, 0), facts(9, fine, 0), false),
+            (facts(0, whole, 7), facts(9, whole, 7), false),
+            // As an adapter shows what is younger than a coarse step.
+            (facts(0, whole + 1, 7), facts(9, whole + 1, 7), false),
+        ] {
+            assert_eq!(is_torn(&now, &then), expected, "{now:?} after {then:?}");
+        }
+    }
+}

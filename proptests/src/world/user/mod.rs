@@ -243,6 +243,12 @@ impl State {
     fn step(&mut self, side: Side, step: Step) {
         match step {
             Step::SaveRest(path, id, data) => {
+                // An open file is written wherever it was moved, and told of there.
+                let paths = self.disk(side).live.walk().into_iter();
+                let path = paths
+                    .rev()
+                    .find(|(_, at)| *at == id)
+                    .map_or(path, |it| it.0);
                 self.as_user(side, &format!("finishes {path}"), |state| {
                     state.write_as_user(side, &path, id, data);
                     state.disk_mut(side).set_being_written(id, false);

@@ -104,7 +104,7 @@ impl Inner {
         link.settle(from).await?;
         let (from, to) = (link.at(from), self.new_place(to).await?);
         let [was, there] = self.hashes.ask_few([&from, &to]).await?;
-        link.expect(&from, &was, expect)?;
+        self.expect(&from, &was, expect).await?;
         if there != Found::Absent && from != to {
             return Err(PortError::precondition(format!("`{to}` is taken")));
         }
@@ -185,7 +185,7 @@ impl Inner {
         // Two of one name at once would both find the bin free for them.
         let _turn = link.turn(name).await;
         let [found, bin, taken] = self.hashes.ask_few([at, BIN, &binned]).await?;
-        link.expect(at, &found, expect)?;
+        self.expect(at, &found, expect).await?;
         if bin == Found::Directory && taken != Found::Absent {
             self.make_room(id, &binned).await?;
             let found = self.hashes.ask(at).await?;

@@ -93,7 +93,7 @@ impl Inner {
             },
             Expected::Version(expect) => {
                 let found = self.hashes.ask(&target.at).await?;
-                self.link.expect(&target.at, &found, expect)
+                self.expect(&target.at, &found, expect).await
             }
         }
     }
