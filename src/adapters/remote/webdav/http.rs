@@ -7,6 +7,7 @@
 //! absent: what an answer means for a path.
 
 use super::auth::{Auth, Refusal, refused};
+use super::cut::{Failed, asked_again, cut};
 use super::found::bare_tag;
 use super::multistatus::{Reader, Response as Told};
 use super::status::{fault, redirected, slashed, time};
@@ -150,15 +151,13 @@ impl Http {
     /// Sends a request and reads the answer, of which the body is short.
     /// A question is asked once more when its answer breaks off.
     pub(super) async fn fetch(&self, ask: &Ask) -> PortResult<Answer> {
-        match self.try_fetch(ask).await {
-            Err(error) if is_cut(&error) && ask.effect == Effect::Reads => {
-                self.try_fetch(ask).await
-            }
-            result => result,
+        match ask.effect {
+            Effect::Reads => asked_again(async || self.try_fetch(ask).await).await,
+            Effect::Writes => Ok(self.try_fetch(ask).await?),
         }
     }
 
-    async fn try_fetch(&self, ask: &Ask) -> PortResult<Answer> {
+    async fn try_fetch(&self, ask: &Ask) -> Result<Answer, Failed> {
         let begun = Instant::now();
         let reply = self.begin(ask, false).await?;
         let (status, headers) = (
@@ -186,7 +185,7 @@ impl Http {
         &self,
         ask: &Ask,
         each: &mut impl FnMut(Told, Option<i64>),
-    ) -> PortResult<Result<(), u16>> {
+    ) -> Result<Result<(), u16>, Failed> {
         let begun = Instant::now();
         let mut reply = self.begin(ask, true).await?;
         let status = reply.response.status().as_u16();
@@ -198,13 +197,13 @@ impl Http {
         let kind = header(headers, &CONTENT_TYPE);
         let date = time(headers, begun);
         if !kind.contains("xml") {
-            return Err(strange(&format!("an answer of type `{kind}`")));
+            return Err(strange(&format!("an answer of type `{kind}`")).into());
         }
         let (mut reader, mut bytes) = (Reader::default(), 0);
         while let Some(piece) = self.piece(&mut reply).await? {
             bytes += piece.len();
             if bytes > LISTING_BYTES_MAX {
-                return Err(strange("a listing that is too long"));
+                return Err(strange("a listing that is too long").into());
             }
             let read = reader.push(&piece, &mut |response| each(response, date));
             read.map_err(|error| strange(&error))?;
@@ -214,7 +213,7 @@ impl Http {
     }
 
     /// Reads on in a body.
-    pub(super) async fn piece(&self, reply: &mut Reply) -> PortResult<Option<Bytes>> {
+    pub(super) async fn piece(&self, reply: &mut Reply) -> Result<Option<Bytes>, Failed> {
         let piece = reply.response.chunk().await;
         let piece = piece.map_err(|error| cut(error, Effect::Reads))?;
         if let Some(piece) = &piece {
@@ -420,7 +419,7 @@ impl Http {
 }
 
 /// Reads a body that says no more than why.
-async fn read(mut reply: Reply, effect: Effect) -> PortResult<Vec<u8>> {
+async fn read(mut reply: Reply, effect: Effect) -> Result<Vec<u8>, Failed> {
     let mut body = Vec::new();
     loop {
         match reply.response.chunk().await {
@@ -433,20 +432,6 @@ async fn read(mut reply: Reply, effect: Effect) -> PortResult<Vec<u8>> {
             Err(error) => return Err(cut(error, effect)),
         }
     }
-}
-
-/// An answer that broke off after its headers.
-fn cut(error: reqwest::Error, effect: Effect) -> PortError {
-    let error = lost(error, effect);
-    PortError {
-        message: format!("{CUT}: {}", error.message),
-        ..error
-    }
-}
-
-/// Tells whether an answer broke off: the server closed the connection, or lost it.
-pub(super) fn is_cut(error: &PortError) -> bool {
-    error.message.starts_with(CUT)
 }
 
 /// An answer of no WebDAV server.
@@ -462,7 +447,6 @@ fn slow(bytes: usize) -> Duration {
 }
 
 const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"));
-const CUT: &str = "the answer broke off";
 const POOL_MAX: usize = 64;
 /// What is read of answers that only say why.
 const BODY_BYTES_MAX: usize = 64 * 1024;
