@@ -4,11 +4,11 @@
 //! failure, or a line that says how many held; a replayed seed's journal as a file, for
 //! `pydio-sync journal`. Invariant: a seed gives one run.
 
-use proptests::program::Program;
 use journal_format::encode_record;
 use journal_format::event::Record;
 use journal_format::portable::Header;
 use journal_format::value::Seq;
+use proptests::program::Program;
 use proptests::run::{replay, run as run_seed, run_with_feed};
 use pydio_sync::journal::PortableWriter;
 use std::fs::File;
