@@ -79,8 +79,8 @@ pub fn decode_prefix(bytes: &[u8]) -> Result<(Record, usize), DecodeError> {
         expected,
         found: bytes.len(),
     };
-    let covered = HEADER_BYTES.saturating_add(header.payload_bytes);
-    let total = covered.saturating_add(CHECKSUM_BYTES);
+    let total = header.record_bytes();
+    let covered = total.saturating_sub(CHECKSUM_BYTES);
     let (content, rest) = bytes
         .split_at_checked(covered)
         .ok_or_else(|| truncated(total))?;
@@ -98,17 +98,18 @@ pub fn decode_prefix(bytes: &[u8]) -> Result<(Record, usize), DecodeError> {
     Ok((header.record(payload)?, total))
 }
 
-struct Header {
-    tag: u16,
-    version: u8,
-    seq: Seq,
+/// The fields before the payload.
+pub(crate) struct Header {
+    pub(crate) tag: u16,
+    pub(crate) version: u8,
+    pub(crate) seq: Seq,
     time: Timestamp,
     payload_bytes: usize,
 }
 
 impl Header {
     /// Reads the fields before the payload; the checksum is not yet looked at.
-    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut input = bytes;
         let truncated = DecodeError::Truncated {
             tag: None,
@@ -148,6 +149,13 @@ impl Header {
             time: Timestamp(time),
             payload_bytes,
         })
+    }
+
+    /// Returns how many bytes the whole record has.
+    pub(crate) const fn record_bytes(&self) -> usize {
+        HEADER_BYTES
+            .saturating_add(self.payload_bytes)
+            .saturating_add(CHECKSUM_BYTES)
     }
 
     /// Reads the payload, whose checksum was right.

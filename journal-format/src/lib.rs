@@ -57,5 +57,5 @@ pub use envelope::{
     decode_record, encode_record, encode_record_into,
 };
 pub use error::{DecodeError, EncodeError, PayloadError, ValueError};
-pub use peek::{Peek, peek};
+pub use peek::{Extent, Peek, peek, peek_extent};
 pub use tag::Tag;

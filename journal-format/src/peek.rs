@@ -1,11 +1,12 @@
 //! What a record says of itself before it is decoded.
 //!
-//! In: bytes that may be damaged. Out: its tag, its number, its payload as bytes.
+//! In: bytes that may be damaged. Out: its tag, its number, its length, its payload as bytes.
 //! Invariant: a hint and no more: the checksum is not looked at, so whoever keeps a
 //! record decodes it. Deliberately absent: fields, apart from the one that says which
 //! event another one ends. A tag that ends something is an arm of [`Peek::ends`].
 
-use crate::envelope::{ENVELOPE_VERSION, HEADER_BYTES, MAGIC};
+use crate::envelope::{HEADER_BYTES, Header};
+use crate::error::DecodeError;
 use crate::tag::Tag;
 use crate::value::Seq;
 
@@ -25,19 +26,33 @@ pub struct Peek<'a> {
 /// Looks at the outside of a record; nothing when only decoding can tell.
 #[must_use]
 pub fn peek(bytes: &[u8]) -> Option<Peek<'_>> {
-    let (header, payload) = bytes.split_at_checked(HEADER_BYTES)?;
-    let (magic, rest) = header.split_first_chunk::<4>()?;
-    let ([envelope, version], rest) = rest.split_first_chunk()?;
-    let (tag, rest) = rest.split_first_chunk()?;
-    let (seq, _) = rest.split_first_chunk()?;
-    if *magic != MAGIC || *envelope != ENVELOPE_VERSION {
-        return None;
-    }
+    let header = Header::parse(bytes).ok()?;
     Some(Peek {
-        tag: Tag::from_number(u16::from_le_bytes(*tag))?,
-        version: *version,
-        seq: Seq(u64::from_le_bytes(*seq)),
-        payload,
+        tag: Tag::from_number(header.tag)?,
+        version: header.version,
+        seq: header.seq,
+        payload: bytes.get(HEADER_BYTES..)?,
+    })
+}
+
+/// Where a record stands, and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Where it stands.
+    pub seq: Seq,
+    /// How many bytes it has from its first to its last.
+    pub bytes: usize,
+}
+
+/// Looks at the first [`HEADER_BYTES`] of a record, to find the next one.
+///
+/// # Errors
+/// They do not begin a record of a length and a layout that this release knows.
+pub fn peek_extent(bytes: &[u8]) -> Result<Extent, DecodeError> {
+    let header = Header::parse(bytes)?;
+    Ok(Extent {
+        seq: header.seq,
+        bytes: header.record_bytes(),
     })
 }
 
@@ -88,6 +103,8 @@ mod tests {
             let seen = peek(&bytes).unwrap();
             assert_eq!((seen.tag, seen.seq), (Tag::ConflictSettled, Seq(7)));
             assert_eq!(seen.ends(), Some(Seq(number)));
+            let extent = peek_extent(&bytes[..HEADER_BYTES]).unwrap();
+            assert_eq!((extent.seq, extent.bytes), (Seq(7), bytes.len()));
             for end in 0..bytes.len() {
                 let cut = peek(&bytes[..end]);
                 assert!(cut.is_none_or(|cut| cut.seq == Seq(7)));

@@ -292,12 +292,8 @@ impl Decoder {
         };
         let mut rest = trailer.get(TRAILER_MAGIC.len()..).unwrap_or_default();
         let fields = (|| {
-            let count = u64::from_le_bytes(take(&mut rest)?);
-            let last = Seq(u64::from_le_bytes(take(&mut rest)?));
-            Some((
-                Trailer { count, last },
-                u32::from_le_bytes(take(&mut rest)?),
-            ))
+            let told = end(&mut rest)?;
+            Some((told, u32::from_le_bytes(take(&mut rest)?)))
         })();
         let Some((found, sum)) = fields else {
             return self.short(is_last);

@@ -15,9 +15,9 @@ use journal_format::event::{Expected, Record};
 use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq, Timestamp};
 use pydio_sync::daemon::Ports;
 use pydio_sync::ports::{
-    Capabilities, Checkpoint, Exchanged, HintStream, History, Leftover, Listing, LocalFs, PortResult, Put,
-    PutRequest, Remote, RootState, ScanItem, ScanRequest, ScanStream, Scope, Slot, Source, Staged,
-    Store, Task,
+    Capabilities, Checkpoint, Exchanged, HintStream, History, Leftover, Listing, LocalFs,
+    PortResult, Put, PutRequest, Remote, RootState, ScanItem, ScanRequest, ScanStream, Scope, Slot,
+    Source, Staged, Store, Task,
 };
 use std::cell::RefCell;
 

@@ -104,7 +104,7 @@ const KEPT: [(u64, &str); 45] = [
 ];
 
 /// The same, with a remote that keeps an account of changes.
-const KEPT_WITH_FEED: [(u64, &str); 14] = [
+const KEPT_WITH_FEED: [(u64, &str); 16] = [
     (707, "what a feed hints at is found"),
     (892, "what a feed hints at is found"),
     (1185, "what waits keeps its directory, and that its name"),
@@ -142,6 +142,14 @@ const KEPT_WITH_FEED: [(u64, &str); 14] = [
     (
         10_753,
         "what a link hides here is not made anew where it was moved over there",
+    ),
+    (
+        17_353,
+        "what waits at a temporary name goes with what it was, whoever takes that name over there",
+    ),
+    (
+        18_270,
+        "what is listed under the old name of a renamed directory has not moved there",
     ),
 ];
 

@@ -5,14 +5,13 @@
 //! `UNDO_FIRST=7 UNDO_SEEDS=1` one of them.
 
 use journal_format::event::{Event, Record, SessionEvent};
-use journal_format::value::{CHANGES_MAX, RelPath, Seq};
+use journal_format::value::RelPath;
 use proptests::program::Program;
 use proptests::run::run;
 use proptests::system::{Mode, Process, System};
 use proptests::world::World;
 use pydio_sync::daemon::RunError;
-use pydio_sync::daemon::offline::Deeds;
-use pydio_sync::executor::{Done, Hand};
+use pydio_sync::daemon::by_hand::{Deeds, perform};
 use pydio_sync::journal::undo::{Collector, Inverse, Step, Undo, Which};
 use pydio_sync::ports::{LocalFs, Observer, PortError, PortResult, RootState, Store};
 use sync_core::engine::Engine;
@@ -86,49 +85,19 @@ async fn undo(world: &World, which: Which) -> PortResult<()> {
     });
     let deeds = Deeds::begin(&world.store, &world.clock, "simulated").await;
     let mut deeds = deeds.map_err(port_error)?;
-    let mut hand = Hand::new(&world.local).await?;
-    for step in &steps {
-        // What cannot be done is listed by the command line.
-        take_back(&mut hand, deeds.next(), step).await.ok();
-        if hand.noted() >= CHANGES_MAX / 2 {
-            tell(world, &mut hand, &mut deeds).await?;
+    let count = || world.with(|state| state.journal.records.len());
+    let mut published = count();
+    // As the next daemon does it, from its cursor.
+    let publish = |_: &[&Step]| {
+        let records = world.with(|state| state.journal.records[published..].to_vec());
+        published = count();
+        if !records.is_empty() {
+            world.observer.appended(&records);
         }
-    }
-    tell(world, &mut hand, &mut deeds).await
-}
-
-async fn tell(world: &World, hand: &mut Hand<'_>, deeds: &mut Deeds<'_>) -> PortResult<()> {
-    let changes = hand.take_changes();
-    if changes.is_empty() {
-        return Ok(());
-    }
-    world.local.sync().await?;
-    for part in changes.chunks(CHANGES_MAX) {
-        let before = world.with(|state| state.journal.records.len());
-        let told = deeds.append(part.to_vec(), "somebody").await;
-        told.map_err(port_error)?;
-        // As the next daemon does it, from its cursor.
-        let records = world.with(|state| state.journal.records[before..].to_vec());
-        world.observer.appended(&records);
-    }
-    Ok(())
-}
-
-async fn take_back(hand: &mut Hand<'_>, id: Seq, step: &Step) -> Done {
-    let undoes = Some(step.undoes);
-    match &step.inverse {
-        Inverse::Restore { path, entry, over } => match over {
-            None => hand.restore(entry.as_str(), path, undoes).await,
-            Some(over) => {
-                hand.exchange(id, (entry.as_str(), path), over, undoes)
-                    .await
-            }
-        },
-        Inverse::PutAway { path, expect } => hand.put_away(id, path, expect, undoes).await,
-        Inverse::RemoveFolder { path, expect } => hand.remove_folder(path, expect, undoes).await,
-        Inverse::MakeFolder { path } => hand.make_folder(path, undoes).await,
-        Inverse::Rename { from, to, expect } => hand.rename(from, to, expect, undoes).await,
-    }
+    };
+    // What cannot be done is listed by the command line.
+    let performed = perform(&world.local, &mut deeds, &steps, "somebody", publish).await;
+    performed.map(drop).map_err(port_error)
 }
 
 async fn read_all(store: &dyn Store) -> PortResult<Vec<Record>> {

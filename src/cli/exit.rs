@@ -155,6 +155,7 @@ impl From<RunError> for Failure {
                 failure.hint(UPGRADE)
             }
             RunError::Read(_) => failure.hint(DAMAGED),
+            RunError::Side { error, .. } if error.is_untrusted => failure.hint(VOUCH),
             RunError::Side { .. } => failure,
         }
     }
@@ -190,6 +191,9 @@ impl From<OpenError> for Failure {
 pub(super) const DAMAGED: &str = "nothing was changed; `pydio-sync journal verify` lists what is \
     damaged; put the journal's files back from a backup if you have one, or keep what can be read: \
     pydio-sync journal salvage";
+/// What to do about a server that nobody here vouches for.
+pub(super) const VOUCH: &str = "if its authority is one of your own, name it: `\"ca_file\"` in a \
+    job file, `--ca-file` with `login` and `jobs`";
 /// What to do about a journal of a newer release: nothing else helps.
 pub(super) const UPGRADE: &str = "a newer release wrote it: upgrade this one; nothing was changed";
 

@@ -4,7 +4,7 @@
 //! exit code. Invariant: credentials that were refused are not tried again. Deliberately
 //! absent: what jobs ask while they run (`adapters/remote`).
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, VOUCH};
 use super::open::{self, Wanted};
 use super::text::plain;
 use crate::adapters::credentials::Account;
@@ -153,10 +153,8 @@ pub(super) fn refused(account: &Account, error: &PortError) -> Failure {
         )),
         FailureClass::Unsupported => Failure::new(Exit::Usage, error.to_string()),
         _ => {
-            let hint = if error.message.contains("certificate") {
-                "if its authority is one of your own, name it: `\"ca_file\"` in a job file, \
-                 `--ca-file` with `login` and `jobs`"
-                    .to_owned()
+            let hint = if error.is_untrusted {
+                VOUCH.to_owned()
             } else {
                 format!(
                     "check the address and the network; `pydio-sync jobs check -s {} -u {}` asks \

@@ -18,11 +18,12 @@ use crate::adapters::local_fs::LocalFolder;
 use crate::adapters::rooted::{Options, Trashed};
 use crate::adapters::store::FolderLock;
 use crate::daemon::RunError;
-use crate::daemon::offline::{Deeds, last_known};
+use crate::daemon::by_hand::Deeds;
+use crate::daemon::offline::last_known;
 use crate::executor::Hand;
 use crate::ports::{LocalFs, PortError, RootState, Store};
 use journal_format::event::{Event, OperationEvent, Record, SessionEvent};
-use journal_format::value::{CHANGES_MAX, RelPath, Seq, Side};
+use journal_format::value::{RelPath, Seq, Side};
 use serde_json::json;
 
 /// Runs a command on the trash.
@@ -91,12 +92,8 @@ async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(
     let restored = hand.restore(&entry.name, &path, trasher(&entry.name)).await;
     let changes = hand.take_changes();
     if !changes.is_empty() {
-        local.sync().await.map_err(side)?;
-        let release = env!("CARGO_PKG_VERSION");
-        let mut deeds = Deeds::begin(&opened.journal, &SystemClock, release).await?;
-        for part in changes.chunks(CHANGES_MAX) {
-            deeds.append(part.to_vec(), &who()).await?;
-        }
+        let mut deeds = deeds(opened).await?;
+        deeds.tell(&local, changes, &who()).await?;
     }
     restored.map_err(|reason| {
         Failure::usage(
@@ -109,6 +106,12 @@ async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(
         plain(path.as_str())
     ));
     Ok(())
+}
+
+/// Begins to tell a job's journal what is done by hand.
+pub(super) async fn deeds(opened: &Opened) -> Result<Deeds<'_>, Failure> {
+    let release = env!("CARGO_PKG_VERSION");
+    Ok(Deeds::begin(&opened.journal, &SystemClock, release).await?)
 }
 
 /// Finds the entry that a person means: by its whole name, or by its id.
@@ -199,7 +202,7 @@ fn id_text(name: &str) -> Option<&str> {
     (id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
 
-pub(super) fn side(error: PortError) -> Failure {
+fn side(error: PortError) -> Failure {
     let side = Side::Local;
     RunError::Side { side, error }.into()
 }

@@ -16,6 +16,7 @@ pub mod look;
 mod plan;
 pub mod projection;
 mod schedule;
+pub mod spelling;
 pub mod state;
 pub mod tree;
 pub mod view;

@@ -7,6 +7,7 @@
 //! Deliberately absent: sync semantics (`sync-core`), vendor crates, spawned tasks.
 //! Next: a new source of events is a variant of `Happening` and an arm in `driver`.
 
+pub mod by_hand;
 #[cfg(feature = "adapters")]
 pub mod commands;
 mod control;

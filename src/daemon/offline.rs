@@ -2,12 +2,12 @@
 //!
 //! In: its journal. Out: a report, or a decision as events. Invariant: the sides are
 //! neither read nor written. Deliberately absent: a journal that has lost events,
-//! which a run of the job has to tell first, and effects in the folder, which come
-//! before [`Deeds`]. CRASH: the decision is there, or it is not.
+//! which a run of the job has to tell first, and effects in the folder (`by_hand`).
+//! CRASH: the decision is there, or it is not.
 
 use super::{RunError, load};
 use crate::ports::{Clock, History, Store};
-use journal_format::event::{Change, Record};
+use journal_format::event::Record;
 use journal_format::value::{Seq, Timestamp};
 use sync_core::engine::{Engine, Remark, Standing};
 use sync_core::input::Input;
@@ -33,10 +33,7 @@ pub struct LastKnown {
 ///
 /// # Errors
 /// The journal cannot be read.
-pub async fn last_known(
-    history: &dyn History,
-    clock: &dyn Clock,
-) -> Result<LastKnown, RunError> {
+pub async fn last_known(history: &dyn History, clock: &dyn Clock) -> Result<LastKnown, RunError> {
     let mut engine = load::load(history).await?.engine;
     let state = engine.state();
     let (halt, seq, time) = (state.halt, state.seq, state.time);
@@ -78,56 +75,4 @@ pub async fn decide(
     let copy = records.clone();
     store.append(records).await.map_err(RunError::Append)?;
     Ok(copy)
-}
-
-/// What a person does in the local folder, on its way into the journal.
-pub struct Deeds<'a> {
-    store: &'a dyn Store,
-    clock: &'a dyn Clock,
-    engine: Engine,
-    /// Whether the record of who writes comes before the next event.
-    is_first: bool,
-}
-
-impl<'a> Deeds<'a> {
-    /// Begins a session. Nothing is written yet.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub async fn begin(
-        store: &'a dyn Store,
-        clock: &'a dyn Clock,
-        release: &str,
-    ) -> Result<Self, RunError> {
-        let mut engine = load::load(store).await?.engine;
-        engine.begin_session(release, clock.random());
-        Ok(Self {
-            store,
-            clock,
-            engine,
-            is_first: true,
-        })
-    }
-
-    /// Returns the number that the next event will have.
-    #[must_use]
-    pub fn next(&self) -> Seq {
-        let next = self.engine.state().seq.next();
-        if self.is_first { next.next() } else { next }
-    }
-
-    /// Appends what was done, as one event, durable on return. The effects are durable
-    /// before. Returns the event's number.
-    ///
-    /// # Errors
-    /// The journal cannot be written.
-    pub async fn append(&mut self, changes: Vec<Change>, by: &str) -> Result<Seq, RunError> {
-        let by = by.to_owned();
-        let now = self.clock.now();
-        self.engine.handle(Input::Undone { changes, by }, now);
-        self.is_first = false;
-        let records = self.engine.take_records();
-        self.store.append(records).await.map_err(RunError::Append)?;
-        Ok(self.engine.state().seq)
-    }
 }

@@ -65,6 +65,14 @@ impl Figures {
         self.is_open
     }
 
+    /// Returns the kinds by what they take, largest first.
+    #[must_use]
+    pub fn by_bytes(&self) -> Vec<(Tag, Kind)> {
+        let mut kinds: Vec<_> = self.kinds.iter().map(|(tag, kind)| (*tag, *kind)).collect();
+        kinds.sort_by_key(|(tag, kind)| (std::cmp::Reverse(kind.bytes), tag.number()));
+        kinds
+    }
+
     /// Returns all kinds together.
     #[must_use]
     pub fn total(&self) -> Kind {

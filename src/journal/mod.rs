@@ -18,6 +18,7 @@ mod redact;
 pub mod replay;
 pub mod text;
 pub mod undo;
+pub mod verify;
 pub mod what_if;
 
 pub use check::Check;
@@ -36,6 +37,16 @@ pub struct Stored {
     pub record: Record,
     /// Its envelope.
     pub bytes: Vec<u8>,
+}
+
+/// Returns the running hash after one more record: `h(n) = blake3(h(n-1) ‖ record n)`,
+/// `h(0)` is 32 zeros.
+#[must_use]
+pub fn chained(before: &[u8; 32], record: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(before);
+    hasher.update(record);
+    *hasher.finalize().as_bytes()
 }
 
 /// Why a journal could not be read on.

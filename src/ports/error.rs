@@ -24,6 +24,8 @@ pub struct PortError {
     pub message: String,
     /// The peer's own word on when to come back.
     pub retry_after_ms: Option<u64>,
+    /// Whether the peer showed a certificate that nobody here vouches for.
+    pub is_untrusted: bool,
 }
 
 impl PortError {
@@ -34,6 +36,7 @@ impl PortError {
             class,
             message: message.into(),
             retry_after_ms: None,
+            is_untrusted: false,
         }
     }
 

@@ -6,9 +6,7 @@
 //! connections apart by request: what was connected once stays connected.
 
 use std::io;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,15 +14,15 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
+
+use crate::socket::{Listening, Running};
 
 /// Something in front of a server, until it is dropped.
 pub struct Front {
     port: u16,
     heads: Heads,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _running: Running,
 }
 
 type Heads = Arc<Mutex<Vec<String>>>;
@@ -105,60 +103,23 @@ impl Front {
     }
 
     fn start(kind: Kind, heads: Heads) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
-        let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let thread = std::thread::Builder::new()
-            .name("front".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
-                        return;
-                    };
-                    tokio::select! {
-                        () = accept(&listener, &kind) => {}
-                        _ = stopped => {}
-                    }
-                });
-            })?;
+        let listening = Listening::on(0)?;
+        let port = listening.port();
+        let running = listening.serve("front", move |stream| lead(kind.clone(), stream))?;
         Ok(Self {
             port,
             heads,
-            stop: Some(stop),
-            thread: Some(thread),
+            _running: running,
         })
     }
 }
 
-impl Drop for Front {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has stopped, too.
-            drop(thread.join());
-        }
-    }
-}
-
-async fn accept(listener: &tokio::net::TcpListener, kind: &Kind) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
-            continue;
-        };
-        let kind = kind.clone();
-        tokio::spawn(async move {
-            // Whoever is refused or leaves has its connection ended; that is all there is.
-            drop(match kind {
-                Kind::Tls(acceptor, to) => secured(&acceptor, stream, to).await,
-                Kind::Proxy(heads) => proxied(stream, &heads).await,
-            });
-        });
-    }
+async fn lead(kind: Kind, stream: TcpStream) {
+    // Whoever is refused or leaves has its connection ended; that is all there is.
+    drop(match kind {
+        Kind::Tls(acceptor, to) => secured(&acceptor, stream, to).await,
+        Kind::Proxy(heads) => proxied(stream, &heads).await,
+    });
 }
 
 async fn secured(acceptor: &TlsAcceptor, stream: TcpStream, to: u16) -> io::Result<()> {

@@ -6,6 +6,8 @@
 //! here; `plain` is a client that tests of any server use.
 
 mod basic;
+mod socket;
+
 pub mod log;
 pub mod rules;
 

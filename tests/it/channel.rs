@@ -71,7 +71,9 @@ fn the_mirror_is_the_journal_after_kills_of_daemon_and_subscriber() {
     until_state(&lab, "synced");
     let mut follower = start(mirror(&lab, &job, &[]));
     // From here on each follower goes on where the one before was.
-    until("the mirror has begun", || lab.dir.path().join("save").exists());
+    until("the mirror has begun", || {
+        lab.dir.path().join("save").exists()
+    });
     for part in 0..4 {
         work(&lab, part);
         let seen = lab.local.join(format!("p{part}/d0/f0"));

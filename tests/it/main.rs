@@ -20,6 +20,7 @@ mod program;
 mod pydio_e2e;
 mod pydio_faults;
 mod pydio_feed;
+mod pydio_hidden;
 mod pydio_interop;
 mod pydio_lies;
 mod pydio_names;

@@ -103,6 +103,21 @@ impl Lab {
     }
 }
 
+impl Done {
+    /// Whether nothing was done on either side.
+    pub(crate) fn is_idle(&self) -> bool {
+        let counts = [
+            "uploaded",
+            "downloaded",
+            "created_dirs",
+            "moved",
+            "deleted_local",
+            "deleted_remote",
+        ];
+        counts.iter().all(|count| self.summary[*count] == 0)
+    }
+}
+
 impl Running {
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.0.id().to_string();

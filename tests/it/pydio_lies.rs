@@ -1,11 +1,11 @@
 //! Rows of the protocol that a client meets seldom and must survive all the same.
 
-use crate::folders::{Memory, entries, items, path, request, run};
-use crate::pydio_site::{Site, entry, names, put, read, try_put};
+use crate::folders::{Memory, entries, items, path, run};
+use crate::pydio_site::{Site, all, entry, hinted, names, put, read, since, try_put};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Entry, Seq};
 use pydio_sync::adapters::remote::pydio::PydioRemote;
-use pydio_sync::ports::{Changes, Hint, Remote, RootState, ScanRequest, ScanTarget};
+use pydio_sync::ports::{Changes, Remote, RootState, ScanRequest};
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
@@ -16,19 +16,11 @@ async fn follow(
     remote: &PydioRemote,
     cursor: &mut String,
 ) -> (Changes, BTreeMap<String, Option<Entry>>) {
-    let changes = remote.feed().expect("feed").since(Some(cursor)).await;
-    let changes = changes.expect("changes");
+    let changes = since(remote, Some(cursor)).await;
     cursor.clone_from(&changes.cursor);
-    let mut seen = BTreeMap::new();
-    let mut targets = Vec::new();
-    for hint in &changes.hints {
-        let (path, subtree) = match hint {
-            Hint::Path { path, subtree } => (path.clone(), *subtree),
-            Hint::Rescan => (path(""), true),
-        };
-        seen.insert(path.to_string(), None);
-        targets.push(ScanTarget { path, subtree });
-    }
+    let targets = hinted(&changes);
+    let paths = targets.iter().map(|target| (target.path.to_string(), None));
+    let mut seen: BTreeMap<_, _> = paths.collect();
     let found = items(remote.scan(ScanRequest { targets })).await;
     let found = entries(&found.expect("scan"));
     seen.extend(found.into_iter().map(|(path, entry)| (path, Some(entry))));
@@ -36,13 +28,7 @@ async fn follow(
 }
 
 async fn begin(remote: &PydioRemote) -> String {
-    let begun = remote.feed().expect("feed").since(None).await;
-    begun.expect("changes").cursor
-}
-
-async fn all(remote: &PydioRemote) -> BTreeMap<String, Entry> {
-    let found = items(remote.scan(request(&[("", true)]))).await;
-    entries(&found.expect("scan"))
+    since(remote, None).await.cursor
 }
 
 fn without_bin(quirks: Quirks) -> Site {

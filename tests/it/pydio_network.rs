@@ -62,6 +62,8 @@ fn a_certificate_counts_only_with_its_authority_or_by_trust_ssl() {
         site.place.link = link.clone();
         let looked = look(&site);
         assert_eq!(looked.is_ok(), is_believed, "{link:?}: {looked:?}");
+        let is_untrusted = looked.is_err_and(|error| error.is_untrusted);
+        assert_eq!(is_untrusted, !is_believed, "{link:?}");
         let asked = site.server().log().total();
         assert_eq!(asked > 0, is_believed, "nothing is told to a stranger");
     }

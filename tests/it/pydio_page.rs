@@ -28,8 +28,8 @@ const PAGE: &[Row] = &[
         "0.2",
         "the feed is a hint and may lie",
         &[
-            "pydio_feed::a_false_deletion_of_everything_that_begins_alike_is_looked_at_and_not_believed",
-            "pydio_feed::names_that_the_database_mixes_up_never_get_each_others_hash",
+            "pydio_hidden::a_false_deletion_of_everything_that_begins_alike_is_looked_at_and_not_believed",
+            "pydio_hidden::names_that_the_database_mixes_up_never_get_each_others_hash",
             "pydio_interop::the_merge_table_holds_with_every_quirk",
         ],
     ),
@@ -288,7 +288,7 @@ const PAGE: &[Row] = &[
         "7.10",
         "a new index, a resynced one",
         &[
-            "pydio_feed::an_index_that_was_made_anew_deletes_nothing",
+            "pydio_hidden::an_index_that_was_made_anew_deletes_nothing",
             "pydio_lies::rows_that_only_tell_the_time_of_a_folder_cost_no_look",
         ],
     ),
@@ -348,7 +348,7 @@ const PAGE: &[Row] = &[
         "8.6.1",
         "false deletions of what begins alike",
         &[
-            "pydio_feed::a_false_deletion_of_everything_that_begins_alike_is_looked_at_and_not_believed",
+            "pydio_hidden::a_false_deletion_of_everything_that_begins_alike_is_looked_at_and_not_believed",
         ],
     ),
     (
@@ -360,8 +360,8 @@ const PAGE: &[Row] = &[
         "8.6.3",
         "case and accents do not count",
         &[
-            "pydio_feed::names_that_the_database_mixes_up_never_get_each_others_hash",
-            "pydio_feed::a_rename_of_letters_case_alone_is_looked_at_under_both_names",
+            "pydio_hidden::names_that_the_database_mixes_up_never_get_each_others_hash",
+            "pydio_hidden::a_rename_of_letters_case_alone_is_looked_at_under_both_names",
             "index::names_that_a_database_mixes_up_get_no_hash",
             "names::the_bin_is_told_by_prefix_and_twins_by_folding",
         ],
@@ -370,16 +370,16 @@ const PAGE: &[Row] = &[
         "8.6.4",
         "emoji are never in the feed",
         &[
-            "pydio_feed::names_that_the_feed_never_shows_are_in_the_full_listing",
-            "pydio_feed::what_no_feed_shows_shows_in_the_times_of_folders",
+            "pydio_hidden::names_that_the_feed_never_shows_are_in_the_full_listing",
+            "pydio_hidden::what_no_feed_shows_shows_in_the_times_of_folders",
         ],
     ),
     (
         "8.6.5",
         "SQLite hides moves of folders",
         &[
-            "pydio_feed::a_database_that_hides_moves_of_folders_is_caught_by_the_full_listing",
-            "pydio_feed::what_no_feed_shows_shows_in_the_times_of_folders",
+            "pydio_hidden::a_database_that_hides_moves_of_folders_is_caught_by_the_full_listing",
+            "pydio_hidden::what_no_feed_shows_shows_in_the_times_of_folders",
             "index::renames_and_removals_of_ours_carry_what_lies_below",
         ],
     ),
@@ -387,7 +387,7 @@ const PAGE: &[Row] = &[
         "8.6.6",
         "several ids for one path",
         &[
-            "pydio_feed::several_ids_for_one_path_are_no_identity",
+            "pydio_hidden::several_ids_for_one_path_are_no_identity",
             "index::several_ids_for_one_path_are_none",
         ],
     ),
@@ -417,7 +417,7 @@ const PAGE: &[Row] = &[
         &[
             "pydio_feed::what_we_write_has_its_id_at_once_and_its_echo_says_nothing_new",
             "feed::places_below_one_that_is_looked_at_wholly_are_left_out",
-            "pydio_feed::a_change_that_the_feed_or_we_tell_of_is_no_hidden_one",
+            "pydio_hidden::a_change_that_the_feed_or_we_tell_of_is_no_hidden_one",
         ],
     ),
     // 9 and on

@@ -1,14 +1,18 @@
 //! A Pydio server for the suites: the test server, or the real one that the
 //! environment names (`PYDIO_SYNC_TEST_URL`, `_USER`, `_PASSWORD`, `_WORKSPACE`).
 
-use crate::folders::{Memory, entries, items, path, request, run};
+use crate::folders::{Memory, entries, items, lines, path, request, run};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{DigestKind, Entry, Kind, RelPath, Seq};
+use journal_format::value::{Digest, DigestKind, Entry, Kind, RelPath, Seq};
+use md5::Digest as _;
 use pydio_sync::adapters::remote::pydio::PydioRemote;
 use pydio_sync::adapters::remote::{Link, ServerPlace};
 use pydio_sync::adapters::rooted::{Filter, FilterRules};
 use pydio_sync::adapters::secret::Secret;
-use pydio_sync::ports::{PortResult, Put, PutRequest, Remote, Source};
+use pydio_sync::ports::{
+    Changes, Hint, PortResult, Put, PutRequest, Remote, ScanRequest, ScanTarget, Source,
+};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tempfile::TempDir;
 use test_servers::pydio::{Options, PydioServer, Quirks};
@@ -226,12 +230,73 @@ pub(crate) async fn entry(remote: &PydioRemote, name: &str) -> Entry {
 
 /// Every path of the remote.
 pub(crate) async fn names(remote: &PydioRemote) -> Vec<String> {
-    let items = items(remote.scan(request(&[("", true)])))
-        .await
-        .expect("scan");
-    entries(&items).into_keys().collect()
+    all(remote).await.into_keys().collect()
 }
 
 pub(crate) fn class<T>(result: &PortResult<T>) -> Option<FailureClass> {
     result.as_ref().err().map(|error| error.class)
+}
+
+/// What changed since a cursor.
+pub(crate) async fn since(remote: &PydioRemote, cursor: Option<&str>) -> Changes {
+    let feed = remote.feed().expect("feed");
+    feed.since(cursor).await.expect("changes")
+}
+
+/// What was hinted at.
+pub(crate) fn hinted(changes: &Changes) -> Vec<ScanTarget> {
+    let targets = changes.hints.iter().map(|hint| match hint {
+        Hint::Path { path, subtree } => ScanTarget {
+            path: path.clone(),
+            subtree: *subtree,
+        },
+        Hint::Rescan => ScanTarget {
+            path: path(""),
+            subtree: true,
+        },
+    });
+    targets.collect()
+}
+
+/// Looks at everything that was hinted at: lines of what was seen.
+pub(crate) async fn look(remote: &PydioRemote, changes: &Changes) -> Vec<String> {
+    let targets = hinted(changes);
+    let seen = items(remote.scan(ScanRequest { targets })).await;
+    lines(&seen.expect("scan"))
+}
+
+/// Everything that a remote lists.
+pub(crate) async fn all(remote: &PydioRemote) -> BTreeMap<String, Entry> {
+    let found = items(remote.scan(request(&[("", true)]))).await;
+    entries(&found.expect("scan"))
+}
+
+pub(crate) fn md5(bytes: &[u8]) -> Option<Digest> {
+    Some(Digest::Md5(md5::Md5::digest(bytes).into()))
+}
+
+pub(crate) fn object(entry: &Entry) -> Option<u64> {
+    entry.fingerprint.identity.map(|identity| identity.object)
+}
+
+/// Removes as another client.
+pub(crate) fn remove(site: &Site, name: &str) {
+    site.other(|remote| {
+        run(async {
+            let now = entry(remote, name).await.fingerprint;
+            let removed = remote.remove(Seq(9), &path(name), &now).await;
+            removed.expect("remove");
+        });
+    });
+}
+
+/// Renames as another client.
+pub(crate) fn rename(site: &Site, from: &str, to: &str) {
+    site.other(|remote| {
+        run(async {
+            let now = entry(remote, from).await.fingerprint;
+            let moved = remote.rename(&path(from), &path(to), &now).await;
+            moved.expect("rename");
+        });
+    });
 }

@@ -3,7 +3,7 @@
 use crate::program::{Done, Lab, Running, done, read, tree, write};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use test_servers::pydio::{Options, PydioServer, Rights, User, Workspace};
 
@@ -44,6 +44,17 @@ impl Site {
             .arg(&self.lab.local)
             .args(["-z", "0", "--once", "--json"]);
         command
+    }
+
+    /// Runs the jobs of a file once.
+    fn once_by(&self, file: &Path) -> Done {
+        let mut command = self.lab.bare();
+        done(
+            command
+                .arg("-f")
+                .arg(file)
+                .args(["--once", "--json", "-z", "0"]),
+        )
     }
 
     fn login(&self, password: &str) -> Done {
@@ -310,13 +321,7 @@ fn several_jobs_of_a_file_run_in_one_process_with_one_question_for_a_password() 
     }
     let file = local("jobs.json");
     fs::write(&file, Value::from(jobs).to_string()).expect("the job file");
-    let run = done(
-        site.lab
-            .bare()
-            .arg("-f")
-            .arg(&file)
-            .args(["--once", "--json", "-z", "0"]),
-    );
+    let run = site.once_by(&file);
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(run.out.matches(r#""type":"summary""#).count(), 2, "{run:?}");
     assert_eq!(read(&site.there().join("one/l1")), "l1");
@@ -326,25 +331,13 @@ fn several_jobs_of_a_file_run_in_one_process_with_one_question_for_a_password() 
     assert_ne!(known, wrong);
     fs::write(&file, wrong).expect("the job file");
     let before = site.questions();
-    let refused = done(
-        site.lab
-            .bare()
-            .arg("-f")
-            .arg(&file)
-            .args(["--once", "-z", "0"]),
-    );
+    let refused = site.once_by(&file);
     assert_eq!(refused.code, 6, "{refused:?}");
     assert_eq!(site.questions() - before, 1, "one try for all jobs");
     fs::write(&file, known).expect("the job file");
     let nested = read(&file).replace("/two", "/one/inner");
     fs::write(&file, nested).expect("the job file");
-    let refused = done(
-        site.lab
-            .bare()
-            .arg("-f")
-            .arg(&file)
-            .args(["--once", "-z", "0"]),
-    );
+    let refused = site.once_by(&file);
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.err.contains("meet"), "{refused:?}");
 }
@@ -369,13 +362,7 @@ fn a_changed_filter_deletes_nothing_on_a_server_either() {
             "workspace": "my-files", "directory": site.lab.local,
             "filters": {"excludes": excludes}}]);
         fs::write(&file, jobs.to_string()).expect("the job file");
-        let run = done(
-            site.lab
-                .bare()
-                .arg("-f")
-                .arg(&file)
-                .args(["--once", "--json", "-z", "0"]),
-        );
+        let run = site.once_by(&file);
         assert_eq!(run.code, code, "{excludes}: {run:?}");
         for path in ["d/a.o", "c.o"] {
             assert!(

@@ -2,7 +2,11 @@
 
 use crate::program::{Done, Lab, Running, done, read, tree, until, write_long_ago};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
+
+/// What somebody does on one side.
+type Deed = fn(&Lab);
 
 /// A lab in sync, with a file, a folder with a file, and one that stays.
 fn settled() -> Lab {
@@ -12,6 +16,17 @@ fn settled() -> Lab {
     }
     lab.synced();
     lab
+}
+
+/// A lab in which something was done and synced, and what both sides held before and after.
+fn changed(what: &str, deed: Deed) -> (Lab, [BTreeMap<String, String>; 2]) {
+    let lab = settled();
+    let before = lab.equal();
+    deed(&lab);
+    lab.synced();
+    let after = lab.equal();
+    assert_ne!(before, after, "{what}");
+    (lab, [before, after])
 }
 
 fn objects(done: &Done) -> Vec<Value> {
@@ -35,7 +50,6 @@ fn seq(objects: &[Value]) -> String {
 
 #[test]
 fn what_a_colleague_did_is_undone_on_both_sides_and_done_again() {
-    type Deed = fn(&Lab);
     let table: [(&str, Deed); 5] = [
         ("delete", |lab| {
             fs::remove_file(lab.remote.join("a")).expect("a");
@@ -54,12 +68,7 @@ fn what_a_colleague_did_is_undone_on_both_sides_and_done_again() {
         }),
     ];
     for (what, deed) in table {
-        let lab = settled();
-        let before = lab.equal();
-        deed(&lab);
-        lab.synced();
-        let after = lab.equal();
-        assert_ne!(before, after, "{what}");
+        let (lab, [before, after]) = changed(what, deed);
         let event = seq(&undone(&lab, &["--last"]));
         assert_eq!(tree(&lab.local), before, "{what}");
         assert_eq!(
@@ -203,7 +212,6 @@ fn an_undo_that_cannot_be_is_refused_and_changes_nothing() {
 
 #[test]
 fn what_followed_from_ones_own_changes_is_undone_by_those_who_ask_for_it() {
-    type Deed = fn(&Lab);
     let table: [(&str, Deed); 3] = [
         ("a new file", |lab| {
             write_long_ago(&lab.local.join("n"), "new")
@@ -216,12 +224,7 @@ fn what_followed_from_ones_own_changes_is_undone_by_those_who_ask_for_it() {
         }),
     ];
     for (what, deed) in table {
-        let lab = settled();
-        let before = lab.equal();
-        deed(&lab);
-        lab.synced();
-        let after = lab.equal();
-        assert_ne!(before, after, "{what}");
+        let (lab, [before, after]) = changed(what, deed);
         let left = done(lab.bare().args(["undo", "--last", "--yes"]));
         assert_eq!(left.code, 4, "{what}: {left:?}");
         assert!(left.out.contains("--mine"), "{what}: {left:?}");

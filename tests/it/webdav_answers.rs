@@ -1,59 +1,14 @@
 //! What an answer proves, and what becomes of things that a server half did.
 
-use crate::folders::{Memory, items, lines, path, request, run};
-use crate::webdav_site::DavSite;
+use crate::folders::{items, lines, path, request, run};
+use crate::webdav_site::{DavSite, entry, fact, fetch, put, tried};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{Digest, DigestKind, Entry, Seq};
-use pydio_sync::adapters::remote::webdav::WebdavRemote;
-use pydio_sync::ports::{Hint, PortResult, Put, PutRequest, Remote as _};
+use journal_format::value::{Digest, DigestKind, Seq};
+use pydio_sync::ports::{Hint, Remote as _};
 use sha1::Digest as _;
+use std::time::Duration;
 use test_servers::plain::Plain;
 use test_servers::webdav::{Fault, FileEtags, Quirks, Rule};
-
-/// A site with a folder `d` that holds `x` and `y`, and a client that has tried it.
-fn tried(quirks: Quirks) -> (DavSite, WebdavRemote) {
-    let site = DavSite::of(quirks);
-    site.hand().write("d/x", b"x");
-    site.hand().write("d/y", b"yy");
-    let remote = site.remote("client");
-    run(remote.claim_root("remote-1")).expect("claim");
-    run(remote.make_dir(&path("new"))).expect("a folder, and the trials");
-    run(remote.remove(Seq(1), &path("new"), &entry(&remote, "new").fingerprint)).expect("remove");
-    (site, remote)
-}
-
-fn entry(remote: &WebdavRemote, name: &str) -> Entry {
-    let found = run(remote.stat(&path(name))).expect("stat");
-    found.expect("something is there")
-}
-
-fn put(remote: &WebdavRemote, name: &str, bytes: &[u8], replaces: &Expected) -> PortResult<Put> {
-    run(remote.put(PutRequest {
-        id: Seq(7),
-        path: &path(name),
-        source: Memory::file(bytes),
-        replaces,
-        digest: DigestKind::Blake3,
-    }))
-}
-
-fn fact(remote: &WebdavRemote, name: &str) -> String {
-    let facts = remote.found_out().expect("facts");
-    let fact = facts.into_iter().find(|fact| fact.name == name);
-    fact.expect("the fact").value
-}
-
-fn read(remote: &WebdavRemote, name: &str) -> PortResult<Vec<u8>> {
-    let expect = entry(remote, name).fingerprint;
-    run(async {
-        let mut source = remote.open(&path(name), &expect).await?;
-        let mut bytes = Vec::new();
-        while let Some(piece) = source.read().await? {
-            bytes.extend(piece);
-        }
-        Ok(bytes)
-    })
-}
 
 #[test]
 fn a_success_that_does_not_say_done_is_looked_into() {
@@ -201,13 +156,13 @@ fn a_stored_hash_is_a_claim_and_no_proof() {
 #[test]
 fn content_whose_headers_name_another_version_is_refused() {
     let (site, remote) = tried(Quirks::none());
-    assert_eq!(read(&remote, "d/y"), Ok(b"yy".to_vec()));
+    assert_eq!(fetch(&remote, "d/y"), Ok(b"yy".to_vec()));
     let rule = Rule::on("GET", Fault::WrongEtag).path("/d/x");
     site.server.inject(rule.always());
-    let error = read(&remote, "d/x").expect_err("of another version");
+    let error = fetch(&remote, "d/x").expect_err("of another version");
     assert_eq!(error.class, FailureClass::Retry);
     site.server.clear_faults();
-    assert_eq!(read(&remote, "d/x"), Ok(b"x".to_vec()));
+    assert_eq!(fetch(&remote, "d/x"), Ok(b"x".to_vec()));
 }
 
 #[test]
@@ -245,6 +200,38 @@ fn tags_that_come_again_are_not_sharp() {
     assert_eq!(fact(&remote, "sharp_tags"), "false");
     let (_site, remote) = tried(Quirks::none());
     assert_eq!(fact(&remote, "sharp_tags"), "true");
+}
+
+#[test]
+fn tags_are_sharp_only_if_two_writes_were_within_one_second_of_the_server() {
+    for (file_etags, is_slow, is_sharp) in [
+        (FileEtags::Change, false, true),
+        (FileEtags::Change, true, false),
+        (FileEtags::MostChanges, false, false),
+        (FileEtags::MostChanges, true, false),
+    ] {
+        let site = DavSite::dated(Quirks {
+            file_etags,
+            ..Quirks::nextcloud()
+        });
+        let writes = if is_slow { 12 } else { 0 };
+        for _ in 0..writes {
+            let clock = site.server.clock();
+            let second = Duration::from_secs(1);
+            site.server
+                .before("PUT", "*probe*/a", move || clock.advance(second));
+        }
+        let remote = site.remote("client");
+        run(remote.claim_root("remote-1")).expect("claim");
+        run(remote.make_dir(&path("new"))).expect("a folder, and the trials");
+        let facts = remote.found_out().expect("facts");
+        let has = |name| facts.iter().any(|it| it.name == name && it.value == "true");
+        assert_eq!(has("sharp_tags"), is_sharp, "{file_etags:?} {is_slow}");
+        assert!(
+            has("deep_tags"),
+            "folders have another tag after each change"
+        );
+    }
 }
 
 #[test]

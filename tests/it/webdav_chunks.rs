@@ -2,13 +2,12 @@
 //! nothing of others is replaced, and no piece is left behind.
 
 use crate::folders::{Memory, path, run};
-use crate::program::{Done, Lab, Running, done, read, until, write, write_long_ago};
+use crate::program::{Lab, Running, read, until, write, write_long_ago};
 use crate::webdav_site::DavSite;
 use journal_format::event::{Expected, Fact, FailureClass};
 use journal_format::value::{DigestKind, Entry, Seq};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
 use pydio_sync::ports::{PortResult, Put, PutRequest, Remote, Source};
-use std::process::Command;
 use std::time::Duration;
 use test_servers::webdav::{Fault, Quirks, Rule};
 
@@ -400,33 +399,19 @@ fn what_the_quota_has_no_room_for_is_not_sent() {
     }
 }
 
-fn command(lab: &Lab, site: &DavSite) -> Command {
-    let mut command = lab.bare();
-    command
-        .args(["-s", &site.place.url, "-u", &site.place.user])
-        .args(["-z", "0", "-d"])
-        .arg(&lab.local)
-        .env("PYDIO_SYNC_PASSWORD", site.server.user().1);
-    command
-}
-
-fn once(lab: &Lab, site: &DavSite) -> Done {
-    done(command(lab, site).args(["--once", "--json"]))
-}
-
 #[test]
 fn killed_in_the_middle_of_an_upload_it_sends_the_rest_only() {
     let (lab, site) = (Lab::new(), DavSite::timed(pieces(PIECE)));
     let bytes = content(8 * MIB, 18);
     write_long_ago(&lab.local.join("small"), "small");
-    assert_eq!(once(&lab, &site).code, 0);
+    assert_eq!(site.once(&lab).code, 0);
     write_long_ago(&lab.local.join("deep/big"), &bytes);
     for part in [7, 20] {
         // The server reads no further, so that there is a moment to kill it in.
         let stall = Rule::on("PUT", Fault::StallRequest(1000));
         let name = format!("uploads:/*/{part:05}");
         site.server.inject(stall.path(&name));
-        let mut running = Running(command(&lab, &site).spawn().expect("the program starts"));
+        let mut running = Running(site.command(&lab).spawn().expect("the program starts"));
         until("the parts before are there", || {
             site.hand()
                 .uploads()
@@ -438,13 +423,13 @@ fn killed_in_the_middle_of_an_upload_it_sends_the_rest_only() {
         site.server.clear_faults();
         assert_eq!(site.hand().read("deep/big"), None);
     }
-    let last = once(&lab, &site);
+    let last = site.once(&lab);
     assert_eq!(last.code, 0, "{last:?}");
     assert_eq!(site.hand().read("deep/big").expect("there"), bytes);
     let (total, parts) = sent(&site);
     assert_eq!((total, parts), (bytes.len() as u64, 32), "each part once");
     assert!(site.hand().uploads().is_empty());
-    let idle = once(&lab, &site);
+    let idle = site.once(&lab);
     assert_eq!((idle.code, &idle.summary["uploaded"]), (0, &0.into()));
 }
 
@@ -453,15 +438,15 @@ fn both_versions_survive_when_both_sides_changed_a_large_file() {
     let (lab, site) = (Lab::new(), DavSite::timed(pieces(PIECE)));
     let at = lab.local.join("big");
     write_long_ago(&at, content(2 * MIB, 19));
-    assert_eq!(once(&lab, &site).code, 0);
+    assert_eq!(site.once(&lab).code, 0);
     let ours = content(2 * MIB + 1, 20);
     write(&at, &ours);
     write_long_ago(&at, &ours);
     let hand = site.hand();
     site.server
         .before("MOVE", "uploads:*", move || hand.write("big", b"theirs"));
-    assert!([0, 3].contains(&once(&lab, &site).code));
-    assert!([0, 3].contains(&once(&lab, &site).code));
+    assert!([0, 3].contains(&site.once(&lab).code));
+    assert!([0, 3].contains(&site.once(&lab).code));
     assert_eq!(site.hand().read("big").expect("there"), b"theirs");
     assert_eq!(read(&at), "theirs");
     let names = site.names();
@@ -490,17 +475,17 @@ fn a_run_that_meets_a_fault_in_a_large_upload_is_made_good_by_the_next() {
         let at_home = lab.local.join("big");
         let (old, new) = (content(2 * MIB, 21), content(2 * MIB + 5, 22));
         write_long_ago(&at_home, &old);
-        assert_eq!(once(&lab, &site).code, 0);
+        assert_eq!(site.once(&lab).code, 0);
         write(&at_home, &new);
         write_long_ago(&at_home, &new);
         let what = format!("{method} {fault:?}");
         site.server.inject(Rule::on(method, fault).path(at));
-        let hurt = once(&lab, &site);
+        let hurt = site.once(&lab);
         let kept = site.hand().read("big").expect("never gone");
         assert!(kept == old || kept == new, "{what}: a mix");
         assert!([0, 4, 6].contains(&hurt.code), "{what}: {hurt:?}");
         site.server.clear_faults();
-        let healed = once(&lab, &site);
+        let healed = site.once(&lab);
         assert_eq!(healed.code, 0, "{what}: {healed:?}");
         assert_eq!(site.hand().read("big").expect("there"), new, "{what}");
         assert!(site.hand().uploads().is_empty(), "{what}");

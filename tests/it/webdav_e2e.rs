@@ -1,27 +1,11 @@
 //! The program against WebDAV servers: flags, two clients, servers' own habits.
 
-use crate::program::{Done, Lab, Running, done, read, tree, write_long_ago};
+use crate::program::{Lab, Running, done, read, tree, write_long_ago};
 use crate::webdav_site::DavSite;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use test_servers::webdav::Quirks;
-
-fn command(lab: &Lab, site: &DavSite) -> Command {
-    let mut command = lab.bare();
-    command
-        .args(["-s", &site.place.url, "-u", &site.place.user])
-        .args(["-z", "0", "-d"])
-        .arg(&lab.local)
-        .env("PYDIO_SYNC_PASSWORD", site.server.user().1);
-    command
-}
-
-fn synced(lab: &Lab, site: &DavSite) -> Done {
-    let done = done(command(lab, site).args(["--once", "--json"]));
-    assert_eq!(done.code, 0, "{done:?}");
-    done
-}
 
 const SERVERS: [fn() -> Quirks; 6] = [
     Quirks::none,
@@ -39,7 +23,7 @@ fn every_server_is_synced_both_ways_and_then_nothing_is_left_to_do() {
         write_long_ago(&lab.local.join("here/a b#%.txt"), "from here");
         write_long_ago(&lab.local.join("empty"), "");
         site.hand().write("there/é.txt", b"from there");
-        let first = synced(&lab, &site);
+        let first = site.synced(&lab);
         assert_eq!(
             (&first.summary["uploaded"], &first.summary["downloaded"]),
             (&2.into(), &1.into())
@@ -49,20 +33,12 @@ fn every_server_is_synced_both_ways_and_then_nothing_is_left_to_do() {
             ["empty", "here", "here/a b#%.txt", "there", "there/é.txt"]
         );
         assert_eq!(read(&lab.local.join("there/é.txt")), "from there");
-        let second = synced(&lab, &site);
-        for what in [
-            "uploaded",
-            "downloaded",
-            "moved",
-            "deleted_local",
-            "deleted_remote",
-        ] {
-            assert_eq!(second.summary[what], 0, "{second:?}");
-        }
+        let second = site.synced(&lab);
+        assert!(second.is_idle(), "{second:?}");
         fs::rename(lab.local.join("here"), lab.local.join("moved")).expect("rename");
         fs::remove_file(lab.local.join("there/é.txt")).expect("remove");
         write_long_ago(&lab.local.join("empty"), "filled");
-        let third = synced(&lab, &site);
+        let third = site.synced(&lab);
         assert_eq!(
             (&third.summary["moved"], &third.summary["uploaded"]),
             (&1.into(), &1.into()),
@@ -81,16 +57,16 @@ fn two_clients_of_one_tree_become_equal_and_lose_nothing() {
         write_long_ago(&one.local.join("a/x"), "x");
         write_long_ago(&one.local.join("both"), "base");
         write_long_ago(&one.local.join("tree/y"), "y");
-        synced(&one, &site);
-        synced(&two, &site);
+        site.synced(&one);
+        site.synced(&two);
         assert_eq!(tree(&one.local), tree(&two.local));
         fs::rename(one.local.join("a"), one.local.join("b")).expect("rename");
         write_long_ago(&one.local.join("both"), "of one");
         write_long_ago(&two.local.join("both"), "of the other");
         fs::remove_dir_all(two.local.join("tree")).expect("remove");
         for _ in 0..3 {
-            synced(&one, &site);
-            synced(&two, &site);
+            site.synced(&one);
+            site.synced(&two);
         }
         let found = tree(&one.local);
         assert_eq!(found, tree(&two.local));
@@ -110,7 +86,7 @@ fn two_clients_of_one_tree_become_equal_and_lose_nothing() {
 fn a_server_is_tried_once_and_the_journal_says_what_was_found() {
     let (lab, site) = (Lab::new(), DavSite::timed(Quirks::nginx()));
     write_long_ago(&lab.local.join("a"), "a");
-    synced(&lab, &site);
+    site.synced(&lab);
     let trials = |site: &DavSite| {
         let entries = site.server.log().entries();
         let is_trial = |path: &str| path.contains("/probe");
@@ -126,7 +102,7 @@ fn a_server_is_tried_once_and_the_journal_says_what_was_found() {
     );
     site.server.log().clear();
     write_long_ago(&lab.local.join("b"), "b");
-    synced(&lab, &site);
+    site.synced(&lab);
     assert_eq!(trials(&site), 0);
     let events = lab.offline(&["events", "--json"]).out;
     let probed: Vec<&str> = events

@@ -1,43 +1,16 @@
 //! What goes wrong on a WebDAV server: nothing follows from it but another try.
 
-use crate::folders::{Memory, items, lines, path, request, run};
-use crate::webdav_site::DavSite;
+use crate::folders::{items, lines, path, request, run};
+use crate::webdav_site::{DavSite, entry, put, tried};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{DigestKind, Entry, Seq};
+use journal_format::value::Seq;
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
-use pydio_sync::ports::{Hint, PortResult, Put, PutRequest, Remote, RootState};
+use pydio_sync::ports::{Hint, PortResult, Remote, RootState};
 use std::time::Duration;
 use test_servers::webdav::{Fault, Options, Quirks, Rule, Scheme};
 
-/// A site with a folder `d` that holds two files, and a client that has tried it.
-fn tried(quirks: Quirks) -> (DavSite, WebdavRemote) {
-    let site = DavSite::of(quirks);
-    site.hand().write("d/x", b"x");
-    site.hand().write("d/y", b"yy");
-    let remote = site.remote("client");
-    run(remote.claim_root("remote-1")).expect("claim");
-    run(remote.make_dir(&path("new"))).expect("a folder, and the trials");
-    run(remote.remove(Seq(1), &path("new"), &entry(&remote, "new").fingerprint)).expect("remove");
-    (site, remote)
-}
-
-fn entry(remote: &WebdavRemote, name: &str) -> Entry {
-    let found = run(remote.stat(&path(name))).expect("stat");
-    found.expect("something is there")
-}
-
 fn scan(remote: &WebdavRemote, name: &str) -> PortResult<Vec<String>> {
     run(items(remote.scan(request(&[(name, true)])))).map(|items| lines(&items))
-}
-
-fn put(remote: &WebdavRemote, name: &str, bytes: &[u8], replaces: &Expected) -> PortResult<Put> {
-    run(remote.put(PutRequest {
-        id: Seq(7),
-        path: &path(name),
-        source: Memory::file(bytes),
-        replaces,
-        digest: DigestKind::Blake3,
-    }))
 }
 
 /// What a listing says of a folder.

@@ -1,12 +1,11 @@
 //! What servers leave unsaid or say wrongly, each once, and what the remote makes of it.
 
-use crate::folders::{Memory, path, run};
-use crate::program::{Lab, done, read, write_long_ago};
-use crate::webdav_site::DavSite;
+use crate::folders::run;
+use crate::program::{Lab, read, write_long_ago};
+use crate::webdav_site::{DavSite, entry, fact, put};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{DigestKind, Entry, Seq};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
-use pydio_sync::ports::{PortResult, Put, PutRequest, Remote};
+use pydio_sync::ports::Remote;
 use std::fs;
 use test_servers::webdav::{Clock, Fault, Options, Quirks, Rule};
 
@@ -17,27 +16,6 @@ fn begun(quirks: Quirks) -> (DavSite, WebdavRemote) {
     let remote = site.remote("client");
     run(remote.claim_root("remote-1")).expect("claim");
     (site, remote)
-}
-
-fn entry(remote: &WebdavRemote, name: &str) -> Entry {
-    let found = run(remote.stat(&path(name))).expect("stat");
-    found.expect("something is there")
-}
-
-fn put(remote: &WebdavRemote, name: &str, bytes: &[u8], replaces: &Expected) -> PortResult<Put> {
-    run(remote.put(PutRequest {
-        id: Seq(7),
-        path: &path(name),
-        source: Memory::file(bytes),
-        replaces,
-        digest: DigestKind::Blake3,
-    }))
-}
-
-fn fact(remote: &WebdavRemote, name: &str) -> String {
-    let facts = remote.found_out().expect("facts");
-    let fact = facts.into_iter().find(|fact| fact.name == name);
-    fact.expect("the fact").value
 }
 
 #[test]
@@ -79,13 +57,7 @@ fn names_with_a_dot_are_not_deleted_when_a_server_begins_to_hide_them() {
             DavSite::with(options.dir(files.path()).port(port))
         };
         let synced = |site: &DavSite| {
-            let mut command = lab.bare();
-            command
-                .args(["-s", &site.place.url, "-u", &site.place.user, "-z", "0"])
-                .args(["--once", "--json", "-d"])
-                .arg(&lab.local)
-                .env("PYDIO_SYNC_PASSWORD", site.server.user().1);
-            let done = done(&mut command);
+            let done = site.once(&lab);
             assert!([0, 4].contains(&done.code), "{done:?}");
         };
         for name in [".env", "d/.env", "d/plain", "plain"] {

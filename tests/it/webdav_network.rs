@@ -46,6 +46,8 @@ fn a_server_that_wants_a_certificate_is_reached_with_client_cert_only() {
         let remote = remote(&site.place, site.server.user().1, "client");
         let looked = run(remote.stat(&path("f")));
         assert_eq!(looked.is_ok(), is_welcome, "{client_cert:?}: {looked:?}");
+        let is_untrusted = looked.is_err_and(|error| error.is_untrusted);
+        assert!(!is_untrusted, "the server's own certificate is believed");
         let asked = site.server.log().total();
         assert_eq!(asked > 0, is_welcome, "{client_cert:?}");
     }

@@ -1,7 +1,7 @@
 //! The program on a WebDAV server at its worst: one fault in the middle of a run that
 //! has everything to do. Nothing is deleted because of it, and the next run finishes.
 
-use crate::program::{Done, Lab, done, read, write, write_long_ago};
+use crate::program::{Lab, read, write, write_long_ago};
 use crate::webdav_site::DavSite;
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +26,7 @@ fn begun(quirks: Quirks) -> (Lab, DavSite) {
         site.hand()
             .write(name, format!("begun with {name}").as_bytes());
     }
-    assert_eq!(once(&lab, &site).code, 0);
+    assert_eq!(site.once(&lab).code, 0);
     site.age();
     fs::remove_file(at("here/old")).expect("remove");
     write(&at("here/edit"), "edited here, longer");
@@ -40,16 +40,6 @@ fn begun(quirks: Quirks) -> (Lab, DavSite) {
     hand.write("there/new", &[b'm'; 5000]);
     hand.write("there/sub/new", b"in a new folder");
     (lab, site)
-}
-
-fn once(lab: &Lab, site: &DavSite) -> Done {
-    let mut command = lab.bare();
-    command
-        .args(["-s", &site.place.url, "-u", &site.place.user, "-z", "0"])
-        .args(["--once", "--json", "-d"])
-        .arg(&lab.local)
-        .env("PYDIO_SYNC_PASSWORD", site.server.user().1);
-    done(&mut command)
 }
 
 /// What both sides hold when all is done.
@@ -94,7 +84,7 @@ fn on_disk(root: &Path) -> BTreeMap<String, String> {
 fn recovers(quirks: Quirks, rule: Rule, what: &str) {
     let (lab, site) = begun(quirks);
     site.server.inject(rule);
-    let hurt = once(&lab, &site);
+    let hurt = site.once(&lab);
     site.server.clear_faults();
     let faulty = site.server.log().entries();
     assert!(
@@ -115,7 +105,7 @@ fn recovers(quirks: Quirks, rule: Rule, what: &str) {
             "{what}: {name} there"
         );
     }
-    let healed = once(&lab, &site);
+    let healed = site.once(&lab);
     assert_eq!(healed.code, 0, "{what}: {healed:?}");
     assert_eq!(on_disk(&lab.local), finished(), "{what}, here");
     assert_eq!(on_server(&site), finished(), "{what}, there");

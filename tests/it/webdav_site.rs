@@ -1,12 +1,16 @@
-//! A WebDAV server for the suites: one that answers as a real one was seen to.
+//! A WebDAV server for the suites: one that answers as a real one was seen to; and what
+//! they do with it, by the program or by the remote itself.
 
-use crate::folders::run;
-use journal_format::value::RelPath;
+use crate::folders::{Memory, path, run};
+use crate::program::{Done, Lab, done};
+use journal_format::event::Expected;
+use journal_format::value::{DigestKind, Entry, RelPath, Seq};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
 use pydio_sync::adapters::remote::{Link, ServerPlace};
 use pydio_sync::adapters::rooted::{Filter, FilterRules};
 use pydio_sync::adapters::secret::Secret;
-use pydio_sync::ports::Remote;
+use pydio_sync::ports::{PortResult, Put, PutRequest, Remote};
+use std::process::Command;
 use std::time::Duration;
 use test_servers::webdav::{Clock, DavServer, Hand, Options, Quirks};
 
@@ -54,6 +58,28 @@ impl DavSite {
         self.server.hand()
     }
 
+    /// The program on it, with a lab's folders.
+    pub(crate) fn command(&self, lab: &Lab) -> Command {
+        let mut command = lab.bare();
+        command
+            .args(["-s", &self.place.url, "-u", &self.place.user])
+            .args(["-z", "0", "-d"])
+            .arg(&lab.local)
+            .env("PYDIO_SYNC_PASSWORD", self.server.user().1);
+        command
+    }
+
+    pub(crate) fn once(&self, lab: &Lab) -> Done {
+        done(self.command(lab).args(["--once", "--json"]))
+    }
+
+    /// Syncs once and expects that all went well.
+    pub(crate) fn synced(&self, lab: &Lab) -> Done {
+        let done = self.once(lab);
+        assert_eq!(done.code, 0, "{done:?}");
+        done
+    }
+
     /// All paths but ours.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names = self.hand().names();
@@ -82,4 +108,55 @@ pub(crate) fn remote(place: &ServerPlace, password: &str, client: &str) -> Webda
     let remote = WebdavRemote::open(place, password, client, filter).expect("remote");
     drop(run(remote.root()));
     remote
+}
+
+/// A site with a folder `d` that holds `x` and `y`, and a client that has tried it.
+pub(crate) fn tried(quirks: Quirks) -> (DavSite, WebdavRemote) {
+    let site = DavSite::of(quirks);
+    site.hand().write("d/x", b"x");
+    site.hand().write("d/y", b"yy");
+    let remote = site.remote("client");
+    run(remote.claim_root("remote-1")).expect("claim");
+    run(remote.make_dir(&path("new"))).expect("a folder, and the trials");
+    run(remote.remove(Seq(1), &path("new"), &entry(&remote, "new").fingerprint)).expect("remove");
+    (site, remote)
+}
+
+pub(crate) fn entry(remote: &WebdavRemote, name: &str) -> Entry {
+    let found = run(remote.stat(&path(name))).expect("stat");
+    found.expect("something is there")
+}
+
+pub(crate) fn put(
+    remote: &WebdavRemote,
+    name: &str,
+    bytes: &[u8],
+    replaces: &Expected,
+) -> PortResult<Put> {
+    run(remote.put(PutRequest {
+        id: Seq(7),
+        path: &path(name),
+        source: Memory::file(bytes),
+        replaces,
+        digest: DigestKind::Blake3,
+    }))
+}
+
+pub(crate) fn fetch(remote: &WebdavRemote, name: &str) -> PortResult<Vec<u8>> {
+    let expect = entry(remote, name).fingerprint;
+    run(async {
+        let mut source = remote.open(&path(name), &expect).await?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = source.read().await? {
+            bytes.extend(piece);
+        }
+        Ok(bytes)
+    })
+}
+
+/// The value of a fact that a remote found out; it tells all of them once.
+pub(crate) fn fact(remote: &WebdavRemote, name: &str) -> String {
+    let facts = remote.found_out().expect("facts");
+    let fact = facts.into_iter().find(|fact| fact.name == name);
+    fact.expect("the fact").value
 }

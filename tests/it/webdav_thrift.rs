@@ -2,11 +2,11 @@
 //! found all the same.
 
 use crate::folders::{Memory, items, path, request, run};
-use crate::program::{Done, Lab, done, write_long_ago};
-use crate::webdav_site::DavSite;
+use crate::program::{Lab, write_long_ago};
+use crate::webdav_site::{DavSite, entry, fetch};
 use futures::future::join_all;
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{DigestKind, Entry, Seq};
+use journal_format::value::{DigestKind, Seq};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
 use pydio_sync::ports::{Changes, Hint, PortResult, Put, PutRequest, Remote as _, ScanItem, Scope};
 use test_servers::webdav::{Fault, OcMtime, Quirks, Rule};
@@ -41,23 +41,6 @@ async fn send(
 
 fn put(remote: &WebdavRemote, name: &str, bytes: &[u8]) -> Put {
     run(send(remote, name, bytes, &Expected::Absent)).expect("put")
-}
-
-fn entry(remote: &WebdavRemote, name: &str) -> Entry {
-    let found = run(remote.stat(&path(name))).expect("stat");
-    found.expect("something is there")
-}
-
-fn fetch(remote: &WebdavRemote, name: &str) -> PortResult<Vec<u8>> {
-    let expect = entry(remote, name).fingerprint;
-    run(async {
-        let mut source = remote.open(&path(name), &expect).await?;
-        let mut bytes = Vec::new();
-        while let Some(piece) = source.read().await? {
-            bytes.extend(piece);
-        }
-        Ok(bytes)
-    })
 }
 
 /// How many looks something takes.
@@ -313,18 +296,6 @@ fn what_others_changed_before_our_first_change_is_not_taken_for_known() {
     assert_eq!(since(&remote, &cursor).hints, [Hint::Rescan]);
 }
 
-fn once(lab: &Lab, site: &DavSite) -> Done {
-    let mut command = lab.bare();
-    command
-        .args(["-s", &site.place.url, "-u", &site.place.user, "-z", "0"])
-        .args(["--once", "--json", "-d"])
-        .arg(&lab.local)
-        .env("PYDIO_SYNC_PASSWORD", site.server.user().1);
-    let done = done(&mut command);
-    assert_eq!(done.code, 0, "{done:?}");
-    done
-}
-
 #[test]
 fn a_run_after_own_work_lists_nothing() {
     let (lab, site) = (Lab::new(), DavSite::dated(Quirks::nextcloud()));
@@ -335,7 +306,7 @@ fn a_run_after_own_work_lists_nothing() {
             "x",
         );
     }
-    once(&lab, &site);
+    site.synced(&lab);
     let listings = || {
         let entries = site.server.log().entries().into_iter();
         let is_ours = |path: &str| path.starts_with("/.pydio-sync");
@@ -343,7 +314,7 @@ fn a_run_after_own_work_lists_nothing() {
         listings.map(|entry| entry.path).collect::<Vec<_>>()
     };
     site.server.log().clear();
-    once(&lab, &site);
+    site.synced(&lab);
     assert_eq!(listings(), Vec::<String>::new());
     assert!(
         site.server.log().total() < 12,
@@ -353,16 +324,16 @@ fn a_run_after_own_work_lists_nothing() {
     // One change lists what is around it, before and afterwards.
     write_long_ago(&lab.local.join("dir-3/new.txt"), "new");
     site.server.log().clear();
-    assert_eq!(once(&lab, &site).summary["uploaded"], 1);
+    assert_eq!(site.synced(&lab).summary["uploaded"], 1);
     let mut found = listings();
     found.sort();
     assert_eq!(found, ["/", "/", "/dir-3", "/dir-3"]);
     site.server.log().clear();
-    once(&lab, &site);
+    site.synced(&lab);
     assert_eq!(listings(), Vec::<String>::new());
     // And what others do is found.
     site.hand().write("dir-4/theirs", b"theirs");
-    assert_eq!(once(&lab, &site).summary["downloaded"], 1);
+    assert_eq!(site.synced(&lab).summary["downloaded"], 1);
 }
 
 #[test]

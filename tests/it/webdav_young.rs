@@ -1,31 +1,16 @@
 //! Servers that tell versions by second and size: what another client writes in the same
 //! second is neither replaced nor removed, and everybody reads it in the end.
 
-use crate::folders::{Memory, items, path, request, run};
-use crate::program::{Done, Lab, done, read, write};
-use crate::webdav_site::DavSite;
+use crate::folders::{items, path, request, run};
+use crate::program::{Done, Lab, read, write};
+use crate::webdav_site::{DavSite, entry, put};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{DigestKind, Entry, Fingerprint, Seq};
+use journal_format::value::{Fingerprint, Seq};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
-use pydio_sync::ports::{Hint, PortResult, Put, PutRequest, Remote as _};
+use pydio_sync::ports::{Hint, Remote as _};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 use test_servers::webdav::{Fault, Quirks, Rule};
-
-fn entry(remote: &WebdavRemote, name: &str) -> Entry {
-    let found = run(remote.stat(&path(name))).expect("stat");
-    found.expect("something is there")
-}
-
-fn put(remote: &WebdavRemote, name: &str, bytes: &[u8], replaces: &Expected) -> PortResult<Put> {
-    run(remote.put(PutRequest {
-        id: Seq(7),
-        path: &path(name),
-        source: Memory::file(bytes),
-        replaces,
-        digest: DigestKind::Blake3,
-    }))
-}
 
 fn begun(quirks: Quirks) -> (DavSite, WebdavRemote) {
     let site = DavSite::dated(quirks);
@@ -160,13 +145,7 @@ fn write_old(root: &Path, text: &str, age: u64) {
 }
 
 fn once(lab: &Lab, site: &DavSite) -> Done {
-    let mut command = lab.bare();
-    command
-        .args(["-s", &site.place.url, "-u", &site.place.user, "-z", "0"])
-        .args(["--once", "--json", "-d"])
-        .arg(&lab.local)
-        .env("PYDIO_SYNC_PASSWORD", site.server.user().1);
-    let done = done(&mut command);
+    let done = site.once(lab);
     assert!([0, 4].contains(&done.code), "{done:?}");
     done
 }

@@ -8,8 +8,10 @@
 mod bench;
 mod fuzz;
 mod journal;
+mod memory;
 mod mutate;
 mod pydio_server;
+mod serving;
 mod sim;
 mod state;
 mod stream;

@@ -1,14 +1,14 @@
-//! Feeds mutated conversations to a parser, for as long as one likes.
+//! Feeds mutated inputs to a parser, for as long as one likes.
 //!
 //! In: a parser, seconds, a seed. Out: the first input that breaks a promise, as a line
-//! of hexadecimal digits, or how many inputs held. Invariants checked: no panic, the
-//! same result whatever the chunks, memory that follows the bytes that came. The
-//! properties beside the parsers check the same with shrinking; this looks longer.
-//! The next one: a variant of [`Target`] with its samples and its check.
+//! of hexadecimal digits, or how many inputs held. Invariant checked for all: no panic;
+//! the others are each target's. The properties beside the parsers check the same with
+//! shrinking; this looks longer. The next one: a variant of [`Target`], and a file with
+//! its samples and its check.
 
 mod journal;
+mod zmtp;
 
-use pydio_sync::adapters::zmtp::{Caps, Event, Session, SocketType, Violation};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -40,16 +40,25 @@ enum Target {
 impl Target {
     fn samples(self) -> Vec<Vec<u8>> {
         match self {
-            Self::Zmtp => samples(),
+            Self::Zmtp => zmtp::samples(),
             Self::Envelope | Self::Decoder => journal::samples("bin"),
             Self::Portable => journal::samples("pydiojournal"),
+        }
+    }
+
+    /// Bytes at the beginning that are mostly left as they are, since nothing behind them
+    /// is looked at otherwise.
+    const fn head_bytes(self) -> usize {
+        match self {
+            Self::Zmtp => zmtp::HANDSHAKE_BYTES,
+            Self::Envelope | Self::Decoder | Self::Portable => 0,
         }
     }
 
     /// Gives how far an input was understood, or which promise was broken.
     fn check(self, input: &[u8], seed: u64) -> Result<usize, String> {
         match self {
-            Self::Zmtp => check(input, seed),
+            Self::Zmtp => zmtp::check(input, seed),
             Self::Envelope => journal::envelope(input),
             Self::Decoder => journal::fields(input),
             Self::Portable => journal::portable(input, seed),
@@ -71,9 +80,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         for _ in 0..256 {
             let mut input = pool[chance.below(pool.len())].clone();
             for _ in 0..=chance.below(6) {
-                mutate(&mut input, &pool, &mut chance);
+                mutate(&mut input, target.head_bytes(), &pool, &mut chance);
             }
-            input.truncate(journal::INPUT_BYTES_MAX);
+            input.truncate(INPUT_BYTES_MAX);
             let held = std::panic::catch_unwind(|| target.check(&input, args.seed ^ inputs));
             let depth = match held {
                 Ok(Ok(depth)) => depth,
@@ -107,128 +116,9 @@ fn report(input: &[u8], broken: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-const CAPS: Caps = Caps {
-    part_bytes_max: 300,
-    message_bytes_max: 500,
-    parts_max: 4,
-    ready_bytes_max: 128,
-    command_bytes_max: 64,
-};
-
-#[derive(PartialEq, Eq)]
-struct Heard {
-    events: Vec<Event>,
-    sent: Vec<u8>,
-    violation: Option<Violation>,
-}
-
-/// Feeds an input to each kind of socket, whole and in chunks. Gives how many events
-/// came of it at most, or which promise was broken.
-fn check(input: &[u8], seed: u64) -> Result<usize, String> {
-    let mut depth = 0;
-    for socket in [
-        SocketType::Pub,
-        SocketType::Router,
-        SocketType::Sub,
-        SocketType::Req,
-    ] {
-        let whole = hear(socket, input, || usize::MAX)?;
-        let mut chance = Chance(seed);
-        let chunked = hear(socket, input, || 1 + chance.below(40))?;
-        let single = hear(socket, input, || 1)?;
-        if whole != chunked || whole != single {
-            return Err(format!("{socket:?} hears something else in chunks"));
-        }
-        if whole.sent.len() > 64 + 128 + input.len() {
-            return Err(format!("{socket:?} sends more than it was sent"));
-        }
-        depth = depth.max(whole.events.len());
-    }
-    Ok(depth)
-}
-
-fn hear(
-    socket: SocketType,
-    input: &[u8],
-    mut chunk: impl FnMut() -> usize,
-) -> Result<Heard, String> {
-    let mut sent = Vec::new();
-    let mut session = Session::new(socket, CAPS, &mut sent);
-    let mut events = Vec::new();
-    let mut rest = input;
-    while !rest.is_empty() {
-        let (mut now, later) = rest.split_at(chunk().min(rest.len()));
-        rest = later;
-        loop {
-            match session.next(&mut now, &mut sent) {
-                Ok(Some(event)) => events.push(event),
-                Ok(None) => break,
-                Err(violation) => {
-                    let violation = Some(violation);
-                    return Ok(Heard {
-                        events,
-                        sent,
-                        violation,
-                    });
-                }
-            }
-        }
-        let fed = input.len() - rest.len();
-        let bound = CAPS.message_bytes_max + CAPS.part_bytes_max + 32 * CAPS.parts_max;
-        if session.held_bytes() > bound.min(2 * fed + 256) {
-            return Err(format!("{socket:?} holds {} bytes", session.held_bytes()));
-        }
-    }
-    let violation = None;
-    Ok(Heard {
-        events,
-        sent,
-        violation,
-    })
-}
-
-/// One conversation for each kind of peer.
-const SAMPLES: usize = 4;
-
-fn samples() -> Vec<Vec<u8>> {
-    let talk: [(&str, &[u8]); SAMPLES] = [
-        (
-            "SUB",
-            b"\x04\x0b\x09SUBSCRIBEa\x00\x02\x01b\x04\x08\x06CANCELa\x00\x02\x00b",
-        ),
-        (
-            "DEALER",
-            b"\x01\x00\x00\x02hi\x00\x02hi\x04\x0a\x04PING\x00\x64abc\x01\x01a\x01\x00\x00\x01b",
-        ),
-        (
-            "PUB",
-            b"\x01\x05topic\x01\x08\0\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x05words\x00\x06status",
-        ),
-        (
-            "ROUTER",
-            b"\x01\x00\x00\x02hi\x04\x06\x04PONGa\x04\x05\x04JOIN",
-        ),
-    ];
-    talk.map(|(socket, rest)| {
-        let mut bytes = vec![0; 64];
-        bytes[0] = 0xFF;
-        bytes[9] = 0x7F;
-        bytes[10] = 3;
-        bytes[12..16].copy_from_slice(b"NULL");
-        let name = u8::try_from(socket.len()).expect("short");
-        bytes.extend_from_slice(&[4, 22 + name]);
-        bytes.extend_from_slice(b"\x05READY\x0bSocket-Type\0\0\0");
-        bytes.push(name);
-        bytes.extend_from_slice(socket.as_bytes());
-        bytes.extend_from_slice(rest);
-        bytes
-    })
-    .to_vec()
-}
-
-/// Changes one thing, mostly behind the handshake.
-fn mutate(input: &mut Vec<u8>, pool: &[Vec<u8>], chance: &mut Chance) {
-    let from = if chance.below(4) == 0 { 0 } else { 92 };
+/// Changes one thing, mostly behind the head.
+fn mutate(input: &mut Vec<u8>, head: usize, pool: &[Vec<u8>], chance: &mut Chance) {
+    let from = if chance.below(4) == 0 { 0 } else { head };
     let place = (from + chance.below(input.len().saturating_sub(from).max(1))).min(input.len());
     let odd = [0, 1, 2, 3, 4, 6, 7, 8, 0x7F, 0x80, 0xFE, 0xFF];
     match chance.below(7) {
@@ -274,3 +164,5 @@ impl Chance {
         usize::try_from(self.next() % end as u64).expect("below a usize")
     }
 }
+
+const INPUT_BYTES_MAX: usize = 4096;

@@ -4,11 +4,11 @@
 //! then answers until a signal. Invariant: loopback only. The server itself is in
 //! `test-servers`; what is not there cannot be asked for here.
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::serving::{ended, until_signal};
 use test_servers::pydio::{Options, PydioServer, Quirk, Quirks, User, Workspace};
 
 /// What to serve.
@@ -45,7 +45,7 @@ pub(crate) struct Args {
 }
 
 /// Serves until a signal.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
+#[expect(clippy::print_stdout, reason = "a command")]
 pub(crate) fn run(args: &Args) -> ExitCode {
     if args.list_quirks {
         for quirk in Quirk::ALL {
@@ -56,16 +56,10 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     let served = options(args)
         .and_then(|options| PydioServer::start(options).map_err(|error| error.to_string()))
         .and_then(|server| {
-            print!("{}", how_to(&server));
-            until_signal().map_err(|error| error.to_string())
+            let waited = until_signal(&how_to(&server), &server.log(), || {});
+            waited.map_err(|error| error.to_string())
         });
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("pydio-server: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended("pydio-server", served)
 }
 
 fn options(args: &Args) -> Result<Options, String> {
@@ -113,18 +107,4 @@ fn how_to(server: &PydioServer) -> String {
          Ends with Ctrl-C.\n",
         server.folder(workspace).display()
     )
-}
-
-fn until_signal() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            tokio::select! {
-                result = tokio::signal::ctrl_c() => result,
-                _ = terminate.recv() => Ok(()),
-            }
-        })
 }

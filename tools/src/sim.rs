@@ -1,10 +1,19 @@
 //! Runs the whole program in simulated worlds.
 //!
 //! In: a seed to replay, or how many seeds to try. Out: the story of the first
-//! failure, or a line that says how many held. Invariant: a seed gives one run.
+//! failure, or a line that says how many held; a replayed seed's journal as a file, for
+//! `pydio-sync journal`. Invariant: a seed gives one run.
 
+use journal_format::encode_record;
+use journal_format::event::Record;
+use journal_format::portable::Header;
+use journal_format::value::Seq;
 use proptests::program::Program;
 use proptests::run::{replay, run as run_seed, run_with_feed};
+use pydio_sync::journal::PortableWriter;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What to run.
@@ -19,6 +28,9 @@ pub(crate) struct Args {
     /// How many of the last steps to print.
     #[arg(long, default_value_t = 400)]
     lines: usize,
+    /// Write the replayed seed's journal there, as `journal export` would.
+    #[arg(long, requires = "seed")]
+    journal: Option<PathBuf>,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
@@ -33,6 +45,11 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     if let Some(seed) = args.seed {
         let report = replay(seed, args.feed, args.lines, &Program);
         println!("{}", report.story);
+        if let Some(file) = &args.journal
+            && let Err(error) = export(file, &report.records)
+        {
+            println!("the journal was not written: {error}");
+        }
         return verdict(seed, report.broken);
     }
     let mut failed = Vec::new();
@@ -50,6 +67,24 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+fn export(file: &Path, records: &[Record]) -> Result<(), Box<dyn std::error::Error>> {
+    let header = Header {
+        journal: [0; 16],
+        job: "world".to_owned(),
+        label: "world".to_owned(),
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        redacted: false,
+        first: Seq(1),
+        before: Some([0; 32]),
+    };
+    let mut writer = PortableWriter::begin(BufWriter::new(File::create(file)?), &header)?;
+    for record in records {
+        writer.record(record.seq, &encode_record(record)?)?;
+    }
+    writer.finish()?;
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "a command")]

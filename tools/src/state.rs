@@ -5,6 +5,7 @@
 //! replay would. Deliberately absent: disks; a process of its own, so that memory
 //! can be told.
 
+use crate::memory::Process;
 use journal_format::event::{Case, Event, ObservationEvent, OperationEvent, Record};
 use journal_format::value::{
     Digest, Entry, Fingerprint, Identity, Kind, RelPath, Seq, Side, Timestamp,
@@ -40,7 +41,10 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     let rate = seq.0 as f64 / folding.as_secs_f64();
     println!("files {}", args.files);
     println!("events {seq}, folded {rate:.0}/s");
-    println!("resident after folding {} MB", resident_mb());
+    println!(
+        "resident after folding {} MB",
+        mb(Process::Own.resident_kib())
+    );
     let began = now();
     let digest = checkpoint::digest(engine.state());
     println!("digest in {} ms", began.elapsed().as_millis());
@@ -64,8 +68,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     drop(bytes);
     println!(
         "resident after loading {} MB, peak {} MB",
-        resident_mb(),
-        peak_mb()
+        mb(Process::Own.resident_kib()),
+        mb(Process::Own.peak_kib())
     );
     if checkpoint::digest(&state) == digest {
         ExitCode::SUCCESS
@@ -149,21 +153,8 @@ fn entry(kind: Kind, number: u64, side: Side) -> Entry {
     }
 }
 
-fn status_mb(field: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(field));
-    let number = line
-        .and_then(|line| line.split_whitespace().next())
-        .and_then(|n| n.parse().ok());
-    number.unwrap_or(0_u64) / 1024
-}
-
-fn resident_mb() -> u64 {
-    status_mb("VmRSS:")
-}
-
-fn peak_mb() -> u64 {
-    status_mb("VmHWM:")
+fn mb(kib: Option<u64>) -> String {
+    kib.map_or_else(|| "unknown".to_owned(), |kib| (kib / 1024).to_string())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures")]

@@ -4,6 +4,7 @@
 //! timed by itself, from its first message to its last. Invariant: every reading
 //! subscriber gets every message, or the run fails.
 
+use crate::memory::Process;
 use pydio_sync::adapters::zmtp::{Options, Sockets, Subscription};
 use pydio_sync::ports::{Message, Publisher};
 use std::fmt::Write as _;
@@ -95,7 +96,7 @@ async fn publish(args: &Args) -> Told {
     while publisher.standing().subscribers < all {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let before = memory("VmRSS:");
+    let before = Process::Own.resident_kib().unwrap_or_default();
     let body = vec![b'x'; args.bytes];
     let (began, mut waiting_bytes_max) = (Instant::now(), 0);
     for seq in 1..=args.messages {
@@ -107,7 +108,7 @@ async fn publish(args: &Args) -> Told {
     }
     let handed = began.elapsed();
     let standing = publisher.standing();
-    let peak = memory("VmHWM:");
+    let peak = Process::Own.peak_kib().unwrap_or_default();
     sockets.finish(PATIENCE).await;
     let mut words = format!(
         "{} messages of {} bytes to {} readers and {} stopped: {:.0}/s, evicted {}, \
@@ -184,13 +185,4 @@ async fn subscribe(args: &Args, port: u16) -> Told {
         ended??;
     }
     Ok(format!("{} readers: no gap", args.readers))
-}
-
-/// A line of this process's status, in KiB.
-fn memory(line: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let found = status.lines().find_map(|text| text.strip_prefix(line));
-    found
-        .and_then(|text| text.trim().trim_end_matches(" kB").parse().ok())
-        .unwrap_or_default()
 }

@@ -1,7 +1,6 @@
 //! Serves a folder, or nothing but memory, as a WebDAV server that was looked at does.
 //!
-//! In: a preset, a port, a user. Out: how to sync with it, then answers until a signal;
-//! at SIGHUP how many requests there were.
+//! In: a preset, a port, a user. Out: how to sync with it, then answers until a signal.
 //! Invariant: loopback only. Deliberately absent: single quirks, which tests switch in
 //! code; the server itself is in `test-servers`.
 
@@ -9,13 +8,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::serving::{ended, until_signal};
 use test_servers::webdav::{Clock, DavServer, Options, Quirks};
 
 /// What to serve.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The server to behave as.
-    #[arg(long, default_value = "nextcloud", value_parser = NAMES)]
+    #[arg(long, default_value = "nextcloud", value_parser = Quirks::PRESETS.map(|(name, _)| name))]
     preset: String,
     /// The folder that is served; without it the files are only in memory.
     #[arg(long)]
@@ -40,21 +40,21 @@ pub(crate) struct Args {
     grant_logins: bool,
 }
 
-const NAMES: [&str; 6] = ["plain", "apache", "nginx", "rclone", "wsgidav", "nextcloud"];
-
 /// Serves until a signal.
-#[expect(clippy::print_stderr, reason = "a command")]
 pub(crate) fn run(args: &Args) -> ExitCode {
     let served = options(args)
         .and_then(|options| DavServer::start(options).map_err(|error| error.to_string()))
-        .and_then(|server| until_signal(args, &server).map_err(|error| error.to_string()));
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("webdav-server: {error}");
-            ExitCode::FAILURE
-        }
-    }
+        .and_then(|server| {
+            // Stands in for the person who grants logins.
+            let grant = || {
+                if args.grant_logins {
+                    server.grant_logins();
+                }
+            };
+            let waited = until_signal(&how_to(args, &server), &server.log(), grant);
+            waited.map_err(|error| error.to_string())
+        });
+    ended("webdav-server", served)
 }
 
 fn options(args: &Args) -> Result<Options, String> {
@@ -90,44 +90,4 @@ fn how_to(args: &Args, server: &DavServer) -> String {
          pydio-sync -s {address} -u {user} -p {password} -d DIR\n\nEnds with Ctrl-C.\n",
         args.preset
     )
-}
-
-/// Prints how many requests there were since it was last asked.
-#[expect(clippy::print_stdout, reason = "a command")]
-fn tell_requests(server: &DavServer) {
-    let log = server.log();
-    let counts = log.counts();
-    log.clear();
-    let parts = counts
-        .iter()
-        .map(|(method, count)| format!("{count} {method}"));
-    let parts: Vec<String> = parts.collect();
-    let total: usize = counts.values().sum();
-    println!("{total} requests: {}", parts.join(", "));
-}
-
-/// Says how to use it and waits for a signal; whoever read that may send one at once.
-/// Stands in for the person who grants logins.
-#[expect(clippy::print_stdout, reason = "a command")]
-fn until_signal(args: &Args, server: &DavServer) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut hangup = signal(SignalKind::hangup())?;
-            print!("{}", how_to(args, server));
-            let mut ticks = tokio::time::interval(Duration::from_millis(500));
-            loop {
-                tokio::select! {
-                    result = tokio::signal::ctrl_c() => return result,
-                    _ = terminate.recv() => return Ok(()),
-                    _ = hangup.recv() => tell_requests(server),
-                    _ = ticks.tick(), if args.grant_logins => {
-                        server.grant_logins();
-                    }
-                }
-            }
-        })
 }

@@ -3,8 +3,9 @@
 //! In: each removal by the program, at its moment. Out: one of a file that the other
 //! side still shows, with the same content, at the same path, where no person ever
 //! moved or deleted anything on either side. Left out are worlds whose remote lists
-//! what is past and worlds that lose power: there a file may well be seen to be gone,
-//! and empty files: of all others equal content means one origin.
+//! what is past and worlds that lose power: there a file may well be seen to be gone;
+//! empty files: of all others equal content means one origin; and temporary names of
+//! ours, at which a file waits that had another name over there.
 //! Deliberately absent: what becomes of the file; that is `nothing_lost`.
 
 use super::Verdict;
@@ -28,7 +29,8 @@ pub fn judge(state: &mut State, faults: &FaultOptions, side: Side, path: &RelPat
         .iter()
         .any(|rate| *rate != Ratio::NEVER);
     let other = side.other();
-    if is_doubtful || state.disk(other).mount != Mount::There {
+    let is_waiting = path.name().is_some_and(|name| name.starts_with(TEMPORARY));
+    if is_doubtful || is_waiting || state.disk(other).mount != Mount::There {
         return;
     }
     let [here, there] = [side, other].map(|on| {
@@ -45,3 +47,6 @@ pub fn judge(state: &mut State, faults: &FaultOptions, side: Side, path: &RelPat
         ));
     }
 }
+
+/// How the names begin at which the program leaves what moves in a ring.
+const TEMPORARY: &str = "pydio-sync-moving-";

@@ -14,7 +14,9 @@ use super::tasks::Turn;
 use super::{Inner, State};
 use journal_format::event::{Event, FailureClass, HaltReason, Record, SessionEvent};
 use journal_format::value::{Seq, Side};
-use pydio_sync::ports::{Checkpoint, History, Observer, PortError, PortResult, Progress, Store, Task};
+use pydio_sync::ports::{
+    Checkpoint, History, Observer, PortError, PortResult, Progress, Store, Task,
+};
 use std::rc::Rc;
 
 /// What the store holds.

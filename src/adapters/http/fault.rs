@@ -25,12 +25,29 @@ pub(crate) fn lost(error: reqwest::Error, effect: Effect) -> PortError {
     } else {
         doubt(effect)
     };
+    let is_untrusted = is_untrusted(&error);
     let text = if error.is_connect() {
         innermost(&error)
     } else {
         causes(&error.without_url())
     };
-    PortError::new(class, text)
+    PortError {
+        is_untrusted,
+        ..PortError::new(class, text)
+    }
+}
+
+/// Tells whether the peer's certificate was not believed.
+fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return matches!(error, rustls::Error::InvalidCertificate(_));
+    }
+    // An IO error leaves what it holds out of its causes.
+    let io = error.downcast_ref::<std::io::Error>();
+    match io.and_then(std::io::Error::get_ref) {
+        Some(held) => is_untrusted(held),
+        None => error.source().is_some_and(is_untrusted),
+    }
 }
 
 /// What a failure after the request means.

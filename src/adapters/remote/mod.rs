@@ -9,6 +9,7 @@
 pub mod folder;
 mod place;
 pub mod pydio;
+mod steps;
 pub mod webdav;
 
 pub use place::{Link, RemotePlace, ServerPlace};

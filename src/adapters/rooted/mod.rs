@@ -38,7 +38,7 @@ pub use folder::Options;
 pub use probe::Probes;
 pub use trash::Trashed;
 
-pub(crate) use beneath::{CONTROL, STAGING, open_beneath};
+pub(crate) use beneath::{CONTROL, STAGING, TRASH, open_beneath};
 pub(crate) use fault::{fault, unsupported};
 pub(crate) use folder::{Base, Folder};
 pub(crate) use look::is_expected;

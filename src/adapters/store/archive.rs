@@ -8,14 +8,15 @@
 //! file, which nobody reads and the next round removes.
 
 use super::checkpoint;
+use super::read::Unread;
 use super::witness::{Chain, JournalId};
 use crate::journal::PortableReader;
 use crate::ports::Checkpoint;
-use journal_format::RECORD_BYTES_MAX;
 use journal_format::portable::Header;
 use journal_format::value::Seq;
+use journal_format::{HEADER_BYTES, peek_extent};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// One file with a range of records.
@@ -131,15 +132,15 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Opens an archive at one of its records.
-    pub(super) fn open(archive: &Archive, from: Seq) -> Result<Self, String> {
+    pub(super) fn open(archive: &Archive, from: Seq) -> Result<Self, Unread> {
         let text = |error: io::Error| format!("{}: {error}", archive.path.display());
-        let mut file =
-            BufReader::with_capacity(READ_BYTES, File::open(&archive.path).map_err(text)?);
-        let mut head = [0; 14];
-        file.read_exact(&mut head).map_err(text)?;
-        let [.., a, b, c, d] = head;
-        let fields = u32::from_le_bytes([a, b, c, d]);
-        file.seek_relative(i64::from(fields) + 4).map_err(text)?;
+        let file = File::open(&archive.path).map_err(text)?;
+        let reader = PortableReader::open(&file);
+        let begins = reader
+            .map_err(|error| text(io::Error::other(error)))?
+            .offset();
+        let mut file = BufReader::with_capacity(READ_BYTES, file);
+        file.seek(SeekFrom::Start(begins)).map_err(text)?;
         let mut frames = Self {
             file,
             next: archive.first,
@@ -151,74 +152,40 @@ impl Frames {
         Ok(frames)
     }
 
-    fn skip(&mut self) -> Result<(), String> {
+    fn skip(&mut self) -> Result<(), Unread> {
         let rest = self.head()?;
         let rest = i64::try_from(rest).expect("bounded by the longest record");
         let skipped = self.file.seek_relative(rest);
-        skipped.map_err(|error| format!("record {}: {error}", self.next))?;
+        skipped.map_err(|error| Unread::record(self.next, error))?;
         self.next = self.next.next();
         Ok(())
     }
 
     /// Reads the next envelope.
-    pub(super) fn read(&mut self) -> Result<&[u8], String> {
+    pub(super) fn read(&mut self) -> Result<&[u8], Unread> {
         let rest = self.head()?;
-        self.buffer.resize(HEAD_BYTES + rest, 0);
-        let read = self.file.read_exact(&mut self.buffer[HEAD_BYTES..]);
-        read.map_err(|error| format!("record {}: {error}", self.next))?;
+        self.buffer.resize(HEADER_BYTES + rest, 0);
+        let read = self.file.read_exact(&mut self.buffer[HEADER_BYTES..]);
+        read.map_err(|error| Unread::record(self.next, error))?;
         self.next = self.next.next();
         Ok(&self.buffer)
     }
 
     /// Reads an envelope's head and returns how many bytes follow it.
-    fn head(&mut self) -> Result<usize, String> {
-        let wrong = |why: &dyn std::fmt::Display| format!("record {}: {why}", self.next);
-        self.buffer.resize(HEAD_BYTES, 0);
+    fn head(&mut self) -> Result<usize, Unread> {
+        self.buffer.resize(HEADER_BYTES, 0);
         let read = self.file.read_exact(&mut self.buffer);
-        read.map_err(|error| wrong(&error))?;
-        let [
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            seq @ ..,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            a,
-            b,
-            c,
-            d,
-        ] = &self.buffer[..]
-        else {
-            return Err(wrong(&"its head is short"));
-        };
-        let seq = <[u8; 8]>::try_from(seq).map_or(0, u64::from_le_bytes);
-        if seq != self.next.0 {
-            return Err(wrong(&format!("{seq} stands in its place")));
+        read.map_err(|error| Unread::record(self.next, error))?;
+        let extent = peek_extent(&self.buffer).map_err(|error| Unread::bytes(self.next, &error))?;
+        if extent.seq != self.next {
+            let why = format!("{} stands in its place", extent.seq);
+            return Err(Unread::record(self.next, why));
         }
-        let length = usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX);
-        let rest = length.saturating_add(CHECKSUM_BYTES);
-        if rest > RECORD_BYTES_MAX - HEAD_BYTES {
-            return Err(wrong(&format!("it announces {length} bytes")));
-        }
-        Ok(rest)
+        Ok(extent.bytes - HEADER_BYTES)
     }
 }
 
 const SUFFIX: &str = ".pydiojournal";
 const CHECKPOINT: &str = ".checkpoint";
 const DIGITS: usize = 20;
-/// An envelope up to its payload, and what follows that.
-const HEAD_BYTES: usize = 28;
-const CHECKSUM_BYTES: usize = 4;
 const READ_BYTES: usize = 1 << 18;

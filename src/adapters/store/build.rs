@@ -9,8 +9,9 @@
 use super::engine::{self, Engine, Look};
 use super::lock::LockFile;
 use super::open::new_id;
-use super::witness::{Chain, Witness, chained};
+use super::witness::{Chain, Witness};
 use super::{Layout, OpenError, archive, checkpoint, files};
+use crate::journal::chained;
 use crate::journal::{ReadError, Stored};
 use crate::ports::Checkpoint;
 use fjall::Slice;

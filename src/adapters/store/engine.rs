@@ -8,6 +8,7 @@
 //! journal's end, which the next open cuts. LIMIT: fjall's settings are stored
 //! when the keyspace is made; changing them here affects new journals only.
 
+use super::read::Unread;
 use super::{OpenError, files};
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice};
@@ -134,7 +135,7 @@ impl Engine {
 
     /// Calls `visit` with each value from `from` to `to` in order, until it says
     /// stop with an error.
-    pub(super) fn each<E: From<String>>(
+    pub(super) fn each<E: From<Unread>>(
         &self,
         from: Seq,
         to: Seq,
@@ -149,13 +150,14 @@ impl Engine {
                 .records
                 .range(from.0.to_be_bytes()..=to.0.to_be_bytes())
             {
+                let wrong = |why: String| Unread::record(expected, why);
                 let (key, value) = item
                     .into_inner()
-                    .map_err(|error| format!("record {expected} cannot be read: {error}"))?;
-                let found = parse(&key)?;
+                    .map_err(|error| wrong(format!("cannot be read: {error}")))?;
+                let found = parse(&key).map_err(wrong)?;
                 if found != expected {
-                    let why = format!("record {expected} is missing, the next is {found}");
-                    return Err(why.into());
+                    let why = format!("missing, the next one is {found}");
+                    return Err(wrong(why).into());
                 }
                 visit(expected, &value)?;
                 if expected == to {
@@ -163,7 +165,8 @@ impl Engine {
                 }
                 expected = expected.next();
             }
-            Err(format!("record {expected} is missing, the head is {to}").into())
+            let why = format!("missing, the head is {to}");
+            Err(Unread::record(expected, why).into())
         })
     }
 
@@ -279,9 +282,10 @@ impl Iterator for Values {
 }
 
 /// Runs a call into fjall and turns a panic into an error.
-fn guarded<T, E: From<String>>(call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+fn guarded<T, E: From<Unread>>(call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let why = "the store stopped at bytes it could not make sense of";
-    std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(why.to_owned().into()))
+    std::panic::catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|_| Err(Unread::from(why.to_owned()).into()))
 }
 
 fn parse(key: &[u8]) -> Result<Seq, String> {

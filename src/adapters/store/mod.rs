@@ -48,7 +48,7 @@ pub use lock::FolderLock;
 pub use reading::{Entries, Reading};
 pub use salvage::{SalvageError, Salvaged, salvage};
 pub use sizes::{Sizes, on_disk, sizes};
-pub use survey::{Found, Survey};
+pub use survey::Survey;
 pub use witness::JournalId;
 
 use journal_format::value::Seq;

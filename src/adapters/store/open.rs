@@ -329,7 +329,7 @@ fn compare(records: &Records, witness: &Witness, head: Seq) -> Result<(Chain, Ch
         return read::walk_all(records, head);
     }
     if read::hash_of(records, at)? != witness.last {
-        return Err(format!("record {at} is not the one that was acknowledged").into());
+        return Err(Unread::record(at, "not the one that was acknowledged"));
     }
     read::walk(records, at.next(), head, (witness.last, witness.chain))
 }

@@ -7,26 +7,47 @@
 
 use super::OpenError;
 use super::shelf::Records;
-use super::witness::{Chain, chained};
+use super::witness::Chain;
+use crate::journal::{ReadError, chained};
 use crate::ports::PortError;
-use journal_format::decode_record;
 use journal_format::event::{FailureClass, Record};
 use journal_format::value::Seq;
+use journal_format::{DecodeError, decode_record};
 use std::path::Path;
 
 /// Why records could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unread {
-    /// What was found, and where.
+    /// The record, where it is about one.
+    seq: Option<Seq>,
+    /// What was found.
     pub(super) detail: String,
     /// Whether a newer release wrote it.
     pub(super) is_newer: bool,
 }
 
+impl std::fmt::Display for Unread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(seq) = self.seq {
+            write!(f, "record {seq}: ")?;
+        }
+        f.write_str(&self.detail)
+    }
+}
+
 impl From<String> for Unread {
     fn from(detail: String) -> Self {
-        let is_newer = false;
-        Self { detail, is_newer }
+        Self {
+            seq: None,
+            detail,
+            is_newer: false,
+        }
+    }
+}
+
+impl From<Unread> for String {
+    fn from(unread: Unread) -> Self {
+        unread.to_string()
     }
 }
 
@@ -37,21 +58,46 @@ impl From<Unread> for PortError {
         } else {
             FailureClass::Fatal
         };
-        Self::new(class, format!("journal: {}", unread.detail))
+        Self::new(class, format!("journal: {unread}"))
     }
 }
 
 impl Unread {
+    /// Something is wrong with one record.
+    pub(super) fn record(seq: Seq, detail: impl std::fmt::Display) -> Self {
+        Self {
+            seq: Some(seq),
+            ..Self::from(detail.to_string())
+        }
+    }
+
+    /// The bytes of one record are none.
+    pub(super) fn bytes(seq: Seq, error: &DecodeError) -> Self {
+        Self {
+            is_newer: error.is_from_newer_release(),
+            ..Self::record(seq, error)
+        }
+    }
+
     /// Why a journal cannot be opened for it.
     pub(super) fn at(self, place: &Path) -> OpenError {
         if self.is_newer {
             OpenError::Foreign {
-                detail: self.detail,
+                detail: self.to_string(),
                 place: place.to_owned(),
                 is_newer: true,
             }
         } else {
-            OpenError::damaged(self.detail, place)
+            OpenError::damaged(self, place)
+        }
+    }
+
+    /// Why a journal cannot be read on; `next` is the record that was to come.
+    pub(super) fn behind(self, next: Seq) -> ReadError {
+        ReadError::Store {
+            seq: self.seq.unwrap_or(next),
+            detail: self.detail,
+            is_newer: self.is_newer,
         }
     }
 }
@@ -71,7 +117,7 @@ pub(super) fn page(
     let to = head.min(Seq(from.0.saturating_add(beyond)));
     let mut records = Vec::with_capacity(limit.min(RESERVED_RECORDS_MAX));
     from_all.each(from, to, |seq, bytes| {
-        records.push(decoded(seq, bytes)?);
+        records.push(decode(seq, bytes)?);
         Ok::<(), Unread>(())
     })?;
     Ok(records)
@@ -86,7 +132,7 @@ pub(super) fn sift(
     let mut records = Vec::new();
     from_all.each(from_all.shelf().first, head, |seq, bytes| {
         if wanted(bytes) {
-            records.push(decoded(seq, bytes)?);
+            records.push(decode(seq, bytes)?);
         }
         Ok::<(), Unread>(())
     })?;
@@ -103,7 +149,7 @@ pub(super) fn walk(
 ) -> Result<(Chain, Chain), Unread> {
     let (mut last, mut chain) = before;
     from_all.each(from, to, |seq, bytes| {
-        decoded(seq, bytes)?;
+        decode(seq, bytes)?;
         last = *blake3::hash(bytes).as_bytes();
         chain = chained(&chain, bytes);
         Ok::<(), Unread>(())
@@ -127,15 +173,14 @@ pub(super) fn hash_of(from_all: &Records, seq: Seq) -> Result<Chain, Unread> {
     read.map(|()| hash)
 }
 
-pub(super) fn decoded(seq: Seq, bytes: &[u8]) -> Result<Record, Unread> {
-    let record = decode_record(bytes).map_err(|error| Unread {
-        detail: format!("record {seq}: {error}"),
-        is_newer: error.is_from_newer_release(),
-    })?;
+/// Decodes the record that stands at a number.
+pub(super) fn decode(seq: Seq, bytes: &[u8]) -> Result<Record, Unread> {
+    let record = decode_record(bytes).map_err(|error| Unread::bytes(seq, &error))?;
     if record.seq == seq {
         Ok(record)
     } else {
-        Err(format!("record {seq} says that it is {}", record.seq).into())
+        let why = format!("says that it is {}", record.seq);
+        Err(Unread::record(seq, why))
     }
 }
 
@@ -146,7 +191,6 @@ mod tests {
     use super::super::engine::Engine;
     use super::super::{Journal, Layout, Options, Reading};
     use super::*;
-    use crate::journal::ReadError;
     use crate::ports::Store;
     use futures::executor::block_on;
     use journal_format::encode_record;

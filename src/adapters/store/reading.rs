@@ -15,12 +15,11 @@ use super::open::{Evidence, look_into};
 use super::read::{self, Unread};
 use super::shelf::{Records, Shelf};
 use super::survey::Survey;
-use super::witness::{Chain, JournalId, chained};
+use super::witness::{Chain, JournalId};
 use super::{Health, Layout, OpenError, checkpoint};
 use crate::journal::{PortableReader, ReadError, Stored};
 use crate::ports::{Checkpoint, History, PortError, Task};
 use futures::future::ready;
-use journal_format::decode_record;
 use journal_format::event::Record;
 use journal_format::value::Seq;
 use std::fs::File;
@@ -142,12 +141,6 @@ impl Reading {
         self.shelf.base()
     }
 
-    /// Returns the running hash after one more record.
-    #[must_use]
-    pub fn chained(before: &[u8; 32], record: &[u8]) -> [u8; 32] {
-        chained(before, record)
-    }
-
     /// Returns the cached state, if there is one that is whole.
     #[must_use]
     pub const fn checkpoint(&self) -> Option<&Checkpoint> {
@@ -201,17 +194,13 @@ impl Reading {
         let read = self.records.each(at, self.head, |seq, bytes| {
             at = seq;
             if wanted(bytes) {
-                found.push(read::decoded(seq, bytes)?);
+                found.push(read::decode(seq, bytes)?);
             }
             Ok::<(), Unread>(())
         });
         match read {
             Ok(()) => Ok(found),
-            Err(Unread { detail, is_newer }) => Err(ReadError::Store {
-                seq: at,
-                detail,
-                is_newer,
-            }),
+            Err(unread) => Err(unread.behind(at)),
         }
     }
 
@@ -299,7 +288,8 @@ impl Entries {
         if seq != expected {
             return Err(damaged(format!("missing, the next one is {seq}")));
         }
-        let record = decoded(expected, &bytes)?;
+        let record = read::decode(expected, &bytes);
+        let record = record.map_err(|unread| unread.behind(expected))?;
         let bytes = bytes.to_vec();
         Ok(Stored { record, bytes })
     }
@@ -344,21 +334,5 @@ impl Iterator for Entries {
         self.is_broken = read.is_err();
         self.next = self.next.next();
         Some(read)
-    }
-}
-
-/// Decodes the record that stands at a number.
-fn decoded(expected: Seq, bytes: &[u8]) -> Result<Record, ReadError> {
-    let damaged = |detail, is_newer| ReadError::Store {
-        seq: expected,
-        detail,
-        is_newer,
-    };
-    let record = decode_record(bytes)
-        .map_err(|error| damaged(error.to_string(), error.is_from_newer_release()))?;
-    if record.seq == expected {
-        Ok(record)
-    } else {
-        Err(damaged(format!("says that it is {}", record.seq), false))
     }
 }

@@ -9,8 +9,9 @@
 
 use super::archive::{self, Archive};
 use super::shelf::{Records, Shelf};
-use super::witness::{Chain, chained};
+use super::witness::Chain;
 use super::{Layout, Retention, checkpoint, files};
+use crate::journal::chained;
 use crate::journal::{PortableReader, PortableWriter, WriteError};
 use crate::ports::Checkpoint;
 use journal_format::decode_record;

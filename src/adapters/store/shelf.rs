@@ -9,6 +9,7 @@
 
 use super::archive::{self, Archive, Frames};
 use super::engine::Engine;
+use super::read::Unread;
 use super::witness::{Chain, JournalId};
 use super::{Layout, OpenError};
 use crate::ports::Checkpoint;
@@ -136,7 +137,7 @@ impl Records {
 
     /// Calls `visit` with each record from `from` to `to` in order, until it says stop
     /// with an error.
-    pub(super) fn each<E: From<String>>(
+    pub(super) fn each<E: From<Unread>>(
         &self,
         from: Seq,
         to: Seq,
@@ -148,9 +149,8 @@ impl Records {
             return Ok(());
         }
         if from < shelf.first {
-            let first = shelf.first;
-            let why = format!("record {from} is not kept any more, the first is {first}");
-            return Err(why.into());
+            let why = format!("not kept any more, the first one is {}", shelf.first);
+            return Err(Unread::record(from, why).into());
         }
         let mut next = from;
         for archive in shelf.archives.iter().filter(|archive| archive.last >= from) {

@@ -5,32 +5,10 @@
 //! the records in it and no others. Deliberately absent: mending. CRASH: leaves nothing.
 
 use super::engine::{Engine, Values};
+use super::read::decode;
 use crate::journal::Stored;
-use journal_format::decode_record;
+use crate::journal::verify::Found;
 use journal_format::value::Seq;
-
-/// The next thing that was found.
-#[derive(Debug)]
-pub enum Found {
-    /// A record that is whole.
-    Whole(Box<Stored>),
-    /// What stands there is no record, or another one.
-    Damaged {
-        /// Its number.
-        seq: Seq,
-        /// What was found and what was expected.
-        detail: String,
-        /// Whether a newer release wrote it.
-        is_newer: bool,
-    },
-    /// Nothing stands there.
-    Missing {
-        /// The first number.
-        from: Seq,
-        /// The last one.
-        to: Seq,
-    },
-}
 
 /// Goes through a store from a number on, up to the head that it should have.
 pub struct Survey {
@@ -108,18 +86,16 @@ impl Iterator for Survey {
 }
 
 fn whole(seq: Seq, bytes: &[u8]) -> Found {
-    let (detail, is_newer) = match decode_record(bytes) {
-        Ok(record) if record.seq == seq => {
+    match decode(seq, bytes) {
+        Ok(record) => {
             let bytes = bytes.to_vec();
-            return Found::Whole(Box::new(Stored { record, bytes }));
+            Found::Whole(Box::new(Stored { record, bytes }))
         }
-        Ok(record) => (format!("says that it is event {}", record.seq), false),
-        Err(error) => (error.to_string(), error.is_from_newer_release()),
-    };
-    Found::Damaged {
-        seq,
-        detail,
-        is_newer,
+        Err(unread) => Found::Damaged {
+            seq,
+            detail: unread.detail,
+            is_newer: unread.is_newer,
+        },
     }
 }
 

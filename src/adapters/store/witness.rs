@@ -17,7 +17,7 @@ use std::path::Path;
 /// The identity of a journal. Another one means another history.
 pub type JournalId = [u8; 16];
 
-/// A hash over all records up to a point, see [`chained`].
+/// A hash over all records up to a point, see [`crate::journal::chained`].
 pub(super) type Chain = [u8; 32];
 
 /// The content of the witness file.
@@ -111,14 +111,6 @@ impl Witness {
         })();
         parsed.map_or(Found::Damaged("its length is wrong"), Found::Good)
     }
-}
-
-/// Returns the running hash after one more record.
-pub(super) fn chained(before: &Chain, record: &[u8]) -> Chain {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(before);
-    hasher.update(record);
-    *hasher.finalize().as_bytes()
 }
 
 /// The file with the last acknowledged head, open for writing.

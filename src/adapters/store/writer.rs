@@ -8,7 +8,8 @@
 //! whole batches, at most one of them without a reply.
 
 use super::engine::Engine;
-use super::witness::{Chain, Mark, Witness, chained};
+use super::witness::{Chain, Mark, Witness};
+use crate::journal::chained;
 use crate::ports::{PortError, PortResult};
 use fjall::Slice;
 use futures::channel::oneshot;

@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Salvage) -> Result<Exit
 /// Whether `verify` finds nothing that would be mended, and nothing of a newer release,
 /// which is refused with its name further on.
 fn is_whole(source: &source::Source) -> bool {
-    examine(source).is_ok_and(|findings| !findings.is_mendable() && !findings.is_newer())
+    examine(source).is_ok_and(|findings| !findings.is_mendable && findings.newer.is_none())
 }
 
 fn tell(args: &Args, job: &str, salvaged: &Salvaged) {

@@ -4,14 +4,14 @@
 //! no figures. Deliberately absent: whether it agrees with itself (`verify`).
 
 use super::source::{self, Facts, Origin, Source};
+use crate::adapters::rooted::TRASH;
 use crate::adapters::store::{self, Sizes};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Named;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::print;
 use crate::cli::text::{count, plain, size, time};
-use crate::journal::{Figures, Kind};
-use journal_format::Tag;
+use crate::journal::Figures;
 use journal_format::value::Seq;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -72,20 +72,10 @@ const fn origin(origin: Origin) -> &'static str {
     }
 }
 
-/// Kinds by what they take, largest first.
-fn by_bytes(figures: &Figures) -> Vec<(Tag, Kind)> {
-    let mut kinds: Vec<_> = figures
-        .kinds
-        .iter()
-        .map(|(tag, kind)| (*tag, *kind))
-        .collect();
-    kinds.sort_by_key(|(tag, kind)| (std::cmp::Reverse(kind.bytes), tag.number()));
-    kinds
-}
-
 fn data(facts: &Facts, figures: &Figures, around: Option<&Around>) -> Value {
     let total = figures.total();
-    let kinds: serde_json::Map<String, Value> = by_bytes(figures)
+    let kinds: serde_json::Map<String, Value> = figures
+        .by_bytes()
         .into_iter()
         .map(|(tag, kind)| {
             let kind = json!({"events": kind.count, "bytes": kind.bytes});
@@ -148,7 +138,7 @@ fn lines(facts: &Facts, figures: &Figures, around: Option<&Around>) -> Vec<Strin
         },
         plain(release)
     ));
-    for (tag, kind) in by_bytes(figures) {
+    for (tag, kind) in figures.by_bytes() {
         let (name, number) = (tag.name(), kind.count);
         lines.push(format!("  {name:<20} {number:>10}  {}", size(kind.bytes)));
     }
@@ -183,5 +173,3 @@ fn space(around: &Around) -> Vec<String> {
         format!("  trash in the local folder {}", size(around.trash)),
     ]
 }
-
-const TRASH: &str = ".pydio-sync/trash";

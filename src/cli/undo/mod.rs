@@ -4,7 +4,7 @@
 //! was left and why; an event. Invariants: nothing that changed since is touched; what is
 //! told to be undone is durable and in the journal; a job that runs rests meanwhile
 //! (`desk::resting`). Deliberately absent: the remote, to which the next run carries it.
-//! CRASH: as `executor::Hand` says; the steps that were done are not tried again, since
+//! CRASH: as `daemon::by_hand` says; the steps that were done are not tried again, since
 //! their preconditions fail.
 
 use super::args::undo::Undo as Flags;
@@ -16,12 +16,10 @@ use super::print;
 use super::text::{count, plain, quoted, time};
 use super::trash;
 use crate::adapters::clock::SystemClock;
-use crate::adapters::local_fs::LocalFolder;
-use crate::daemon::offline::Deeds;
-use crate::executor::{Done, Hand};
-use crate::journal::undo::{Collector, Inverse, Left, Step, Undo, Which};
-use crate::ports::{Clock, LocalFs};
-use journal_format::value::{CHANGES_MAX, Seq};
+use crate::daemon::by_hand;
+use crate::journal::undo::{Collector, Left, Step, Undo, Which};
+use crate::ports::Clock;
+use journal_format::value::Seq;
 use serde_json::json;
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -94,69 +92,12 @@ async fn perform(
 ) -> Result<(u64, Option<Seq>), Failure> {
     opened.writable()?;
     let _held = trash::hold(desk, opened)?;
-    let local = &trash::folder(opened).await?;
-    let release = env!("CARGO_PKG_VERSION");
-    let mut deeds = Deeds::begin(&opened.journal, &SystemClock, release).await?;
-    let mut hand = Hand::new(local).await.map_err(trash::side)?;
-    let (mut first, mut done, mut told) = (None, 0, Vec::new());
-    for step in &undo.steps {
-        match take_back(&mut hand, deeds.next(), step).await {
-            Ok(()) => {
-                done += 1;
-                told.push(step);
-            }
-            Err(reason) => undo.left.push(Left {
-                undoes: step.undoes,
-                time: step.time,
-                path: step.inverse.path().clone(),
-                reason,
-            }),
-        }
-        if hand.noted() >= CHANGES_MAX / 2 {
-            first = first.or(append(&mut deeds, &mut hand, local).await?);
-            told.drain(..).for_each(|step| shown.step(step, "done"));
-        }
-    }
-    first = first.or(append(&mut deeds, &mut hand, local).await?);
-    told.drain(..).for_each(|step| shown.step(step, "done"));
-    Ok((done, first))
-}
-
-/// Does one step; `id` is the number that the coming event will have.
-async fn take_back(hand: &mut Hand<'_>, id: Seq, step: &Step) -> Done {
-    let undoes = Some(step.undoes);
-    match &step.inverse {
-        Inverse::Restore { path, entry, over } => match over {
-            None => hand.restore(entry.as_str(), path, undoes).await,
-            Some(over) => {
-                hand.exchange(id, (entry.as_str(), path), over, undoes)
-                    .await
-            }
-        },
-        Inverse::PutAway { path, expect } => hand.put_away(id, path, expect, undoes).await,
-        Inverse::RemoveFolder { path, expect } => hand.remove_folder(path, expect, undoes).await,
-        Inverse::MakeFolder { path } => hand.make_folder(path, undoes).await,
-        Inverse::Rename { from, to, expect } => hand.rename(from, to, expect, undoes).await,
-    }
-}
-
-/// Makes what was done durable and tells the journal. Returns the first event.
-async fn append(
-    deeds: &mut Deeds<'_>,
-    hand: &mut Hand<'_>,
-    local: &LocalFolder,
-) -> Result<Option<Seq>, Failure> {
-    let changes = hand.take_changes();
-    if changes.is_empty() {
-        return Ok(None);
-    }
-    local.sync().await.map_err(trash::side)?;
-    let mut first = None;
-    for part in changes.chunks(CHANGES_MAX) {
-        let event = deeds.append(part.to_vec(), &who()).await?;
-        first = first.or(Some(event));
-    }
-    Ok(first)
+    let local = trash::folder(opened).await?;
+    let mut deeds = trash::deeds(opened).await?;
+    let told = |steps: &[&Step]| steps.iter().for_each(|step| shown.step(step, "done"));
+    let performed = by_hand::perform(&local, &mut deeds, &undo.steps, &who(), told).await?;
+    undo.left.extend(performed.left);
+    Ok((performed.done, performed.first))
 }
 
 /// Asks, where somebody can answer.

@@ -7,7 +7,8 @@
 
 use super::{Busy, Ledger, Round};
 use crate::input::{Covered, Sight};
-use crate::tree::{NodeId, Presence, canonical, key};
+use crate::spelling::canonical;
+use crate::tree::{NodeId, Presence, key};
 use journal_format::event::{Event, ObservationEvent, UnknownReason};
 use journal_format::value::{Entry, Kind, RelPath};
 use std::collections::BTreeSet;

@@ -123,6 +123,7 @@ impl Round {
             self.in_doubt.entry(to.clone()).or_default().push(id);
         }
         self.report_gone_for_good(ledger, busy);
+        self.leave_out_homeless(ledger);
         while !self.fresh.is_empty() {
             self.settle_some(ledger, busy);
         }
@@ -175,6 +176,32 @@ impl Round {
         for (path, id) in lost {
             self.missing.remove(&id);
             self.gone(ledger, busy, &path);
+        }
+    }
+
+    /// Leaves out what was listed in a directory that is gone by now: where a side takes
+    /// several spellings for one, a directory that was renamed answers under its old
+    /// name as well. What is there is looked at again.
+    fn leave_out_homeless(&mut self, ledger: &Ledger) {
+        let tree = &ledger.state.tree;
+        let has_home = |path: &RelPath| {
+            let parent = path.parent().and_then(|it| tree.lookup(self.side, &it));
+            parent.is_some_and(|parent| tree.node(parent).kind == Kind::Directory)
+        };
+        let paths = self.fresh.keys();
+        let homeless: Vec<RelPath> = paths.filter(|path| !has_home(path)).cloned().collect();
+        if homeless.is_empty() {
+            return;
+        }
+        for path in homeless {
+            self.fresh.remove(&path);
+            self.again.insert(path);
+        }
+        self.fresh_by_identity.clear();
+        for (path, entry) in &self.fresh {
+            if let Some(identity) = entry.fingerprint.identity {
+                self.fresh_by_identity.insert(identity, path.clone());
+            }
         }
     }
 

@@ -212,7 +212,7 @@ fn is_another(state: &State, side: Side, id: NodeId, facts: &Facts) -> bool {
 }
 
 fn same_name(tree: &Tree, facet: &Facet, name: &str) -> bool {
-    tree.canonical_of(facet.location.name) == crate::tree::canonical(name, tree.fold_case())
+    tree.canonical_of(facet.location.name) == crate::spelling::canonical(name, tree.fold_case())
 }
 
 /// Makes a node and all below it absent on a side.

@@ -6,8 +6,9 @@
 
 use super::observation::{gone, observed, relocate, unite};
 use crate::plan::is_temporary;
+use crate::spelling::canonical;
 use crate::state::{Detour, Doubt, Failure, Open, Removals, State};
-use crate::tree::{Baseline, Facet, NodeId, Presence, canonical, index};
+use crate::tree::{Baseline, Facet, NodeId, Presence, index};
 use journal_format::event::{Action, Displaced, OperationEvent, Outcome, Record};
 use journal_format::value::{Entry, Kind, RelPath, Seq, Side};
 use std::collections::BTreeSet;

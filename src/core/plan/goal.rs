@@ -89,7 +89,7 @@ impl Goal {
 impl Place {
     /// Tells whether a facet stands at this place, up to normalisation.
     pub(super) fn is_at(&self, state: &State, location: Location) -> bool {
-        use crate::tree::canonical;
+        use crate::spelling::canonical;
         location.parent == self.parent
             && canonical(state.tree.name(location.name), false) == canonical(&self.name, false)
     }

@@ -8,8 +8,9 @@
 use super::goal::{Place, Wish};
 use super::merge;
 use super::structure::Goals;
+use crate::spelling::canonical;
 use crate::state::State;
-use crate::tree::{Location, NodeId, canonical};
+use crate::tree::{Location, NodeId};
 use journal_format::event::Case;
 use journal_format::value::{Kind, Side};
 use std::collections::BTreeSet;

@@ -6,8 +6,9 @@
 use super::goal::{Displacing, Place};
 use super::steps::{Act, Step};
 use super::structure::free_conflict_name;
+use crate::spelling::canonical;
 use crate::state::State;
-use crate::tree::{NodeId, canonical};
+use crate::tree::NodeId;
 use journal_format::event::{Action, Displaced, Expected, Operation};
 use journal_format::value::{Fingerprint, Side};
 

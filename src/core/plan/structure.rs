@@ -8,8 +8,9 @@
 use super::goal::{Content, Goal, Place, Wish};
 use super::merge::{self, is_moved, is_twin};
 use super::names::{Distinction, conflict_name};
+use crate::spelling::canonical;
 use crate::state::State;
-use crate::tree::{NodeId, canonical, index};
+use crate::tree::{NodeId, index};
 use journal_format::event::Case;
 use journal_format::value::{Kind, Side, Solve};
 use std::collections::{BTreeMap, BTreeSet};

@@ -15,12 +15,13 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
-pub use names::{NameId, Spelling};
-pub(crate) use names::{Names, canonical, key};
+pub use names::NameId;
+pub(crate) use names::{Names, key};
 pub(crate) use node::{Baseline, BaselineState};
 pub use node::{Facet, Facts, Location, Node, NodeId, Presence};
 pub(crate) use restore::Restoring;
 
+use crate::spelling::canonical;
 use journal_format::value::{Entry, Fingerprint, Identity, Kind, RemoteVersion, Side};
 use std::collections::{BTreeMap, BTreeSet};
 

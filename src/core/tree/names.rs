@@ -1,12 +1,10 @@
-//! Texts of names and versions, each kept once per node, and their canonical form.
+//! Texts of names and versions, each kept once per node.
 //!
-//! In: names as a side spells them. Out: small ids, texts, hashes of the form under
-//! which two spellings are one name. Invariant: an id stays valid until `compact`,
-//! which the tree runs over all ids at once. Deliberately absent: deduplication
-//! across nodes (most names are unique). A crash leaves nothing behind.
+//! In: names as a side spells them. Out: small ids, texts, hashes of names in their
+//! canonical form. Invariant: an id stays valid until `compact`, which the tree runs over
+//! all ids at once. Deliberately absent: deduplication across nodes (most names are
+//! unique), the canonical form (`spelling`). A crash leaves nothing behind.
 
-use std::borrow::Cow;
-use unicode_normalization::{UnicodeNormalization, is_nfc};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A text in [`Names`].
@@ -58,50 +56,6 @@ impl Names {
 
 /// Below this size garbage is not worth a pass over all nodes.
 const COMPACTION_BYTES_MIN: usize = 16 << 20;
-
-/// Returns the form in which spellings of one name are equal: NFC, and lower
-/// case where a side cannot hold names that differ in case only.
-pub(crate) fn canonical(name: &str, fold_case: bool) -> Cow<'_, str> {
-    if name.is_ascii() {
-        if fold_case && name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Cow::Owned(name.to_ascii_lowercase());
-        }
-        return Cow::Borrowed(name);
-    }
-    let composed: Cow<'_, str> = if is_nfc(name) {
-        Cow::Borrowed(name)
-    } else {
-        Cow::Owned(name.nfc().collect())
-    };
-    if fold_case {
-        Cow::Owned(composed.to_lowercase().nfc().collect())
-    } else {
-        composed
-    }
-}
-
-/// A name in the forms that decide whether two spellings are one name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spelling {
-    /// Composed, as names are compared.
-    pub composed: String,
-    /// Decomposed, as some file systems give it.
-    pub decomposed: String,
-    /// Composed and in lower case, as names are compared where case does not count.
-    pub folded: String,
-}
-
-impl Spelling {
-    /// Spells a name.
-    #[must_use]
-    pub fn of(name: &str) -> Self {
-        Self {
-            composed: canonical(name, false).into_owned(),
-            decomposed: name.nfd().collect(),
-            folded: canonical(name, true).into_owned(),
-        }
-    }
-}
 
 /// Hashes a canonical name for the child index.
 pub(crate) fn key(canonical_name: &str) -> u32 {

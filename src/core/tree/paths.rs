@@ -4,7 +4,8 @@
 //! Invariant: what is returned for a side is on that side (present or unknown).
 //! Deliberately absent: changes.
 
-use super::{Location, NameId, NodeId, Presence, Tree, canonical, index, key};
+use super::{Location, NameId, NodeId, Presence, Tree, index, key};
+use crate::spelling::canonical;
 use journal_format::event::UnknownReason;
 use journal_format::value::{Kind, RelPath, Side};
 use std::collections::BTreeSet;

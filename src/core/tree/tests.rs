@@ -1,6 +1,7 @@
 //! Names and places.
 
-use super::{Facet, Facts, Location, NodeId, Presence, Tree, canonical};
+use super::{Facet, Facts, Location, NodeId, Presence, Tree};
+use crate::spelling::canonical;
 use journal_format::value::{Kind, RelPath, Side};
 
 fn put(tree: &mut Tree, side: Side, parent: NodeId, name: &str, kind: Kind) -> NodeId {

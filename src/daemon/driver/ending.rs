@@ -82,6 +82,7 @@ impl Driver<'_> {
             class,
             message,
             retry_after_ms,
+            ..
         } = error;
         self.suspect(class);
         self.conclude(Input::Failed {

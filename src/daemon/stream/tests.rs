@@ -212,6 +212,19 @@ impl Desk {
         supervisor
     }
 
+    /// Plays the page's journal to its end, and returns what was heard.
+    fn played(&self) -> Vec<(String, u64, Value)> {
+        let supervisor = self.supervisor();
+        let run = self.host.take("docs").expect("it runs");
+        let mut stream = Stream::new(&self.bus, &supervisor, false);
+        run.line.opened(Arc::clone(&self.memory) as Arc<_>);
+        self.turn(&mut stream, &supervisor);
+        let records = journal().into_iter();
+        records.for_each(|record| self.memory.push(record));
+        while self.turn(&mut stream, &supervisor) {}
+        self.bus.take()
+    }
+
     fn turn(&self, stream: &mut Stream<'_>, supervisor: &Supervisor<'_>) -> bool {
         let moved = stream.turn(&supervisor.views()).now_or_never();
         moved.expect("nothing has to be waited for")
@@ -230,16 +243,7 @@ fn status(seq: u64, phase: Phase) -> Status {
 #[test]
 fn the_messages_of_a_journal_are_those_of_the_page() {
     let desk = Desk::new();
-    let supervisor = desk.supervisor();
-    let run = desk.host.take("docs").expect("it runs");
-    let mut stream = Stream::new(&desk.bus, &supervisor, false);
-    run.line.opened(Arc::clone(&desk.memory) as Arc<_>);
-    desk.turn(&mut stream, &supervisor);
-    journal()
-        .into_iter()
-        .for_each(|record| desk.memory.push(record));
-    while desk.turn(&mut stream, &supervisor) {}
-    let heard = desk.bus.take();
+    let heard = desk.played();
 
     let seqs = heard.iter().filter(|(topic, ..)| topic == "journal.docs");
     let seqs: Vec<u64> = seqs.map(|(_, seq, _)| *seq).collect();
@@ -364,16 +368,7 @@ fn while_nobody_listens_nothing_is_read_and_whoever_comes_hears_what_follows() {
 fn what_nobody_wants_is_not_made() {
     let desk = Desk::new();
     *desk.bus.unwanted.borrow_mut() = Some("journal.".to_owned());
-    let supervisor = desk.supervisor();
-    let run = desk.host.take("docs").expect("it runs");
-    let mut stream = Stream::new(&desk.bus, &supervisor, false);
-    run.line.opened(Arc::clone(&desk.memory) as Arc<_>);
-    desk.turn(&mut stream, &supervisor);
-    journal()
-        .into_iter()
-        .for_each(|record| desk.memory.push(record));
-    while desk.turn(&mut stream, &supervisor) {}
-    let heard = desk.bus.take();
+    let heard = desk.played();
     assert!(heard.iter().any(|(topic, ..)| topic.starts_with("task.")));
     assert!(
         !heard

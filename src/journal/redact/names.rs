@@ -8,7 +8,7 @@
 //! whose folded form is ASCII while it is not (a Kelvin sign) is spelled as that form.
 
 use super::key::Key;
-use sync_core::tree::Spelling;
+use sync_core::spelling::Spelling;
 
 /// Replaces one name of a path.
 pub(super) fn name(key: &Key, name: &str) -> String {

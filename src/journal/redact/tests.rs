@@ -2,7 +2,7 @@
 
 use super::key::Key;
 use super::names::{label, name};
-use sync_core::tree::Spelling;
+use sync_core::spelling::Spelling;
 
 const KEY: Key = Key::new([7; 32]);
 

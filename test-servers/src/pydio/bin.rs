@@ -173,11 +173,6 @@ fn remember(ctx: &Ctx<'_>, name: &str, node: &str) -> io::Result<()> {
     file.write_all(format!("{name}\t{node}\n").as_bytes())
 }
 
-/// More than this is deleted behind the answer.
-const BACKGROUND_BYTES: u64 = 10 * 1024 * 1024;
-/// So many requests later.
-const REQUESTS: u32 = 4;
-
 /// Where a name in the bin came from; the last line counts.
 fn origin(ctx: &Ctx<'_>, name: &str) -> Option<String> {
     let lines = fs::read_to_string(ctx.place.at(ORIGINS)).ok()?;
@@ -188,3 +183,8 @@ fn origin(ctx: &Ctx<'_>, name: &str) -> Option<String> {
         .find(|(known, _)| *known == name)
         .map(|(_, origin)| origin.to_owned())
 }
+
+/// More than this is deleted behind the answer.
+const BACKGROUND_BYTES: u64 = 10 * 1024 * 1024;
+/// So many requests later.
+const REQUESTS: u32 = 4;

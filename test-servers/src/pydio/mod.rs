@@ -35,19 +35,15 @@ mod upload;
 mod zip;
 
 use std::io;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
-
-use tokio::sync::oneshot;
 
 pub use self::faults::{Fault, Rule};
 pub use self::log::{Entry, Log};
 pub use self::options::{Options, Rights, User, Workspace};
 pub use self::quirks::{Quirk, Quirks};
 use self::server::Server;
+use crate::socket::{Listening, Running};
 
 /// A running server. Dropping it stops it: connections end and the port is free.
 ///
@@ -56,8 +52,7 @@ pub struct PydioServer {
     server: Arc<Server>,
     port: u16,
     url: String,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _running: Running,
 }
 
 impl PydioServer {
@@ -66,39 +61,18 @@ impl PydioServer {
     /// # Errors
     /// If its folder cannot be used or the port is taken.
     pub fn start(options: Options) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", options.port))?;
-        listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
+        let listening = Listening::on(options.port)?;
+        let port = listening.port();
         let url = format!("http://127.0.0.1:{port}{}", options.base);
         let server = Arc::new(Server::open(options)?);
-        let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKERS)
-            .thread_name("pydio-server")
-            .enable_all()
-            .build()?;
         let shared = Arc::clone(&server);
-        let thread = std::thread::Builder::new()
-            .name("pydio-server".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
-                        return;
-                    };
-                    tokio::select! {
-                        () = serve::accept(shared, listener) => {}
-                        _ = stopped => {}
-                    }
-                });
-                // What is at work with files may finish; what hangs on purpose may not.
-                runtime.shutdown_timeout(LAST_WORK);
-            })?;
+        let serve = move |stream| serve::connection(Arc::clone(&shared), stream);
+        let running = listening.serve("pydio-server", serve)?;
         Ok(Self {
             server,
             port,
             url,
-            stop: Some(stop),
-            thread: Some(thread),
+            _running: running,
         })
     }
 
@@ -190,16 +164,3 @@ impl PydioServer {
         self.server.tokens.revoke(user, None);
     }
 }
-
-impl Drop for PydioServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has stopped, too.
-            drop(thread.join());
-        }
-    }
-}
-
-const WORKERS: usize = 2;
-const LAST_WORK: Duration = Duration::from_secs(2);

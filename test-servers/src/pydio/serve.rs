@@ -1,24 +1,19 @@
-//! The socket: connections, bodies, faults.
+//! Requests: their bodies, their answers, faults.
 //!
-//! In: HTTP/1.1 on a loopback port. Out: answers, or what a fault makes of them.
-//! Invariant: an answer that is cut or lost ends its connection, so no client takes a
-//! half for a whole; the log has a request before its answer leaves. Deliberately absent:
-//! TLS and limits on connections. Blocking work runs on threads made for it.
+//! In: a connection. Out: answers, or what a fault makes of them. Invariant: the log has a
+//! request before its answer leaves. Deliberately absent: the socket (`crate::socket`).
+//! Blocking work runs on threads made for it.
 
-use std::convert::Infallible;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::stream::{self, Stream, StreamExt as _};
-use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
-use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use futures::stream;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
 use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::answer::{Answer, Body};
 use super::call::Call;
@@ -27,34 +22,11 @@ use super::form::Reader;
 use super::log::Entry;
 use super::server::Server;
 use super::zip;
+use crate::socket::{self, Out, Pieces, cut_off, dripping, lost, stalled, streamed};
 
-type Out = UnsyncBoxBody<Bytes, io::Error>;
-type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
-
-/// Accepts connections until the future is dropped.
-pub(super) async fn accept(server: Arc<Server>, listener: TcpListener) {
-    loop {
-        // Out of descriptors or a client that gave up: the next one may do better.
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
-            continue;
-        };
-        tokio::spawn(connection(Arc::clone(&server), stream));
-    }
-}
-
-async fn connection(server: Arc<Server>, stream: TcpStream) {
-    // Small answers are whole packets; waiting for more would only cost time.
-    drop(stream.set_nodelay(true));
-    let service = hyper::service::service_fn(move |request| {
-        let server = Arc::clone(&server);
-        async move { handle(server, request).await }
-    });
-    let served = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    // A client that left, or a fault that made it leave.
-    drop(served);
+/// Answers on one connection.
+pub(super) async fn connection(server: Arc<Server>, stream: TcpStream) {
+    socket::http(stream, |request| handle(Arc::clone(&server), request)).await;
 }
 
 async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<Response<Out>> {
@@ -188,46 +160,24 @@ async fn after(
         }
         Some(Fault::CutBody(bytes) | Fault::StallBody(bytes)) => {
             let whole = collect(answer.body).await?;
-            let keep = usize::try_from(bytes)
-                .unwrap_or(usize::MAX)
-                .min(whole.len());
             let length = whole.len() as u64;
+            let keep = usize::try_from(bytes).unwrap_or(usize::MAX);
+            let part = whole.slice(..keep.min(whole.len()));
             answer.body = Body::Bytes(Bytes::new());
-            let stall = matches!(fault, Some(Fault::StallBody(_)));
-            respond(
-                answer,
-                Some((end_after(whole.slice(..keep), stall), length)),
-            )
+            let pieces = match fault {
+                Some(Fault::StallBody(_)) => stalled(part),
+                _ => cut_off(part),
+            };
+            respond(answer, Some((pieces, length)))
         }
         Some(Fault::Drip(size, pause)) => {
             let whole = collect(answer.body).await?;
             let length = whole.len() as u64;
             answer.body = Body::Bytes(Bytes::new());
-            let pieces = stream::unfold(whole, move |mut rest| async move {
-                if rest.is_empty() {
-                    return None;
-                }
-                tokio::time::sleep(pause).await;
-                let piece = rest.split_to(size.clamp(1, rest.len()));
-                Some((Ok(piece), rest))
-            });
-            respond(answer, Some((Box::pin(pieces), length)))
+            respond(answer, Some((dripping(whole, size, pause), length)))
         }
         _ => respond(answer, None),
     }
-}
-
-/// So many bytes, then the end of the connection, or nothing any more.
-fn end_after(bytes: Bytes, stall: bool) -> Pieces {
-    let end = stream::once(async move {
-        if stall {
-            return std::future::pending().await;
-        }
-        // The connection writes out what it has when nothing is ready, and only then.
-        tokio::task::yield_now().await;
-        Err(lost())
-    });
-    Box::pin(stream::iter([Ok(bytes)]).chain(end))
 }
 
 /// What the web server answers outside of the API.
@@ -289,36 +239,15 @@ async fn collect(body: Body) -> io::Result<Bytes> {
 
 /// Makes the response; `pieces` with their announced length stand in for the body.
 fn respond(answer: Answer, pieces: Option<(Pieces, u64)>) -> io::Result<Response<Out>> {
-    let length = pieces
-        .as_ref()
-        .map_or(answer.body.len(), |(_, length)| *length);
-    let body = match (pieces, answer.body) {
-        (Some((pieces, _)), _) => streamed(pieces),
-        (None, Body::Bytes(bytes)) => Full::new(bytes).map_err(never).boxed_unsync(),
-        (None, Body::File(file, length)) => streamed(from_file(file, length)),
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    for (name, value) in answer.headers {
-        let value: String = value
-            .chars()
-            .map(|c| if c.is_control() { '_' } else { c })
-            .collect();
-        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-            headers.append(
-                HeaderName::from_bytes(name.as_bytes()).map_err(io::Error::other)?,
-                value,
-            );
+    let (body, length) = match (pieces, answer.body) {
+        (Some((pieces, length)), _) => (streamed(pieces), length),
+        (None, Body::Bytes(bytes)) => {
+            let length = bytes.len() as u64;
+            (socket::whole(bytes), length)
         }
-    }
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    Ok(response)
-}
-
-fn streamed(pieces: Pieces) -> Out {
-    StreamBody::new(pieces.map(|piece| piece.map(Frame::data))).boxed_unsync()
+        (None, Body::File(file, length)) => (streamed(from_file(file, length)), length),
+    };
+    socket::response(answer.status, answer.headers, body, Some(length))
 }
 
 fn from_file(file: std::fs::File, length: u64) -> Pieces {
@@ -335,14 +264,6 @@ fn from_file(file: std::fs::File, length: u64) -> Pieces {
             Err(error) => Some((Err(error), None)),
         }
     }))
-}
-
-fn never(never: Infallible) -> io::Error {
-    match never {}
-}
-
-fn lost() -> io::Error {
-    io::Error::from(io::ErrorKind::ConnectionAborted)
 }
 
 const PIECE_BYTES: usize = 256 * 1024;

@@ -93,12 +93,13 @@ fn range(text: &str, length: usize) -> Range {
     else {
         return Range::Whole;
     };
-    match (from.trim().parse::<usize>(), to.trim().parse::<usize>()) {
+    let (from, to) = (from.trim(), to.trim());
+    match (from.parse::<usize>(), to.parse::<usize>()) {
         (Ok(from), _) if from >= length => Range::Nowhere,
         (Ok(from), Ok(to)) if to >= from => Range::Part(from, length.min(to.saturating_add(1))),
-        (Ok(from), Err(_)) if to.trim().is_empty() => Range::Part(from, length),
-        (Err(_), Ok(0)) => Range::Nowhere,
-        (Err(_), Ok(last)) => Range::Part(length.saturating_sub(last), length),
+        (Ok(from), Err(_)) if to.is_empty() => Range::Part(from, length),
+        (Err(_), Ok(last)) if from.is_empty() && last.min(length) == 0 => Range::Nowhere,
+        (Err(_), Ok(last)) if from.is_empty() => Range::Part(length.saturating_sub(last), length),
         _ => Range::Whole,
     }
 }
@@ -195,12 +196,13 @@ pub(super) fn store(
     answer
 }
 
-/// The old content with a range of it replaced: `bytes 5-9/20`.
+/// The old content with a range of it replaced: `bytes 5-9/20`. A range that begins behind
+/// its end is refused, whatever a real server would fill the hole with.
 fn patched(old: &[u8], text: &str, new: &[u8]) -> Option<Bytes> {
     let (from, rest) = text.strip_prefix("bytes ")?.split_once('-')?;
     let from: usize = from.trim().parse().ok()?;
     let to: usize = rest.split('/').next()?.trim().parse().ok()?;
-    if to.checked_sub(from)?.checked_add(1)? != new.len() {
+    if to.checked_sub(from)?.checked_add(1)? != new.len() || from > old.len() {
         return None;
     }
     let mut whole = old.to_vec();
@@ -223,6 +225,7 @@ mod tests {
             ("bytes=-40", Some((0, 10))),
             ("bytes=0-1,3-4", Some((0, 10))),
             ("lines=1-2", Some((0, 10))),
+            ("bytes=x-2", Some((0, 10))),
             ("bytes=10-", None),
             ("bytes=-0", None),
         ] {
@@ -233,6 +236,7 @@ mod tests {
             };
             assert_eq!(found, expected, "{text}");
         }
+        assert!(matches!(range("bytes=-5", 0), Range::Nowhere));
     }
 
     #[test]
@@ -240,6 +244,12 @@ mod tests {
         let patch = |text| patched(b"0123456789", text, b"ab").map(|bytes| bytes.to_vec());
         assert_eq!(patch("bytes 2-3/10").as_deref(), Some(&b"01ab456789"[..]));
         assert_eq!(patch("bytes 9-10/11").as_deref(), Some(&b"012345678ab"[..]));
-        assert_eq!(patch("bytes 2-4/10"), None);
+        for wrong in [
+            "bytes 2-4/10",
+            "bytes 11-12/13",
+            "bytes 2-18446744073709551615/9",
+        ] {
+            assert_eq!(patch(wrong), None, "{wrong}");
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! What goes wrong on purpose, and with which request.
+//! What goes wrong on purpose, and what is done right before an answer.
 //!
-//! In: rules. Out: the fault of a request, if one applies. Invariant: a rule applies as
-//! often as it says and is then gone, so a test knows what it will meet. Deliberately
-//! absent: chance; a caller that wants it draws the numbers itself. The next one: a
-//! variant of [`Fault`], and its place in `serve` (bytes) or `propfind` (listings).
+//! In: nothing. Out: names for faults; calls that were asked for. Invariant: each fault
+//! says whether the server did its part before; a call is made once. Deliberately absent:
+//! with which request, which is a rule's (`rules`). The next fault: a variant of
+//! [`Fault`], and its place in `serve` (bytes) or `propfind` (listings).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

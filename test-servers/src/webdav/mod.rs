@@ -33,12 +33,8 @@ mod tree;
 mod versions;
 
 use std::io;
-use std::net::TcpListener;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
-
-use tokio::sync::oneshot;
 
 pub use self::clock::Clock;
 pub use self::faults::{Fault, Rule};
@@ -50,6 +46,7 @@ pub use self::quirks::{
     ContentRange, FileEtags, FolderEtags, Hrefs, OcMtime, Percent, Quirks, Quotes, Redirects,
 };
 use self::server::Server;
+use crate::socket::{Listening, Running};
 
 /// A running server. Dropping it stops it: connections end and the port is free.
 ///
@@ -57,8 +54,7 @@ use self::server::Server;
 pub struct DavServer {
     server: Arc<Server>,
     port: u16,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _running: Running,
 }
 
 impl DavServer {
@@ -67,37 +63,16 @@ impl DavServer {
     /// # Errors
     /// If its folder cannot be read or the port is taken.
     pub fn start(options: Options) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", options.port))?;
-        listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
+        let listening = Listening::on(options.port)?;
+        let port = listening.port();
         let server = Arc::new(Server::open(options, port)?);
-        let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKERS)
-            .thread_name("webdav-server")
-            .enable_all()
-            .build()?;
         let shared = Arc::clone(&server);
-        let thread = std::thread::Builder::new()
-            .name("webdav-server".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
-                        return;
-                    };
-                    tokio::select! {
-                        () = serve::accept(shared, listener) => {}
-                        _ = stopped => {}
-                    }
-                });
-                // What hangs on purpose may not hold the end up.
-                runtime.shutdown_timeout(LAST_WORK);
-            })?;
+        let serve = move |stream| serve::connection(Arc::clone(&shared), stream);
+        let running = listening.serve("webdav-server", serve)?;
         Ok(Self {
             server,
             port,
-            stop: Some(stop),
-            thread: Some(thread),
+            _running: running,
         })
     }
 
@@ -184,16 +159,3 @@ impl DavServer {
         self.server.doors.set_token(token);
     }
 }
-
-impl Drop for DavServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has stopped, too.
-            drop(thread.join());
-        }
-    }
-}
-
-const WORKERS: usize = 2;
-const LAST_WORK: Duration = Duration::from_secs(2);

@@ -1,23 +1,18 @@
-//! The socket: connections, bodies, faults of bytes.
+//! Requests: their bodies, their answers, faults of bytes.
 //!
-//! In: HTTP/1.1 on a loopback port. Out: answers, or what a fault makes of them.
-//! Invariant: an answer that is cut or lost ends its connection, so no client takes a
-//! half for a whole; the log has a request before its answer leaves. Deliberately absent:
-//! TLS and limits on connections.
+//! In: a connection. Out: answers, or what a fault makes of them. Invariant: the log has a
+//! request before its answer leaves. Deliberately absent: the socket (`crate::socket`),
+//! faults of listings (`propfind`).
 
-use std::convert::Infallible;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use futures::stream::{self, Stream, StreamExt as _};
-use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
-use hyper::body::{Body as _, Frame, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
+use hyper::{Request, Response};
+use tokio::net::TcpStream;
 
 use super::answer::Answer;
 use super::call::Call;
@@ -26,34 +21,11 @@ use super::hand::Hand;
 use super::log::Entry;
 use super::server::Server;
 use super::versions::http_date;
+use crate::socket::{self, Out, Pieces, cut_off, dripping, lost, stalled, streamed};
 
-type Out = UnsyncBoxBody<Bytes, io::Error>;
-type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
-
-/// Accepts connections until the future is dropped.
-pub(super) async fn accept(server: Arc<Server>, listener: TcpListener) {
-    loop {
-        // Out of descriptors or a client that gave up: the next one may do better.
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
-            continue;
-        };
-        tokio::spawn(connection(Arc::clone(&server), stream));
-    }
-}
-
-async fn connection(server: Arc<Server>, stream: TcpStream) {
-    // Small answers are whole packets; waiting for more would only cost time.
-    drop(stream.set_nodelay(true));
-    let service = hyper::service::service_fn(move |request| {
-        let server = Arc::clone(&server);
-        async move { handle(server, request).await }
-    });
-    let served = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    // A client that left, or a fault that made it leave.
-    drop(served);
+/// Answers on one connection.
+pub(super) async fn connection(server: Arc<Server>, stream: TcpStream) {
+    socket::http(stream, |request| handle(Arc::clone(&server), request)).await;
 }
 
 async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<Response<Out>> {
@@ -220,42 +192,18 @@ async fn after(
             respond(answer, None)
         }
         Some(Fault::CutBody(bytes)) => {
-            let pieces = end_after(keep(bytes), false);
-            respond(answer, Some((pieces, Some(length as u64))))
+            respond(answer, Some((cut_off(keep(bytes)), Some(length as u64))))
         }
-        Some(Fault::CutChunked(bytes)) => {
-            respond(answer, Some((end_after(keep(bytes), false), None)))
-        }
+        Some(Fault::CutChunked(bytes)) => respond(answer, Some((cut_off(keep(bytes)), None))),
         Some(Fault::StallBody(bytes)) => {
-            let pieces = end_after(keep(bytes), true);
-            respond(answer, Some((pieces, Some(length as u64))))
+            respond(answer, Some((stalled(keep(bytes)), Some(length as u64))))
         }
         Some(Fault::Drip(size, pause)) => {
-            let pieces = stream::unfold(whole, move |mut rest| async move {
-                if rest.is_empty() {
-                    return None;
-                }
-                tokio::time::sleep(pause).await;
-                let piece = rest.split_to(size.clamp(1, rest.len()));
-                Some((Ok(piece), rest))
-            });
-            respond(answer, Some((Box::pin(pieces), Some(length as u64))))
+            let pieces = dripping(whole, size, pause);
+            respond(answer, Some((pieces, Some(length as u64))))
         }
         _ => respond(answer, None),
     }
-}
-
-/// So many bytes, then the end of the connection, or nothing any more.
-fn end_after(bytes: Bytes, stall: bool) -> Pieces {
-    let end = stream::once(async move {
-        if stall {
-            return std::future::pending().await;
-        }
-        // The connection writes out what it has when nothing is ready, and only then.
-        tokio::task::yield_now().await;
-        Err(lost())
-    });
-    Box::pin(stream::iter([Ok(bytes)]).chain(end))
 }
 
 /// Reads the body; an error of the kind `TimedOut` is a stall on purpose.
@@ -288,40 +236,12 @@ async fn read_body(
 
 /// Makes the response; `pieces` with their announced length stand in for the body.
 fn respond(answer: Answer, pieces: Option<(Pieces, Option<u64>)>) -> io::Result<Response<Out>> {
-    let status = answer.status;
     let (body, length) = match pieces {
-        Some((pieces, length)) => {
-            let frames = pieces.map(|piece| piece.map(Frame::data));
-            (StreamBody::new(frames).boxed_unsync(), length)
-        }
+        Some((pieces, length)) => (streamed(pieces), length),
         None => {
             let length = answer.body.len() as u64;
-            (
-                Full::new(answer.body).map_err(never).boxed_unsync(),
-                Some(length),
-            )
+            (socket::whole(answer.body), Some(length))
         }
     };
-    let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(io::Error::other)?;
-            headers.append(name, value);
-        }
-    }
-    if let Some(length) = length.filter(|_| status != 204 && status != 304) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    Ok(response)
-}
-
-fn never(never: Infallible) -> io::Error {
-    match never {}
-}
-
-fn lost() -> io::Error {
-    io::Error::from(io::ErrorKind::ConnectionAborted)
+    socket::response(answer.status, answer.headers, body, length)
 }

@@ -25,7 +25,7 @@ use super::options::Options;
 use super::propfind;
 use super::props::About;
 use super::quirks::Percent;
-use super::tree::{Tree, Write};
+use super::tree::{Node, Tree, Write};
 
 /// Everything that requests share.
 pub(super) struct Server {
@@ -144,8 +144,12 @@ impl Server {
             checksum: None,
         };
         let now = self.options.clock.now();
-        // Where nothing can be written the whole request is refused.
-        drop(self.state().tree.write(&named.segments, write, now));
+        let mut state = self.state();
+        let known = state.tree.find(&named.segments);
+        if !known.is_some_and(Node::is_folder) {
+            // Where nothing can be written the whole request is refused.
+            drop(state.tree.write(&named.segments, write, now));
+        }
     }
 
     fn files(&self, call: &Call, named: &Named, fault: Option<&Fault>) -> Answer {

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::quirks::Quirks;
+use super::quirks::{FileEtags, Quirks};
+use super::versions::SECOND_US;
 
 /// A file or a folder.
 #[derive(Clone)]
@@ -79,8 +80,14 @@ pub(super) struct Tree {
     pub(super) used: u64,
 }
 
+/// The microsecond of a second that a client names, up to the last one that has a date.
+fn said(seconds: u64) -> u64 {
+    seconds.min(SECONDS_MAX) * SECOND_US
+}
+
 const ROOT: u64 = 1;
-const SECOND_US: u64 = 1_000_000;
+/// The end of the year 9999.
+const SECONDS_MAX: u64 = 253_402_300_799;
 
 impl Tree {
     /// Empty, or what is in the folder.
@@ -188,12 +195,12 @@ impl Tree {
         let same = !is_new && node.len() == write.bytes.len() as u64;
         let keeps = same && node.written.0 == second && !node.written.1;
         self.used = self.used - node.len() + write.bytes.len() as u64;
-        if !(keeps && self.quirks.file_etags == super::quirks::FileEtags::MostChanges) {
+        if !(keeps && self.quirks.file_etags == FileEtags::MostChanges) {
             node.seed = stamp;
         }
         node.written = (second, keeps);
         node.turns += 1;
-        node.mtime = write.mtime.map_or(stamp, |time| time * SECOND_US);
+        node.mtime = write.mtime.map_or(stamp, said);
         node.checksum = write.checksum;
         node.kind = Kind::File(write.bytes);
         let parent = node.parent;
@@ -283,7 +290,7 @@ impl Tree {
         if let Some(id) = self.find(path).map(|node| node.id)
             && let Some(node) = self.nodes.get_mut(&id)
         {
-            node.mtime = seconds * SECOND_US;
+            node.mtime = said(seconds);
         }
     }
 

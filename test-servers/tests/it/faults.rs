@@ -1,6 +1,7 @@
 //! Each fault as a client meets it, and what it leaves on the server.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use test_servers::pydio::{Fault, Options, PydioServer, Rule};
@@ -30,6 +31,17 @@ fn upload_with(fault: Fault) -> (Option<u16>, bool) {
         seen.ok().map(|reply| reply.status),
         server.folder("sync").join("f").exists(),
     )
+}
+
+/// A connection on which the file `f` was asked for.
+fn asked(server: &PydioServer) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    let request = format!(
+        "GET /api/sync/download/f HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n",
+        crate::client::ALICE
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
 }
 
 #[test]
@@ -69,12 +81,7 @@ fn a_cut_answer_brings_its_beginning_and_a_dripping_one_all() {
     let (_dir, server, client) = server();
     client.upload("/sync/upload/put/", "f", b"0123456789", &[]);
     server.inject(Rule::on("download", Fault::CutBody(4)));
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-    let request = format!(
-        "GET /api/sync/download/f HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n",
-        crate::client::ALICE
-    );
-    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    let mut stream = asked(&server);
     let mut text = Vec::new();
     // The end may come as a reset; what came before it counts.
     drop(stream.read_to_end(&mut text));
@@ -95,12 +102,7 @@ fn a_stall_keeps_the_connection_and_leaves_the_rest_unread_or_unsent() {
     let (_dir, server, client) = server();
     client.upload("/sync/upload/put/", "f", b"0123456789", &[]);
     server.inject(Rule::on("download", Fault::StallBody(4)));
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-    let request = format!(
-        "GET /api/sync/download/f HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n",
-        crate::client::ALICE
-    );
-    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    let mut stream = asked(&server);
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n0123") {
         let mut byte = [0];

@@ -84,7 +84,7 @@ fn measure(args: &Args) -> Result<()> {
         print!("{lines}");
         table.push_str(&lines);
     }
-    let closing = report::closing()?;
+    let closing = report::closing();
     print!("{closing}");
     table.push_str(&closing);
     if let Some(out) = &args.out {

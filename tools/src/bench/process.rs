@@ -6,6 +6,7 @@
 //! its [`Daemon`]. A crash of the tool may leave a daemon, which its log names.
 
 use super::Result;
+use crate::memory::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use std::fs::{self, File};
@@ -148,9 +149,8 @@ impl Daemon {
     }
 
     /// Its peak resident memory so far.
-    pub(super) fn peak_bytes(&self) -> Result<Option<u64>> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        Ok(peak_in(&status))
+    pub(super) fn peak_bytes(&self) -> Option<u64> {
+        Some(Process::Child(self.child.id()).peak_kib()? * 1024)
     }
 
     fn pid(&self) -> Result<Pid> {
@@ -175,15 +175,6 @@ impl Drop for Daemon {
         }
         self.child.wait().ok();
     }
-}
-
-/// The peak resident memory that a process's status file tells.
-pub(super) fn peak_in(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kib * 1024)
 }
 
 /// Whether there is something to read within `time`.

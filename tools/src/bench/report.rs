@@ -7,6 +7,7 @@ use super::Result;
 use super::lab::Lab;
 use super::peers::Peer;
 use super::process::Sample;
+use crate::memory::Process;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -112,13 +113,12 @@ pub(super) fn opening(lab: &Lab) -> Result<String> {
 }
 
 /// What the figures cannot tell.
-pub(super) fn closing() -> Result<String> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let own = super::process::peak_in(&status).unwrap_or_default();
-    Ok(format!(
+pub(super) fn closing() -> String {
+    let own = Process::Own.peak_kib().unwrap_or_default() * 1024;
+    format!(
         "\nPeak memory is not resolved below {:.1} MiB: a child starts with its parent's.\n",
         mebi(own)
-    ))
+    )
 }
 
 /// One line a program.

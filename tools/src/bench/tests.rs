@@ -1,7 +1,7 @@
 //! The parts of the benchmark that can be wrong without anybody noticing.
 
 use super::load;
-use super::process::{Sample, peak_in, run};
+use super::process::{Sample, run};
 use super::report::{Figure, Outcome, ceiling, lines, median_of};
 use super::trees::{fill, same, write};
 use std::fs;
@@ -82,15 +82,6 @@ fn a_run_tells_its_end_its_words_and_its_memory() {
     assert!(ran.sample.peak_bytes.is_some_and(|bytes| bytes > 100_000));
     let error = ran.expect(&[0]).err().map(|error| error.to_string());
     assert_eq!(error.as_deref(), Some("ended with 5: why"));
-}
-
-#[test]
-fn peak_memory_is_read_from_the_status_file() {
-    assert_eq!(
-        peak_in("Name:\tx\nVmHWM:\t    3184 kB\n"),
-        Some(3184 * 1024)
-    );
-    assert_eq!(peak_in("Name:\tx\n"), None);
 }
 
 #[test]

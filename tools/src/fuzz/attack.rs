@@ -72,8 +72,12 @@ impl Attack {
             0 => stream.shutdown(Shutdown::Write)?,
             1 => {
                 let mut answer = [0; 4096];
-                // Some wait for an answer, and for the end.
-                while stream.read(&mut answer)? > 0 {}
+                // Some wait for answers, or for the end.
+                for _ in 0..ANSWERS_MAX {
+                    if stream.read(&mut answer)? == 0 {
+                        break;
+                    }
+                }
             }
             _ => {}
         }
@@ -234,3 +238,5 @@ const WORDS: [&str; 6] = [
     "?",
 ];
 const MOMENT: Duration = Duration::from_secs(5);
+/// After so many readings a subscriber has heard enough.
+const ANSWERS_MAX: usize = 64;

@@ -9,6 +9,7 @@
 mod attack;
 mod peer;
 
+use crate::memory::Process;
 use attack::{Attack, Chance};
 use clap::Args as Group;
 use peer::Asker;
@@ -108,11 +109,8 @@ impl Daemon {
 
     /// Resident memory in KiB.
     fn memory(&self) -> Result<u64> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(path)?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        Ok(number.ok_or("the daemon has ended")?.parse()?)
+        let resident = Process::Child(self.child.id()).resident_kib();
+        Ok(resident.ok_or("the daemon has ended")?)
     }
 
     /// Makes a file on one side and waits for it on the other one.

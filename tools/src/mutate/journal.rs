@@ -4,7 +4,7 @@
 //! promise broke. Checked: no panic, what was decoded encodes to the same again, pieces
 //! of any size give the same records, no more comes out than went in.
 
-use super::Chance;
+use super::{Chance, INPUT_BYTES_MAX};
 use journal_format::portable::TRAILER_BYTES;
 use journal_format::{HEADER_BYTES, decode_record, encode_record};
 use pydio_sync::journal::PortableReader;
@@ -120,5 +120,3 @@ fn crc(bytes: &[u8]) -> u32 {
         })
     })
 }
-
-pub(super) const INPUT_BYTES_MAX: usize = 4096;

@@ -245,6 +245,19 @@ pub(super) const ROOMS: &[Room] = &[
         ],
         ENGINE,
     ),
+    // Does the steps that a journal tells.
+    room(
+        "src/daemon/by_hand",
+        &[
+            "journal_format",
+            "sync_core",
+            "pydio_sync::ports",
+            "pydio_sync::executor",
+            "pydio_sync::daemon",
+            "pydio_sync::journal",
+        ],
+        ENGINE,
+    ),
     // Where the daemon speaks to others: JSON appears here.
     room(
         "src/daemon/stream",
@@ -303,6 +316,11 @@ pub(super) const ROOMS: &[Room] = &[
     room(
         "src/adapters/remote/place",
         &["journal_format", "pydio_sync::adapters::secret"],
+        ADAPTER,
+    ),
+    room(
+        "src/adapters/remote/steps",
+        &["journal_format", "pydio_sync::ports", "futures"],
         ADAPTER,
     ),
     room("src/adapters/secret", &["tokio", "zeroize"], ADAPTER),
@@ -417,6 +435,7 @@ pub(super) const ROOMS: &[Room] = &[
         "src/adapters/remote/pydio",
         &[
             "journal_format",
+            "sync_core",
             "pydio_sync::ports",
             "pydio_sync::adapters::digest",
             "pydio_sync::adapters::http",
@@ -444,6 +463,7 @@ pub(super) const ROOMS: &[Room] = &[
         "src/adapters/remote/webdav",
         &[
             "journal_format",
+            "sync_core",
             "pydio_sync::ports",
             "pydio_sync::adapters::digest",
             "pydio_sync::adapters::http",
@@ -462,7 +482,6 @@ pub(super) const ROOMS: &[Room] = &[
             "serde_json",
             "tokio",
             "tracing",
-            "unicode_normalization",
         ],
         ADAPTER,
     ),

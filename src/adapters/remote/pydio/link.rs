@@ -7,7 +7,7 @@
 use super::batch::BATCH_MAX;
 use super::folders::Folders;
 use super::index::Index;
-use super::names::{composed, other_spelling};
+use super::names::other_spelling;
 use super::rows::Anchor;
 use super::server::Server;
 use super::stat::{Found, Md5, Version};
@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use sync_core::spelling::composed;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 

@@ -7,8 +7,8 @@
 
 use journal_format::value::NAME_BYTES_MAX;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use std::borrow::Cow;
-use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfd};
+use sync_core::spelling::{composed, decomposed};
+use unicode_normalization::UnicodeNormalization;
 
 /// What stays literal in a signed path: `A-Z a-z 0-9 - _ .`
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -36,33 +36,21 @@ pub(super) fn canonical_base(path: &str) -> String {
         .collect()
 }
 
-/// Returns the form in which a server keeps a name that is uploaded.
-pub(super) fn composed(name: &str) -> Cow<'_, str> {
-    if is_nfc(name) {
-        Cow::Borrowed(name)
-    } else {
-        Cow::Owned(name.nfc().collect())
-    }
-}
-
 /// Returns the other form of a name, composed or decomposed, if it has two.
 pub(super) fn other_spelling(name: &str) -> Option<String> {
-    if name.is_ascii() {
-        return None;
-    }
-    let (composed, decomposed): (String, String) = (name.nfc().collect(), name.nfd().collect());
+    let (composed, decomposed) = (composed(name), decomposed(name));
     let other = if name == composed {
         decomposed
     } else {
         composed
     };
-    (other != name).then_some(other)
+    (other != name).then(|| other.into_owned())
 }
 
 /// Tells whether a name is spelled in neither of its two forms. Once the server had
 /// composed it nobody could tell that it is the same name.
 pub(super) fn is_mixed(name: &str) -> bool {
-    !is_nfc(name) && !is_nfd(name)
+    name != composed(name) && name != decomposed(name)
 }
 
 /// Says why a name is not sent to the server, or cannot be reached on it.

@@ -12,7 +12,6 @@ use super::Inner;
 use super::answer::Verdict;
 use super::change::{in_doubt, parent, refused};
 use super::http::unsupported;
-use super::names::composed;
 use super::send::{Form, fields, send_bytes, send_stream};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::digest_of;
@@ -21,6 +20,7 @@ use crate::ports::{PortError, PortResult, Put, PutRequest};
 use futures::FutureExt;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, DigestKind, Entry, Kind, Seq};
+use sync_core::spelling::composed;
 
 /// Where something is written, and what must be there right before.
 pub(super) struct Target<'a> {

@@ -10,12 +10,12 @@ use super::names::{is_binned, is_hidden, is_part, obstacle};
 use super::server::Listing as How;
 use super::stat::{Found, Version};
 use super::xml::Node;
+use crate::adapters::remote::steps::{Steps, begin, steps};
 use crate::ports::{
     Listed, Listing, PortError, PortResult, ScanItem, ScanRequest, ScanStream, ScanTarget, Scope,
     Seen,
 };
 use futures::future::join_all;
-use futures::stream;
 use journal_format::event::{FailureClass, UnknownReason};
 use journal_format::value::{Kind, NAME_BYTES_MAX, RelPath};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,34 +23,13 @@ use std::rc::Rc;
 
 /// Starts a scan.
 pub(super) fn scan(link: &Rc<Link>, request: ScanRequest) -> ScanStream<'static> {
-    let mut walk = Walk {
+    let (targets, waiting) = begin(request);
+    steps(Walk {
         link: Rc::clone(link),
-        targets: request.targets,
-        waiting: VecDeque::new(),
+        targets,
+        waiting,
         failures: 0,
-        is_over: false,
-    };
-    if walk
-        .targets
-        .iter()
-        .any(|target| target.path.is_root() && target.subtree)
-    {
-        walk.targets.clear();
-        walk.waiting.push_back(RelPath::root());
-    }
-    Box::pin(stream::unfold(walk, async |mut walk| {
-        if walk.is_over {
-            return None;
-        }
-        match walk.step().await {
-            Ok(None) => None,
-            Ok(Some(items)) => Some((Ok(items), walk)),
-            Err(error) => {
-                walk.is_over = true;
-                Some((Err(error), walk))
-            }
-        }
-    }))
+    })
 }
 
 struct Walk {
@@ -59,10 +38,9 @@ struct Walk {
     waiting: VecDeque<RelPath>,
     /// Folders that could not be listed, in a row.
     failures: usize,
-    is_over: bool,
 }
 
-impl Walk {
+impl Steps for Walk {
     async fn step(&mut self) -> PortResult<Option<Vec<ScanItem>>> {
         if !self.targets.is_empty() {
             let targets = std::mem::take(&mut self.targets);
@@ -90,7 +68,9 @@ impl Walk {
         }
         Ok(Some(items))
     }
+}
 
+impl Walk {
     /// One folder that cannot be listed does not end a scan; a server that does
     /// not answer does.
     fn failed(&mut self, folder: RelPath, error: PortError) -> PortResult<ScanItem> {

@@ -5,9 +5,9 @@
 //! absent. Deliberately absent: times but seconds, inodes (they change with uploads).
 
 use super::answer::number;
-use super::names::composed;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use sync_core::spelling::composed;
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

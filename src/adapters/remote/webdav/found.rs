@@ -8,6 +8,7 @@
 use super::href::Target;
 use super::multistatus::{Props, Response};
 use journal_format::value::{Entry, Fingerprint, Identity, Kind, RemoteVersion};
+use sync_core::spelling::is_one_name;
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,7 +226,7 @@ pub(super) fn child_of<'a>(folder: &[&str], target: &'a Target) -> Result<Option
         && folder
             .iter()
             .zip(names)
-            .all(|(one, other)| super::href::same_name(one, other));
+            .all(|(one, other)| is_one_name(one, other));
     if !is_below {
         return Err(());
     }

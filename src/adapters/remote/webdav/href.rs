@@ -11,7 +11,7 @@ use journal_format::value::RelPath;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::Url;
 use std::borrow::Cow;
-use unicode_normalization::{UnicodeNormalization, is_nfc};
+use sync_core::spelling::is_one_name;
 
 /// The remote's root on its server.
 #[derive(Debug, Clone)]
@@ -157,7 +157,7 @@ impl Base {
                 .prefix
                 .iter()
                 .zip(&found)
-                .all(|(one, other)| same_name(one, other));
+                .all(|(one, other)| is_one_name(one, other));
         if !is_within {
             return Err(format!("`{href}` lies outside of what was asked for"));
         }
@@ -207,25 +207,6 @@ pub(super) fn http_address(address: &str) -> Cow<'_, str> {
         Some(rest) => Cow::Owned(format!("http{rest}")),
         None => Cow::Borrowed(address),
     }
-}
-
-/// Tells whether two names are one up to Unicode normalisation, in which servers differ.
-pub(super) fn same_name(one: &str, other: &str) -> bool {
-    one == other || composed(one) == composed(other)
-}
-
-/// Returns the composed form of a name.
-pub(super) fn composed(name: &str) -> Cow<'_, str> {
-    if is_nfc(name) {
-        Cow::Borrowed(name)
-    } else {
-        Cow::Owned(name.nfc().collect())
-    }
-}
-
-/// Returns the decomposed form of a name.
-pub(super) fn decomposed(name: &str) -> String {
-    name.nfd().collect()
 }
 
 fn encode(name: &str) -> String {

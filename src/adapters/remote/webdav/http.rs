@@ -7,9 +7,9 @@
 //! absent: what an answer means for a path.
 
 use super::auth::{Auth, Refusal, refused};
+use super::cut::{Failed, asked_again, cut};
 use super::found::bare_tag;
-pub(super) use super::line::is_cut;
-use super::line::{Line, answer, cut, read};
+use super::line::{Line, answer, read};
 use super::multistatus::{Reader, Response as Told};
 use super::status::{fault, time};
 pub(super) use crate::adapters::http::Reply;
@@ -131,6 +131,13 @@ impl Http {
     /// Sends a request and reads the answer, of which the body is short.
     /// A question is asked once more when its answer breaks off.
     pub(super) async fn fetch(&self, ask: &Ask) -> PortResult<Answer> {
+        match ask.effect {
+            Effect::Reads => asked_again(async || self.try_fetch(ask).await).await,
+            Effect::Writes => Ok(self.try_fetch(ask).await?),
+        }
+    }
+
+    async fn try_fetch(&self, ask: &Ask) -> Result<Answer, Failed> {
         let (line, ask) = (Arc::clone(&self.line), ask.clone());
         self.wire.run(async move { line.fetch(&ask).await }).await
     }
@@ -150,7 +157,7 @@ impl Http {
         &self,
         ask: &Ask,
         each: &mut impl FnMut(Told, Option<i64>),
-    ) -> PortResult<Result<(), u16>> {
+    ) -> Result<Result<(), u16>, Failed> {
         let begun = Instant::now();
         let mut reply = self.open(ask).await?;
         let status = reply.status;
@@ -161,13 +168,13 @@ impl Http {
         let kind = header(&reply.headers, &CONTENT_TYPE);
         let date = time(&reply.headers, begun);
         if !kind.contains("xml") {
-            return Err(strange(&format!("an answer of type `{kind}`")));
+            return Err(strange(&format!("an answer of type `{kind}`")).into());
         }
         let (mut reader, mut bytes) = (Reader::default(), 0);
         while let Some(piece) = self.piece(&mut reply).await? {
             bytes += piece.len();
             if bytes > LISTING_BYTES_MAX {
-                return Err(strange("a listing that is too long"));
+                return Err(strange("a listing that is too long").into());
             }
             let read = reader.push(&piece, &mut |response| each(response, date));
             read.map_err(|error| strange(&error))?;
@@ -177,7 +184,7 @@ impl Http {
     }
 
     /// Reads on in a body.
-    pub(super) async fn piece(&self, reply: &mut Reply) -> PortResult<Option<Bytes>> {
+    pub(super) async fn piece(&self, reply: &mut Reply) -> Result<Option<Bytes>, Failed> {
         let piece = reply.chunk().await;
         let piece = piece.map_err(|error| cut(error, Effect::Reads))?;
         if let Some(piece) = &piece {
@@ -219,7 +226,7 @@ impl Http {
         if let Some(error) = fault(reply.status, &reply.headers, Effect::Writes) {
             return Err(error);
         }
-        answer(reply, begun, Effect::Writes).await
+        Ok(answer(reply, begun, Effect::Writes).await?)
     }
 
     /// Sends a part of a request's body, waits for `meanwhile` and breaks the request

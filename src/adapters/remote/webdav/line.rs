@@ -7,6 +7,7 @@
 //! streamed, whose source stays with the job (`http`).
 
 use super::auth::{Auth, Refusal, refused};
+use super::cut::{Failed, cut};
 use super::http::{Answer, Ask};
 use super::status::{fault, redirected, slashed, time};
 use crate::adapters::http::{
@@ -14,7 +15,7 @@ use crate::adapters::http::{
     unsupported,
 };
 use crate::adapters::remote::ServerPlace;
-use crate::ports::{PortError, PortResult};
+use crate::ports::PortResult;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use reqwest::{Body, Client, Method, RequestBuilder, Url};
@@ -78,17 +79,7 @@ impl Line {
     }
 
     /// Sends a request and reads the answer, of which the body is short.
-    /// A question is asked once more when its answer breaks off.
-    pub(super) async fn fetch(&self, ask: &Ask) -> PortResult<Answer> {
-        match self.try_fetch(ask).await {
-            Err(error) if is_cut(&error) && ask.effect == Effect::Reads => {
-                self.try_fetch(ask).await
-            }
-            result => result,
-        }
-    }
-
-    async fn try_fetch(&self, ask: &Ask) -> PortResult<Answer> {
+    pub(super) async fn fetch(&self, ask: &Ask) -> Result<Answer, Failed> {
         let begun = Instant::now();
         answer(self.begin(ask, false).await?, begun, ask.effect).await
     }
@@ -212,7 +203,11 @@ impl Line {
 }
 
 /// Reads an answer to its end.
-pub(super) async fn answer(mut reply: Reply, begun: Instant, effect: Effect) -> PortResult<Answer> {
+pub(super) async fn answer(
+    mut reply: Reply,
+    begun: Instant,
+    effect: Effect,
+) -> Result<Answer, Failed> {
     let (status, headers) = (reply.status, std::mem::take(&mut reply.headers));
     let now = time(&headers, begun);
     Ok(Answer {
@@ -224,7 +219,7 @@ pub(super) async fn answer(mut reply: Reply, begun: Instant, effect: Effect) -> 
 }
 
 /// Reads a body that says no more than why.
-pub(super) async fn read(mut reply: Reply, effect: Effect) -> PortResult<Vec<u8>> {
+pub(super) async fn read(mut reply: Reply, effect: Effect) -> Result<Vec<u8>, Failed> {
     let mut body = Vec::new();
     loop {
         match reply.chunk().await {
@@ -239,26 +234,11 @@ pub(super) async fn read(mut reply: Reply, effect: Effect) -> PortResult<Vec<u8>
     }
 }
 
-/// An answer that broke off after its headers.
-pub(super) fn cut(error: reqwest::Error, effect: Effect) -> PortError {
-    let error = lost(error, effect);
-    PortError {
-        message: format!("{CUT}: {}", error.message),
-        ..error
-    }
-}
-
-/// Tells whether an answer broke off: the server closed the connection, or lost it.
-pub(super) fn is_cut(error: &PortError) -> bool {
-    error.message.starts_with(CUT)
-}
-
 fn slow(bytes: usize) -> Duration {
     Duration::from_secs(bytes as u64 / SLOW_BYTES_PER_S)
 }
 
 const USER_AGENT: &str = concat!("pydio-sync/", env!("CARGO_PKG_VERSION"));
-const CUT: &str = "the answer broke off";
 const POOL_MAX: usize = 64;
 /// What is read of answers that only say why.
 const BODY_BYTES_MAX: usize = 64 * 1024;

@@ -5,9 +5,10 @@
 //! for twice; what is kept of it is bounded by entries and bytes while it arrives.
 //! Deliberately absent: folders below, the filter (`scan`). Leaves nothing behind.
 
+use super::cut::{Failed, asked_again};
 use super::found::{Folder, Found, child_of};
 use super::href::Target;
-use super::http::{is_cut, strange};
+use super::http::strange;
 use super::multistatus::Response;
 use super::powers::Powers;
 use super::server::{Server, unlooked};
@@ -92,13 +93,10 @@ impl Server {
     /// Lists a folder, with what is told of the folder itself; once more if the answer
     /// breaks off.
     pub(super) async fn list_once(&self, path: &str) -> PortResult<(Vec<Child>, Folder)> {
-        match self.try_list(path).await {
-            Err(error) if is_cut(&error) => self.try_list(path).await,
-            result => result,
-        }
+        asked_again(async || self.try_list(path).await).await
     }
 
-    async fn try_list(&self, path: &str) -> PortResult<(Vec<Child>, Folder)> {
+    async fn try_list(&self, path: &str) -> Result<(Vec<Child>, Folder), Failed> {
         let mut sheet = Sheet {
             server: self,
             names: path.split('/').filter(|name| !name.is_empty()).collect(),
@@ -120,17 +118,19 @@ impl Server {
         match answer {
             Ok(()) => {}
             Err(404 | 410 | 409 | 405) => {
-                return Err(PortError::precondition(format!("`{path}` is no folder")));
+                return Err(PortError::precondition(format!("`{path}` is no folder")).into());
             }
-            Err(status) => return Err(unlooked(path, status)),
+            Err(status) => return Err(unlooked(path, status).into()),
         }
         if let Some(wrong) = wrong {
-            return Err(strange(&wrong));
+            return Err(strange(&wrong).into());
         }
         match sheet.folder {
             Some(Found::Folder(folder)) => Ok((sheet.children, folder)),
-            Some(Found::File(_)) => Err(PortError::precondition(format!("`{path}` is a file"))),
-            _ => Err(strange("a listing without its folder")),
+            Some(Found::File(_)) => {
+                Err(PortError::precondition(format!("`{path}` is a file")).into())
+            }
+            _ => Err(strange("a listing without its folder").into()),
         }
     }
 }

@@ -10,6 +10,7 @@
 mod auth;
 mod change;
 mod chunks;
+mod cut;
 mod download;
 mod feed;
 mod found;

@@ -1,15 +1,16 @@
 //! Looks at places and lists folders.
 //!
 //! In: targets. Out: listings, or that nothing can be said. Invariant: a path is absent
-//! only if the server said so and its folder's listing, read to its end, says it too.
-//! Deliberately absent: what the filter leaves out, but for its names. Leaves nothing
+//! only if the server said so and its folder's listing, read to its end, says it too; but
+//! another spelling of a name that is listed is absent by the listing alone, since a
+//! server that composes names finds it by either. Deliberately absent: what the filter leaves out, but for its names. Leaves nothing
 //! behind.
 
 use super::found::Found;
-use super::href::{composed, decomposed, same_name};
 use super::listing::Child;
 use super::powers::obstacle;
 use super::server::Server;
+use crate::adapters::remote::steps::{Steps, begin, steps};
 use crate::adapters::rooted::CONTROL;
 use crate::ports::{
     Listed, Listing, PortError, PortResult, ScanItem, ScanRequest, ScanStream, ScanTarget, Scope,
@@ -21,35 +22,18 @@ use journal_format::event::{FailureClass, UnknownReason};
 use journal_format::value::{Kind, NAME_BYTES_MAX, RelPath};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use sync_core::spelling::{composed, decomposed, is_one_name};
 
 /// Starts a scan.
 pub(super) fn scan(server: &Rc<Server>, request: ScanRequest) -> ScanStream<'static> {
-    let mut walk = Walk {
+    let (targets, waiting) = begin(request);
+    steps(Walk {
         server: Rc::clone(server),
-        targets: request.targets,
-        waiting: VecDeque::new(),
+        targets,
+        waiting,
         running: FuturesUnordered::new(),
         failures: 0,
-        is_over: false,
-    };
-    let is_all = |target: &ScanTarget| target.path.is_root() && target.subtree;
-    if walk.targets.iter().any(is_all) {
-        walk.targets.clear();
-        walk.waiting.push_back(RelPath::root());
-    }
-    Box::pin(stream::unfold(walk, async |mut walk| {
-        if walk.is_over {
-            return None;
-        }
-        match walk.step().await {
-            Ok(None) => None,
-            Ok(Some(items)) => Some((Ok(items), walk)),
-            Err(error) => {
-                walk.is_over = true;
-                Some((Err(error), walk))
-            }
-        }
-    }))
+    })
 }
 
 type Answer = (RelPath, PortResult<(ScanItem, Vec<RelPath>)>);
@@ -61,10 +45,9 @@ struct Walk {
     running: FuturesUnordered<LocalBoxFuture<'static, Answer>>,
     /// Folders that could not be listed, in a row.
     failures: usize,
-    is_over: bool,
 }
 
-impl Walk {
+impl Steps for Walk {
     async fn step(&mut self) -> PortResult<Option<Vec<ScanItem>>> {
         if !self.targets.is_empty() {
             let targets = std::mem::take(&mut self.targets);
@@ -92,7 +75,9 @@ impl Walk {
             Err(error) => self.failed(folder, error).map(|item| Some(vec![item])),
         }
     }
+}
 
+impl Walk {
     /// One folder that cannot be listed does not end a scan; a server that does not
     /// answer does.
     fn failed(&mut self, folder: RelPath, error: PortError) -> PortResult<ScanItem> {
@@ -259,7 +244,7 @@ impl Sight {
             return Ok(vec![(path, seen)]);
         };
         let mut forms = BTreeSet::from([name.to_owned(), composed(name).into_owned()]);
-        forms.insert(decomposed(name));
+        forms.insert(decomposed(name).into_owned());
         let absent: Vec<String> = forms.difference(listed).cloned().collect();
         let present = if listed.contains(name) {
             vec![name.to_owned()]
@@ -378,7 +363,7 @@ fn left_out(
     name: &str,
     is_folder: Option<bool>,
 ) -> Option<UnknownReason> {
-    let is_ours = folder.is_root() && same_name(name, CONTROL);
+    let is_ours = folder.is_root() && is_one_name(name, CONTROL);
     let is_folder = is_folder.unwrap_or(true);
     if is_ours || server.filter.excludes(folder.as_str(), name, is_folder) {
         return Some(UnknownReason::Excluded);

@@ -6,11 +6,12 @@
 //! outlives the process.
 
 use super::auth::Auth;
+use super::cut::{Failed, asked_again};
 use super::download::Accord;
 use super::found::{Found, Reading, child_of};
 use super::glance::Glances;
-use super::href::{Base, Target, same_name};
-use super::http::{Ask, Http, is_cut, strange};
+use super::href::{Base, Target};
+use super::http::{Ask, Http, strange};
 use super::multistatus::{Props, Response};
 use super::powers::Powers;
 use super::quota::Room;
@@ -29,6 +30,7 @@ use journal_format::event::FailureClass;
 use journal_format::value::{DigestKind, RelPath};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use sync_core::spelling::is_one_name;
 use tokio::sync::Mutex;
 
 /// One remote's server.
@@ -145,13 +147,10 @@ impl Server {
     /// Looks at one path, and returns all its properties; once more if the answer breaks
     /// off.
     pub(super) async fn look_closer(&self, path: &str) -> PortResult<(Found, Props)> {
-        match self.try_look(path).await {
-            Err(error) if is_cut(&error) => self.try_look(path).await,
-            result => result,
-        }
+        asked_again(async || self.try_look(path).await).await
     }
 
-    async fn try_look(&self, path: &str) -> PortResult<(Found, Props)> {
+    async fn try_look(&self, path: &str) -> Result<(Found, Props), Failed> {
         let mut told: Vec<(Response, Option<i64>)> = Vec::new();
         let ask = self.propfind(path, path.is_empty(), "0");
         let answer = self
@@ -169,10 +168,10 @@ impl Server {
             Err(400 | 405) if !self.is_in_folder(path).await? => {
                 return Ok((Found::Absent, Props::default()));
             }
-            Err(status) => return Err(unlooked(path, status)),
+            Err(status) => return Err(unlooked(path, status).into()),
         }
         let [(response, now)] = told.as_slice() else {
-            return Err(strange("it answers for another address"));
+            return Err(strange("it answers for another address").into());
         };
         let target = self
             .base
@@ -180,11 +179,11 @@ impl Server {
             .map_err(|error| strange(&error))?;
         let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
         if child_of(&names, &target) != Ok(None) {
-            return Err(strange("it answers for another address"));
+            return Err(strange("it answers for another address").into());
         }
         // A server that does not tell case apart has something else there.
         let is_spelled = matches!(&target, Target::Below(told) if names.last().is_none_or(|name| {
-            told.last().is_some_and(|told| same_name(told, name))
+            told.last().is_some_and(|told| is_one_name(told, name))
         }));
         if !is_spelled {
             return Ok((Found::Odd, Props::default()));

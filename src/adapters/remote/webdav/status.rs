@@ -14,9 +14,13 @@ use tokio::time::Instant;
 
 /// Returns the server's time: it may have looked first and waited then.
 pub(super) fn time(headers: &HeaderMap, begun: Instant) -> Option<i64> {
-    let date = seconds(headers.get(DATE)?.to_str().ok()?)?;
     let waited_s = i64::try_from(begun.elapsed().as_secs()).unwrap_or(i64::MAX);
-    Some(date.saturating_sub(waited_s))
+    Some(date(headers)?.saturating_sub(waited_s))
+}
+
+/// Returns the server's time when it answered.
+pub(super) fn date(headers: &HeaderMap) -> Option<i64> {
+    seconds(headers.get(DATE)?.to_str().ok()?)
 }
 
 /// Sorts out statuses that never say anything about a path.
@@ -42,10 +46,7 @@ fn wait_ms(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let seconds_left = match text.parse::<u64>() {
         Ok(seconds) => seconds,
-        Err(_) => {
-            let now = headers.get(DATE)?.to_str().ok().and_then(seconds)?;
-            u64::try_from(seconds(text)?.saturating_sub(now)).ok()?
-        }
+        Err(_) => u64::try_from(seconds(text)?.saturating_sub(date(headers)?)).ok()?,
     };
     Some(seconds_left.min(WAIT_S_MAX) * 1000)
 }

@@ -78,7 +78,7 @@ pub(super) fn load(lab: &Lab) -> Result<Vec<Outcome>> {
             daemon.run_for(REST)?;
             let figure = Figure::Load(daemon.cpu_time()? - before, start.elapsed());
             let mut outcome = Outcome::new(peer.name(), figure);
-            if let Some(peak) = daemon.peak_bytes()? {
+            if let Some(peak) = daemon.peak_bytes() {
                 outcome.note = format!("peak memory {} MiB", peak >> 20);
             }
             Ok(Some(outcome))

@@ -1,0 +1,227 @@
+//! What is wrong with a journal: damage, gaps, and where it disagrees with itself.
+//!
+//! In: records as they are read, or as they were found in a damaged store, and what is
+//! known of them from elsewhere. Out: [`Findings`], in words. Invariants: a damage does not
+//! hide those behind it; what a salvage would mend is told apart from what only a newer
+//! release can read. Watched by `tests/it/journal` and `tests/it/conformance_store`.
+//! Deliberately absent: mending, opening, printing. Leaves nothing behind.
+
+use super::text::hex;
+use super::{Check, PortableReader, ReadError, Stored, chained};
+use journal_format::event::{Event, SessionEvent};
+use journal_format::value::Seq;
+use std::io::Read;
+
+/// The next thing that was found in a store that may be damaged.
+#[derive(Debug)]
+pub enum Found {
+    /// A record that is whole.
+    Whole(Box<Stored>),
+    /// What stands there is no record, or another one.
+    Damaged {
+        /// Its number.
+        seq: Seq,
+        /// What was found and what was expected.
+        detail: String,
+        /// Whether a newer release wrote it.
+        is_newer: bool,
+    },
+    /// Nothing stands there.
+    Missing {
+        /// The first number.
+        from: Seq,
+        /// The last one.
+        to: Seq,
+    },
+}
+
+/// What is known of a journal beside its records.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The first record that is still there.
+    pub first: Seq,
+    /// The running hash before it, where it is known.
+    pub before: Option<[u8; 32]>,
+    /// The state before it, where history does not begin with 1.
+    pub base: Option<(Seq, &'a [u8])>,
+    /// A cached state.
+    pub cached: Option<(Seq, &'a [u8])>,
+    /// A record that was acknowledged, and the running hash there.
+    pub witnessed: (Seq, [u8; 32]),
+}
+
+/// What was found so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Findings {
+    /// What is wrong; no more than a bound.
+    pub damages: Vec<String>,
+    /// What a person may want to know and is no damage.
+    pub remarks: Vec<String>,
+    /// How many records were whole.
+    pub checked: u64,
+    /// Whether a salvage would mend something.
+    pub is_mendable: bool,
+    /// The newer release that wrote what this one cannot read.
+    pub newer: Option<String>,
+}
+
+impl Findings {
+    /// Checks every record, the running hash and the digests, in one pass over everything
+    /// that is still there. Tells whether all of it could be read.
+    pub fn compare(
+        &mut self,
+        evidence: &Evidence<'_>,
+        records: impl Iterator<Item = Result<Stored, ReadError>>,
+    ) -> bool {
+        let mut check = self.begin(evidence);
+        let (witnessed, expected) = evidence.witnessed;
+        let mut chain = evidence.before;
+        for read in records {
+            let stored = match read {
+                Ok(stored) => stored,
+                Err(error) => {
+                    self.unread(&error, NEWER);
+                    return false;
+                }
+            };
+            self.checked += 1;
+            let seq = stored.record.seq;
+            chain = chain.map(|chain| chained(&chain, &stored.bytes));
+            if seq == witnessed && chain.is_some_and(|chain| chain != expected) {
+                self.mendable(format!(
+                    "the running hash at event {seq} is {}, expected {} as witnessed",
+                    hex(&chain.unwrap_or_default()),
+                    hex(&expected)
+                ));
+            }
+            if check.is_founded()
+                && let Err(detail) = check.fold(&stored.record)
+            {
+                self.damage(detail);
+            }
+        }
+        if check.is_compared() {
+            self.remarks
+                .push("the checkpoint is what a replay gives".to_owned());
+        }
+        true
+    }
+
+    /// Begins to fold where history begins, and tells of that.
+    fn begin(&mut self, evidence: &Evidence<'_>) -> Check {
+        let (check, told) = match evidence.base {
+            Some(base) => Check::behind(base, evidence.cached),
+            None => Check::new(evidence.cached),
+        };
+        if let Err(why) = told {
+            self.remarks
+                .push(format!("{why}; it is a cache, the next start replays"));
+        }
+        if evidence.first != Seq(1) {
+            self.remarks.push(format!(
+                "events before {} are not kept any more: the rest follows the state behind them",
+                evidence.first
+            ));
+            if !check.is_founded() {
+                let why = "the state before the first event cannot be used by this release";
+                self.mendable(why.to_owned());
+            }
+        }
+        check
+    }
+
+    /// Checks every record of a store, whatever is damaged before it.
+    pub fn survey(&mut self, all: impl Iterator<Item = Found>) {
+        let mut release = None;
+        for found in all {
+            match found {
+                Found::Whole(stored) => {
+                    self.checked += 1;
+                    if let Event::Session(SessionEvent::SessionStarted { release: it, .. }) =
+                        &stored.record.event
+                    {
+                        release = Some(it.clone());
+                    }
+                }
+                Found::Damaged {
+                    seq,
+                    detail,
+                    is_newer: true,
+                } => {
+                    let writer = release.clone().unwrap_or_else(|| NEWER.to_owned());
+                    self.newer.get_or_insert(writer);
+                    self.damage(format!("event {seq}: {detail}"));
+                }
+                Found::Damaged { seq, detail, .. } => {
+                    self.mendable(format!("event {seq}: {detail}"));
+                }
+                Found::Missing { from, to } if from == to => {
+                    self.mendable(format!("event {from} is missing"));
+                }
+                Found::Missing { from, to } => {
+                    self.mendable(format!("events {from} to {to} are missing"));
+                }
+            }
+        }
+    }
+
+    /// Takes note that a journal ends before the head that was acknowledged.
+    pub fn shortened(&mut self, expected: Seq, found: Seq) {
+        self.mendable(format!(
+            "the last event is {found}, expected {expected}: events are missing at the end"
+        ));
+    }
+
+    /// Checks a portable file to its last byte, and what follows from its events.
+    pub fn file<R: Read>(&mut self, reader: PortableReader<R>) {
+        let is_whole = reader.header().first == Seq(1) && !reader.header().redacted;
+        let writer = reader.header().release.clone();
+        let (mut check, _) = Check::new(None);
+        if !is_whole {
+            let why =
+                "the file does not begin with event 1, or is redacted: digests are not compared";
+            self.remarks.push(why.to_owned());
+        }
+        for read in reader {
+            match read {
+                Ok(stored) => {
+                    self.checked += 1;
+                    if is_whole && let Err(detail) = check.fold(&stored.record) {
+                        self.damage(detail);
+                    }
+                }
+                Err(error) => {
+                    self.unread(&error, &writer);
+                    // Only a job's journal is mended.
+                    self.is_mendable = false;
+                }
+            }
+        }
+    }
+
+    /// What a salvage leaves out, or begins anew from.
+    fn mendable(&mut self, detail: String) {
+        self.is_mendable = true;
+        self.damage(detail);
+    }
+
+    /// Where reading ended. `writer` is the release that may have written what follows.
+    fn unread(&mut self, error: &ReadError, writer: &str) {
+        if error.is_from_newer_release() {
+            self.newer.get_or_insert_with(|| writer.to_owned());
+        } else {
+            self.is_mendable = true;
+        }
+        self.damage(error.to_string());
+    }
+
+    fn damage(&mut self, detail: String) {
+        if self.damages.len() < DAMAGES_MAX {
+            self.damages.push(detail);
+        }
+    }
+}
+
+/// What is said of a release that does not say which one it is.
+const NEWER: &str = "a newer one";
+const DAMAGES_MAX: usize = 100_000;
