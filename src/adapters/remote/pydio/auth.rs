@@ -48,7 +48,7 @@ pub(super) struct Pair {
 /// How one call is to be signed.
 pub(super) struct Ticket {
     means: Means,
-    generation: u64,
+    pub(super) generation: u64,
 }
 
 /// What a refusal turned out to mean.
@@ -115,6 +115,7 @@ impl Auth {
         let extra = Extra {
             query: &Vec::new(),
             basic: Some((&self.user, self.password.expose())),
+            generation: None,
         };
         // The first try is one for all jobs; what was taken once is no risk.
         let trial = self.password.trial().await;

@@ -99,8 +99,8 @@ pub(super) struct Http {
     pub(super) down: Bucket,
     pub(super) timeout: Duration,
     requests: Cell<u64>,
-    /// How often credentials were refused.
-    refusals: Arc<AtomicU64>,
+    /// The first credentials that no server refused.
+    unrefused: Arc<AtomicU64>,
     pub(super) wire: Wire,
 }
 
@@ -130,7 +130,7 @@ impl Http {
             down: Bucket::new(rate(place.link.limit_down)),
             timeout: place.link.timeout,
             requests: Cell::new(0),
-            refusals: Arc::default(),
+            unrefused: Arc::default(),
             wire: Wire::start()?,
         })
     }
@@ -191,7 +191,7 @@ impl Http {
             Some(_) if !is_long => Arc::clone(&self.reads).acquire_owned().await.ok(),
             _ => None,
         };
-        let places = self.places(is_long);
+        let places = self.places(is_long, extra);
         let url = self.url(call, extra);
         let mut request = match &call.form {
             None => self.quick.get(url),
@@ -241,12 +241,12 @@ impl Http {
 
     /// Returns where a request waits for a free place; long transfers, which may make
     /// short calls before their end, always leave one to those.
-    pub(super) fn places(&self, is_long: bool) -> Places {
+    pub(super) fn places(&self, is_long: bool, extra: &Extra<'_>) -> Places {
         Places {
             long: is_long.then(|| Arc::clone(&self.long)),
             any: Arc::clone(&self.any),
-            refusals: Arc::clone(&self.refusals),
-            before: self.refusals.load(Ordering::Acquire),
+            unrefused: Arc::clone(&self.unrefused),
+            generation: extra.generation,
         }
     }
 
@@ -267,9 +267,9 @@ impl Http {
 pub(super) struct Places {
     long: Option<Arc<Semaphore>>,
     any: Arc<Semaphore>,
-    refusals: Arc<AtomicU64>,
-    /// As many there were when the request was signed.
-    before: u64,
+    unrefused: Arc<AtomicU64>,
+    /// The credentials by which the request is signed; none when it proves them.
+    generation: Option<u64>,
 }
 
 impl Places {
@@ -283,8 +283,9 @@ impl Places {
         permits
     }
 
-    /// Waits for them and sends a request whose answer is short, or read on. What was
-    /// signed before a refusal is not sent: the one refusal is all that the server sees.
+    /// Waits for them and sends a request whose answer is short, or read on. What is
+    /// signed by credentials that were refused meanwhile is not sent: the refusals of
+    /// what was under way are all that the server sees.
     /// Nothing when no answer began for so long.
     pub(super) async fn send(
         self,
@@ -292,7 +293,8 @@ impl Places {
         wait: Duration,
     ) -> Option<Result<Reply, reqwest::Error>> {
         let permits = self.take().await;
-        if self.refusals.load(Ordering::Acquire) != self.before {
+        let unrefused = self.unrefused.load(Ordering::Acquire);
+        if self.generation.is_some_and(|own| own < unrefused) {
             return Some(Ok(Reply::refused()));
         }
         let response = match tokio::time::timeout(wait, request.send()).await.ok()? {
@@ -300,8 +302,11 @@ impl Places {
             Err(error) => return Some(Err(error)),
         };
         let has_challenge = response.headers().contains_key(WWW_AUTHENTICATE);
-        if response.status().as_u16() == 401 && has_challenge {
-            self.refusals.fetch_add(1, Ordering::AcqRel);
+        if let Some(own) = self.generation
+            && response.status().as_u16() == 401
+            && has_challenge
+        {
+            self.unrefused.fetch_max(own + 1, Ordering::AcqRel);
         }
         Some(Ok(Reply::take(response, permits, AHEAD_BYTES).await))
     }
@@ -311,6 +316,9 @@ impl Places {
 pub(super) struct Extra<'a> {
     pub(super) query: &'a Pairs,
     pub(super) basic: Option<(&'a str, &'a str)>,
+    /// Which of the credentials that followed each other these are; none for those that
+    /// are sent whatever became of others.
+    pub(super) generation: Option<u64>,
 }
 
 impl Extra<'_> {

@@ -76,7 +76,7 @@ pub(super) async fn send_bytes(
     let length = form.length(content.len() as u64);
     let request = http.upload(call, extra, (&form.kind, length), Body::from(body));
     let wait = answer_wait(http.timeout) + Duration::from_secs(length / SLOW_BYTES_PER_S);
-    let (places, bytes_max) = (http.places(false), call.bytes_max);
+    let (places, bytes_max) = (http.places(false, extra), call.bytes_max);
     let sent = http.wire.run(async move {
         match places.send(request, wait).await {
             Some(Ok(reply)) => read(reply, bytes_max, Effect::Writes).await,
@@ -98,7 +98,7 @@ pub(super) async fn send_stream(
 ) -> PortResult<Answer> {
     let (body, feeder) = body();
     let total = form.length(length);
-    let permits = http.places(true).take().await;
+    let permits = http.places(true, extra).take().await;
     let request = http.upload(call, extra, (&form.kind, total), body);
     let load = Load {
         head: form.head.clone(),

@@ -60,6 +60,7 @@ impl Server {
             let extra = Extra {
                 query: &query,
                 basic: self.auth.basic(&ticket),
+                generation: Some(ticket.generation),
             };
             let answer = self.http.fetch(call, &extra).await?;
             if answer.status != 401 {
@@ -80,6 +81,7 @@ impl Server {
             let extra = Extra {
                 query: &query,
                 basic: self.auth.basic(&ticket),
+                generation: Some(ticket.generation),
             };
             let reply = self.http.open(call, &extra, span).await?;
             if reply.status != 401 {
@@ -122,6 +124,7 @@ impl Server {
         let extra = Extra {
             query: &query,
             basic: self.auth.basic(&ticket),
+            generation: Some(ticket.generation),
         };
         let answer = send(&self.http, &call, &extra).await?;
         if answer.status == 401 {
