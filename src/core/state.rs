@@ -42,8 +42,8 @@ pub struct State {
     pub(crate) approved: BTreeSet<NodeId>,
     /// Whether acknowledged events are missing from the journal.
     pub(crate) history_lost: bool,
-    /// Whether the remote went back in time and nobody approved what follows.
-    pub(crate) rolled_back: bool,
+    /// A remote that went back in time, until nothing of that is left to approve.
+    pub(crate) rollback: Option<Rollback>,
     /// How far the remote's change feed was looked at.
     pub feed: Option<Feed>,
     /// What was last found out about the remote.
@@ -153,6 +153,15 @@ pub struct Feed {
     pub cursor: String,
     /// When the remote was last scanned whole.
     pub whole_at: Timestamp,
+}
+
+/// How far a remote is known that went back in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Rollback {
+    /// It says so.
+    Told,
+    /// All of it was looked at since.
+    Seen,
 }
 
 /// What was found out about the remote by trying it.

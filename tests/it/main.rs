@@ -29,6 +29,7 @@ mod pydio_page;
 mod pydio_shapes;
 mod pydio_site;
 mod pydio_traps;
+mod restored;
 mod server;
 mod service;
 mod stage;

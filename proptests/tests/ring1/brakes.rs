@@ -5,6 +5,7 @@ use journal_format::value::Side;
 use proptests::ring1::case::{Case, Setup};
 use proptests::ring1::promise;
 use proptests::ring1::run::Run;
+use sync_core::input::Input;
 
 /// Files `d/0` to `d/<count - 1>` and, beside them, `z`.
 fn filled(count: usize) -> Run {
@@ -159,6 +160,62 @@ fn an_emptied_root_halts() {
         );
         assert!(run.started.is_empty());
     }
+}
+
+/// The remote's account goes back, and all of the remote is looked at after it.
+fn restore(run: &mut Run, commands: &[&str]) {
+    let detail = "restored".to_owned();
+    run.handle(Input::RolledBack { detail });
+    let commands: Vec<String> = commands.iter().map(|&one| one.to_owned()).collect();
+    run.perturb(Side::Remote, &commands);
+    run.settle().expect("settles, or a halt is rest");
+    read_on(run);
+}
+
+/// The feed was read on, and what it told was looked at.
+fn read_on(run: &mut Run) {
+    run.handle(Input::FeedRead {
+        cursor: run.records.len().to_string(),
+        whole: true,
+    });
+    run.settle().expect("settles, or a halt is rest");
+}
+
+#[test]
+fn what_a_restored_server_takes_away_waits_however_little_it_is() {
+    for loss in ["rm d/1", "d/1=900"] {
+        let mut run = filled(40);
+        restore(&mut run, &[loss, "new=901"]);
+        let held = Some((HaltReason::RolledBack, Side::Local, 1));
+        assert_eq!(halt_of(&run), held, "{loss}");
+        assert!(run.started.is_empty(), "{:?}", run.started);
+        read_on(&mut run);
+        assert_eq!(halt_of(&run), held, "reading on is no release");
+        run.crash_after(0).expect("restarts");
+        run.settle().expect("a halt is rest");
+        assert_eq!(halt_of(&run), held, "nor is a restart");
+        run.approve();
+        run.settle().expect("settles");
+        promise::sides_are_equal(&run.world).expect("it was approved");
+        promise::replay_is_equal(&run).expect("a replay agrees");
+        run.perturb(Side::Remote, &["rm d/2".to_owned()]);
+        run.settle().expect("settles");
+        assert_eq!(halt_of(&run), None, "it was approved once for all");
+    }
+}
+
+#[test]
+fn a_restored_server_that_takes_nothing_away_is_soon_one_like_any_other() {
+    let mut run = filled(40);
+    restore(&mut run, &["new=900"]);
+    run.perturb(Side::Local, &["rm d/1".to_owned(), "d/3=901".to_owned()]);
+    run.settle().expect("settles");
+    assert_eq!(halt_of(&run), None, "what goes the other way does not wait");
+    run.perturb(Side::Remote, &["rm d/2".to_owned()]);
+    run.settle().expect("settles");
+    assert_eq!(halt_of(&run), None);
+    promise::sides_are_equal(&run.world).expect("a later deletion is meant");
+    promise::replay_is_equal(&run).expect("a replay agrees");
 }
 
 #[test]

@@ -4,7 +4,9 @@
 //! Invariant: what the local facet says is not said again for the remote one.
 
 use crate::checkpoint::digest;
-use crate::state::{Conflict, Detour, Failure, Feed, Halt, Open, Probed, Removals, Root, State};
+use crate::state::{
+    Conflict, Detour, Failure, Feed, Halt, Open, Probed, Removals, Rollback, Root, State,
+};
 use crate::tree::{
     Baseline, BaselineState, Facet, Facts, Location, NodeId, Presence, Restoring, Tree,
 };
@@ -35,7 +37,7 @@ pub(super) struct Header {
     halt: Option<(Seq, HaltReason, Side, u64, [u8; 16])>,
     approved: Vec<u64>,
     history_lost: bool,
-    rolled_back: bool,
+    rollback: Option<Rollback>,
     feed: Option<Feed>,
     probed: Option<Probed>,
     removals: Vec<(Timestamp, Side, u64)>,
@@ -133,7 +135,7 @@ impl Header {
                 .map(|it| (it.seq, it.reason, it.side, it.count, it.plan)),
             approved,
             history_lost: state.history_lost,
-            rolled_back: state.rolled_back,
+            rollback: state.rollback,
             feed: state.feed.clone(),
             probed: state.probed.clone(),
             removals: state
@@ -165,7 +167,7 @@ impl Header {
             session: self.session,
             markers: self.markers,
             history_lost: self.history_lost,
-            rolled_back: self.rolled_back,
+            rollback: self.rollback,
             feed: self.feed,
             probed: self.probed,
             paused: self.paused,

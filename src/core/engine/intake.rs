@@ -9,6 +9,7 @@ use super::scans::Wanted;
 use super::{Engine, RootVerdict};
 use crate::decide::{Ledger, Round, failed, found_root};
 use crate::input::{Found, Input, RootFinding};
+use crate::state::Rollback;
 use crate::tree::index;
 use journal_format::event::{
     Action, ConflictEvent, Event, Keep, Operation, OperationEvent, Order, SessionEvent,
@@ -51,7 +52,7 @@ impl Engine {
                     .emit(Event::Session(SessionEvent::RemoteProbed { facts }));
             }
             Input::RolledBack { detail } => {
-                if !self.ledger.state.rolled_back {
+                if self.ledger.state.rollback != Some(Rollback::Told) {
                     let rolled_back = SessionEvent::RemoteRolledBack { detail };
                     self.ledger.emit(Event::Session(rolled_back));
                 }

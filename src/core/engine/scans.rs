@@ -88,7 +88,7 @@ impl Engine {
             && state.failures.is_empty()
             && state.halt.is_none()
             && !state.history_lost
-            && !state.rolled_back;
+            && state.rollback.is_none();
         if is_settled {
             self.wanted[index(Side::Remote)].everything = false;
             self.following = true;

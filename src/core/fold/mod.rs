@@ -33,4 +33,8 @@ pub fn fold(state: &mut State, record: &Record) {
         state.approved.remove(&node);
     }
     state.tree.compact_if_grown();
+    // At rest only, where it costs nothing; what never rests ends it with the session.
+    if state.rollback.is_some() && state.tree.dirty().len() == 0 && state.open.is_empty() {
+        session::end_rollback(state);
+    }
 }

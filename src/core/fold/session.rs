@@ -5,7 +5,7 @@
 //! compared. Deliberately absent: raising a halt (`plan/safety.rs`, `decide/root.rs`).
 
 use crate::plan;
-use crate::state::{Feed, Halt, Probed, Root, State};
+use crate::state::{Feed, Halt, Probed, Rollback, Root, State};
 use crate::tree::index;
 use journal_format::event::{HaltReason, Order, SessionEvent};
 use journal_format::value::{Seq, Timestamp};
@@ -42,10 +42,9 @@ pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &Session
             state.seed = *seed;
             state.session = seq;
         }
+        SessionEvent::SessionStopped => end_rollback(state),
         // What was undone is seen by the next scan, as if done by hand.
-        SessionEvent::SessionStopped
-        | SessionEvent::DigestStamped { .. }
-        | SessionEvent::Undone { .. } => {}
+        SessionEvent::DigestStamped { .. } | SessionEvent::Undone { .. } => {}
         // What was approved before was about another past.
         SessionEvent::HistoryLost { .. } => {
             state.history_lost = true;
@@ -71,9 +70,11 @@ pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &Session
                 cursor: cursor.clone(),
                 whole_at: if *whole { time } else { before },
             });
+            state.rollback = state.rollback.map(|_| Rollback::Seen);
+            end_rollback(state);
         }
         SessionEvent::RemoteRolledBack { .. } => {
-            state.rolled_back = true;
+            state.rollback = Some(Rollback::Told);
             state.approved.clear();
         }
         SessionEvent::RemoteProbed { facts } => {
@@ -96,6 +97,14 @@ pub(super) fn fold(state: &mut State, seq: Seq, time: Timestamp, event: &Session
     }
 }
 
+/// Ends a rollback of the remote that takes nothing from the local side: such a server is
+/// one like any other, and what is deleted on it later is meant.
+pub(super) fn end_rollback(state: &mut State) {
+    if state.rollback == Some(Rollback::Seen) && !plan::takes_from_local(state) {
+        state.rollback = None;
+    }
+}
+
 /// Releases exactly the plan that was held back: the nodes it endangers now, if
 /// it is still that plan.
 fn approve(state: &mut State, halt: Seq) {
@@ -114,7 +123,7 @@ fn approve(state: &mut State, halt: Seq) {
             if endangered.plan_digest(state) == standing.plan {
                 state.approved.extend(endangered.nodes());
                 state.history_lost = false;
-                state.rolled_back = false;
+                state.rollback = None;
             }
         }
     }

@@ -28,8 +28,9 @@ pub use table::{meaning, reason};
 
 use crate::state::State;
 use crate::tree::NodeId;
+use goal::{Content, Wish};
 use journal_format::event::Case;
-use journal_format::value::{Seq, Timestamp};
+use journal_format::value::{Seq, Side, Timestamp};
 
 /// When a plan is made.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +79,24 @@ pub(crate) fn plan(state: &State, moment: Moment) -> Plan {
         namesakes,
         conflicts,
     }
+}
+
+/// Tells whether anything that the remote did could cost the local side a version, now
+/// or once a hash is known.
+pub(crate) fn takes_from_local(state: &State) -> bool {
+    let is_here = |id: NodeId| state.tree.facet(id, Side::Local).is_present();
+    structure::goals(state).into_iter().any(|(id, goal)| {
+        is_here(id)
+            && match goal.wish {
+                Wish::Absent { .. } => true,
+                Wish::Present {
+                    content: Content::Send { from, .. },
+                    ..
+                } => from == Side::Remote,
+                Wish::Frozen { hash } => hash.is_some(),
+                Wish::Present { .. } => false,
+            }
+    })
 }
 
 /// Finds what the plan for this state would take away.

@@ -106,7 +106,7 @@ impl Endangered {
         if deletions > 0 && state.history_lost {
             return Some((HaltReason::HistoryLost, deletions));
         }
-        if state.rolled_back && side == Side::Local && deletions + overwrites > 0 {
+        if state.rollback.is_some() && side == Side::Local && deletions + overwrites > 0 {
             return Some((HaltReason::RolledBack, deletions + overwrites));
         }
         let other_is_empty = counts.present[index(side.other())] == 0;

@@ -208,7 +208,10 @@ pub fn halt_words(halt: &Halt) -> String {
         HaltReason::EverythingChanged => {
             format!("all {entries} would be overwritten on the {side} side")
         }
-        HaltReason::RolledBack => "the server went back in time".to_owned(),
+        HaltReason::RolledBack => format!(
+            "the server went back in time, as after a restored backup; {entries} would be \
+             deleted or replaced by what it holds now on the {side} side"
+        ),
         HaltReason::HistoryLost => format!(
             "the journal has lost events, and {entries} would be deleted on the {side} side"
         ),
