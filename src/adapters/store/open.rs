@@ -56,7 +56,7 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
         return without_witness(layout, lock, options.retention);
     }
     let recovered = match recover(&layout, &evidence) {
-        Err(error) if options.accept_loss && error.can_be_accepted() => {
+        Err(error) if options.accept_loss && error.is_damage() => {
             tracing::warn!(%error, "journal given up and moved aside");
             give_up(&layout)?;
             create(&layout, evidence.expected.max(Seq(1)))?
@@ -77,7 +77,7 @@ fn without_witness(
     rename(&layout.witness, &aside.join("witness"))?;
     let evidence = Evidence::gather(&layout)?;
     let mut recovered = match recover(&layout, &evidence) {
-        Err(error) if error.can_be_accepted() => {
+        Err(error) if error.is_damage() => {
             give_up(&layout)?;
             create(&layout, evidence.expected.max(Seq(1)))?
         }
@@ -93,8 +93,9 @@ fn without_witness(
 }
 
 impl OpenError {
-    /// Whether it is about the journal's content, not about who may use it.
-    const fn can_be_accepted(&self) -> bool {
+    /// Tells whether it is about the journal's content, not about who may use it.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
         match self {
             Self::HistoryLost { .. } | Self::Damaged { .. } => true,
             Self::Locked { .. } | Self::Foreign { .. } | Self::Io { .. } => false,

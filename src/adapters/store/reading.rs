@@ -14,7 +14,6 @@ use super::lock::LockFile;
 use super::open::{Evidence, look_into};
 use super::read::{self, Unread};
 use super::shelf::{Records, Shelf};
-use super::survey::Survey;
 use super::witness::{Chain, JournalId};
 use super::{Health, Layout, OpenError, checkpoint};
 use crate::journal::{PortableReader, ReadError, Stored};
@@ -61,7 +60,8 @@ impl Reading {
         let mut evidence = Evidence::gather(&copied.layout)?;
         let is_at_rest = evidence.clean && !engine::needs_replay(&copied.layout.journal);
         evidence.is_copy = true;
-        let recovered = look_into(&copied.layout, &evidence)?;
+        let recovered =
+            look_into(&copied.layout, &evidence).map_err(|error| copied.meant(&layout, error))?;
         let ends = recovered
             .records
             .engine
@@ -145,12 +145,6 @@ impl Reading {
     #[must_use]
     pub const fn checkpoint(&self) -> Option<&Checkpoint> {
         self.checkpoint.as_ref()
-    }
-
-    /// Goes through the store itself, whatever is damaged in it.
-    #[must_use]
-    pub fn survey(&self) -> Survey {
-        Survey::new(self.records.engine.clone(), self.kept, self.head)
     }
 
     /// Returns the files with older records.

@@ -5,10 +5,12 @@
 //! (`journal::verify`), mending (`salvage`).
 
 use super::source::{self, Meant, Source};
-use crate::adapters::store::Health;
+use crate::adapters::store::{Health, OpenError, Reading, rescue};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Named;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::known::Known;
+use crate::cli::offline::shown;
 use crate::cli::print;
 use crate::cli::text::{count, plain};
 use crate::journal::PortableReader;
@@ -25,16 +27,32 @@ pub(super) fn run(args: &Args, state_dir: &Path, named: &Named) -> Result<Exit, 
     let meant = source::named(named.journal.as_deref(), state_dir)?;
     let findings = match &meant {
         Meant::File(path) => file(path)?,
-        Meant::Job(known) => examine(&source::of_job(known)?)?,
+        Meant::Job(known) => of_job(known)?,
     };
     Ok(tell(args, &findings))
 }
 
-/// Checks everything of a job's journal.
+/// Checks everything of a job's journal, also of one that cannot be opened.
 ///
 /// # Errors
 /// It cannot be read at all.
-pub(super) fn examine(source: &Source) -> Result<Findings, Failure> {
+pub(super) fn of_job(known: &Known) -> Result<Findings, Failure> {
+    match Reading::open(&known.place) {
+        Ok(reading) => examine(&source::of_reading(known, reading)),
+        Err(error) if error.is_damage() => {
+            let mut findings = Findings::default();
+            findings.unopened(match &error {
+                OpenError::Damaged { detail, place } => format!("{}: {detail}", shown(place)),
+                other => other.to_string(),
+            });
+            findings.survey(rescue(&known.place)?);
+            Ok(findings)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn examine(source: &Source) -> Result<Findings, Failure> {
     let mut findings = Findings::default();
     let Some(reading) = source.reading() else {
         return Ok(findings);
@@ -57,7 +75,7 @@ pub(super) fn examine(source: &Source) -> Result<Findings, Failure> {
             return Ok(findings);
         }
     }
-    surveyed.survey(reading.survey());
+    surveyed.survey(rescue(&source.facts().place)?);
     // What cannot be read may be in the archives, which are not surveyed.
     let is_told = !surveyed.damages.is_empty();
     Ok(if is_told { surveyed } else { findings })
