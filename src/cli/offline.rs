@@ -98,6 +98,16 @@ impl AtRest {
         Ok(Self { known, source })
     }
 
+    /// Says what is missing at the journal's end, for whoever goes on with the rest.
+    pub(super) fn tell_missing(&self) {
+        self.source.tell_missing();
+    }
+
+    /// What a command amounts to that told what is there.
+    pub(super) fn exit(&self) -> Exit {
+        self.source.exit()
+    }
+
     /// Tells how the job stood when it ran last, and what could not be synced.
     pub(super) async fn status(&self) -> Result<(Status, Vec<Item>), Failure> {
         let last = self.last().await?;
@@ -119,7 +129,16 @@ impl AtRest {
             next_try: None,
             exit: None,
         };
-        if status.seq == 0 {
+        let missing = self.source.missing();
+        if let Some(missing) = missing.filter(|missing| !missing.is_known) {
+            status.state = "error".to_owned();
+            status.reason = Some(source::missing_words(&missing));
+            status.exit = Some(Exit::JournalDamaged as u8);
+        } else if missing.is_some() {
+            // As after a start: nothing is known of the sides.
+            status.state = "salvaged".to_owned();
+            status.reason = Some(source::SALVAGED.to_owned());
+        } else if status.seq == 0 {
             status.reason = Some("it never ran".to_owned());
         } else if status.exit() == Exit::InSync {
             status.reason = Some("it does not run; synced when it stopped".to_owned());

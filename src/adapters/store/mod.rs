@@ -47,7 +47,7 @@ pub use archive::Archive;
 pub use build::{BuildError, build};
 pub use journal::{Journal, Verified};
 pub use lock::FolderLock;
-pub use reading::{Entries, Reading};
+pub use reading::{Entries, Missing, Reading};
 pub use rescue::{Rescue, rescue};
 pub use salvage::{SalvageError, Salvaged, salvage};
 pub use sizes::{Sizes, on_disk, sizes};

@@ -11,7 +11,7 @@
 use super::archive;
 use super::build::{BuildError, into};
 use super::lock::LockFile;
-use super::open::{Evidence, new_id, rename};
+use super::open::{Evidence, GIVEN_UP_KEPT, new_id, rename};
 use super::rescue::Rescue;
 use super::witness::{Chain, Witness};
 use super::{Layout, OpenError, files};
@@ -100,9 +100,11 @@ pub fn salvage(dir: &Path, name: (&str, &str), release: &str) -> Result<Salvaged
         kept
     };
     let expected = evidence.expected().max(kept);
-    put_aside(&layout, &aside, expected.max(Seq(1)))?;
+    let told = expected.max(evidence.lost()).max(Seq(1));
+    put_aside(&layout, &aside, told)?;
     let reader = PortableReader::open(File::open(&file).map_err(io)?).map_err(BuildError::Read)?;
-    into(&layout, reader, Some(expected.max(Seq(1))), base)?;
+    into(&layout, reader, Some(told), base)?;
+    files::keep_newest(&layout.aside, "salvaged", GIVEN_UP_KEPT)?;
     drop(lock);
     let tail = Found::Missing {
         from: kept.next(),

@@ -7,10 +7,11 @@
 //! leaves at most a copy of a running job's store, which the next reader removes.
 
 use super::ahead::Ahead;
-use crate::adapters::store::{Health, Reading};
+use crate::adapters::store::{Missing, Reading};
 use crate::cli::exit::{DAMAGED, Exit, Failure, UPGRADE};
 use crate::cli::known::{self, Known};
 use crate::cli::offline::shown;
+use crate::cli::print;
 use crate::journal::explain::{Pass, gather};
 use crate::journal::text::{hex, plain};
 use crate::journal::{PortableReader, ReadError, Stored};
@@ -79,7 +80,11 @@ pub(in crate::cli) type Entries = dyn Iterator<Item = Result<Stored, ReadError>>
 /// Nothing fits (exit code 2), or it is damaged (exit code 7).
 pub(in crate::cli) fn open(name: Option<&str>, state_dir: &Path) -> Result<Source, Failure> {
     match named(name, state_dir)? {
-        Meant::Job(known) => of_job(&known),
+        Meant::Job(known) => {
+            let source = of_job(&known)?;
+            source.tell_missing();
+            Ok(source)
+        }
         Meant::File(path) => of_file(&path),
     }
 }
@@ -114,9 +119,6 @@ pub(in crate::cli) fn of_job(known: &Known) -> Result<Source, Failure> {
 
 /// As [`of_job`], of a journal that is open.
 pub(in crate::cli) fn of_reading(known: &Known, reading: Reading) -> Source {
-    if let Health::Shortened { expected, found } = reading.health() {
-        tracing::warn!(%expected, %found, "events are missing at the journal's end");
-    }
     let facts = Facts {
         journal: hex(&reading.id()),
         job: known.id.clone(),
@@ -217,6 +219,29 @@ impl Source {
         match &self.holder {
             Holder::Store(reading, _) => Some(reading),
             Holder::File(_) => None,
+        }
+    }
+
+    /// Returns what is missing at the journal's end.
+    pub(in crate::cli) fn missing(&self) -> Option<Missing> {
+        self.reading().and_then(Reading::missing)
+    }
+
+    /// Says what is missing, for whoever goes on with the rest.
+    pub(in crate::cli) fn tell_missing(&self) {
+        let told = match self.missing() {
+            None => return,
+            Some(missing) if missing.is_known => SALVAGED.to_owned(),
+            Some(missing) => missing_words(&missing),
+        };
+        print::words(&format!("pydio-sync: {}: {told}", plain(&self.facts.job)));
+    }
+
+    /// What a command amounts to that told what is there.
+    pub(in crate::cli) fn exit(&self) -> Exit {
+        match self.missing() {
+            Some(missing) if !missing.is_known => Exit::JournalDamaged,
+            _ => Exit::InSync,
         }
     }
 
@@ -381,5 +406,22 @@ pub(in crate::cli) fn fault(place: &Path, error: ReadError) -> Failure {
     Failure::new(exit, format!("{}: {error}", shown(place))).hint(hint)
 }
 
+/// Says which events a journal has lost, and what follows.
+pub(in crate::cli) fn missing_words(missing: &Missing) -> String {
+    let (first, last) = (missing.found.next(), missing.expected);
+    let events = if first == last {
+        format!("event {first} is")
+    } else {
+        format!("events {first} to {last} are")
+    };
+    format!(
+        "{events} missing at the end of the journal; put its files back from a backup if you have \
+         one, or run the job: it looks at both sides anew and deletes nothing unasked"
+    )
+}
+
+/// What is said of a journal that no run has gone on with yet.
+pub(in crate::cli) const SALVAGED: &str = "the journal was salvaged or imported, so later events \
+    may be missing: the next run looks at both sides anew and deletes nothing unasked";
 /// How portable files end.
 pub(in crate::cli) const SUFFIX: &str = ".pydiojournal";

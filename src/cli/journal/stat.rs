@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, named: &Named) -> Result<Exit, 
             .iter()
             .for_each(|line| print::line(line));
     }
-    Ok(Exit::InSync)
+    Ok(source.exit())
 }
 
 fn around(source: &Source) -> Result<Option<Around>, Failure> {

@@ -5,7 +5,7 @@
 //! (`journal::verify`), mending (`salvage`).
 
 use super::source::{self, Meant, Source};
-use crate::adapters::store::{Health, OpenError, Reading, rescue};
+use crate::adapters::store::{OpenError, Reading, rescue};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Named;
 use crate::cli::exit::{Exit, Failure};
@@ -58,9 +58,10 @@ fn examine(source: &Source) -> Result<Findings, Failure> {
         return Ok(findings);
     };
     let mut surveyed = Findings::default();
-    if let Health::Shortened { expected, found } = reading.health() {
-        surveyed.shortened(*expected, *found);
+    if let Some(missing) = reading.missing().filter(|missing| !missing.is_known) {
+        surveyed.shortened(missing.expected, missing.found);
     } else {
+        findings.remarks.extend(remarks(reading));
         let base = reading.base();
         let evidence = Evidence {
             first: reading.first(),
@@ -79,6 +80,20 @@ fn examine(source: &Source) -> Result<Findings, Failure> {
     // What cannot be read may be in the archives, which are not surveyed.
     let is_told = !surveyed.damages.is_empty();
     Ok(if is_told { surveyed } else { findings })
+}
+
+/// What is no damage and bears on what a person may conclude.
+fn remarks(reading: &Reading) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if reading.missing().is_some() {
+        remarks.push(source::SALVAGED.to_owned());
+    }
+    if !reading.is_witnessed() {
+        let why = "the file `witness` beside the store is missing: whether events are missing at \
+            the end cannot be told; the next run writes it anew";
+        remarks.push(why.to_owned());
+    }
+    remarks
 }
 
 fn file(path: &Path) -> Result<Findings, Failure> {

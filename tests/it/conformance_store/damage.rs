@@ -4,6 +4,7 @@ use super::{holds, open, record, records, wait};
 use journal_format::value::Seq;
 use pydio_sync::adapters::store::{Health, Journal, OpenError, Options, salvage};
 use pydio_sync::ports::{History, Store};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -278,6 +279,23 @@ fn each_damage_is_salvaged_as_far_as_it_can_be_read() {
             assert!(place.exists(), "{name}");
         }
     }
+}
+
+#[test]
+fn the_newest_salvaged_journals_stay_aside() {
+    let dir = prepared(3, true);
+    for _ in 0..7 {
+        fs::remove_file(dir.path().join("journal/version")).expect("remove");
+        salvage(dir.path(), ("job", "Job"), "0.1.0").expect("salvaged");
+    }
+    let aside = fs::read_dir(dir.path().join("aside")).expect("list");
+    let mut names: Vec<_> = aside
+        .map(|entry| entry.expect("entry").file_name())
+        .filter(|name| name.to_string_lossy().starts_with("salvaged-"))
+        .collect();
+    names.sort();
+    let wanted = [3, 4, 5, 6, 7].map(|n| OsString::from(format!("salvaged-{n:06}")));
+    assert_eq!(names, wanted);
 }
 
 #[test]
