@@ -140,10 +140,28 @@ impl AtRest {
             status.reason = Some(source::SALVAGED.to_owned());
         } else if status.seq == 0 {
             status.reason = Some("it never ran".to_owned());
-        } else if status.exit() == Exit::InSync {
-            status.reason = Some("it does not run; synced when it stopped".to_owned());
+        } else {
+            status.reason = Some(self.ending(status.exit() == Exit::InSync).to_owned());
         }
         Ok((status, last.problems.iter().map(item).collect()))
+    }
+
+    /// How the job ended, and what that says of how it stands.
+    fn ending(&self, is_synced: bool) -> &'static str {
+        let reading = self.source.reading();
+        let was_killed =
+            reading.is_some_and(|reading| matches!(reading.health(), Health::UncleanStop { .. }));
+        match (was_killed, is_synced) {
+            (true, true) => {
+                "it does not run; it did not stop by itself (killed, or the power went), and was \
+                 synced as far as it had looked"
+            }
+            (true, false) => {
+                "it does not run; it did not stop by itself (killed, or the power went)"
+            }
+            (false, true) => "it does not run; synced when it stopped",
+            (false, false) => "it does not run",
+        }
     }
 
     /// Lists what waits for a decision and what differs on purpose.

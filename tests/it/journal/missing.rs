@@ -1,7 +1,7 @@
 //! Events that are missing at a journal's end, and who tells.
 
 use super::job_of;
-use crate::program::{Lab, write};
+use crate::program::{Lab, until, write};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -125,4 +125,27 @@ fn a_salvaged_journal_is_whole_and_waits_for_its_run() {
     );
     lab.synced();
     assert_eq!(lab.offline(&["status"]).code, 0);
+}
+
+#[test]
+fn status_says_that_a_job_was_killed() {
+    let lab = synced();
+    assert!(
+        lab.offline(&["status"])
+            .out
+            .contains("synced when it stopped")
+    );
+    let mut running = lab.start(&[]);
+    write(&lab.local.join("d.txt"), "d");
+    until("the new file is synced", || {
+        lab.remote.join("d.txt").exists()
+    });
+    running.signal("-KILL");
+    running.end();
+    let status = lab.offline(&["status"]);
+    assert!(
+        status.out.contains("did not stop by itself"),
+        "{}",
+        status.out
+    );
 }
