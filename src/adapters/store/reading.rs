@@ -9,7 +9,7 @@
 
 use super::archive::Archive;
 use super::copy::Copied;
-use super::engine::{self, Engine, Values};
+use super::engine::{Engine, Values};
 use super::lock::LockFile;
 use super::open::{Evidence, look_into};
 use super::read::{self, Unread};
@@ -72,7 +72,8 @@ impl Reading {
         }
         let copied = Copied::make(&layout)?;
         let mut evidence = Evidence::gather(&copied.layout)?;
-        let is_at_rest = evidence.clean && !engine::needs_replay(&copied.layout.journal);
+        // A process that has appended nothing yet leaves the evidence as it was.
+        let is_at_rest = evidence.clean && LockFile::look(&layout.lock).is_ok();
         evidence.is_copy = true;
         let recovered =
             look_into(&copied.layout, &evidence).map_err(|error| copied.meant(&layout, error))?;

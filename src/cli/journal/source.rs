@@ -58,7 +58,7 @@ pub(in crate::cli) struct Facts {
 pub(in crate::cli) enum Origin {
     /// The store of a job that no process has.
     Store,
-    /// A copy of a store, made because a process has the job or did not close it.
+    /// The store of a job that a process has, or that the last one did not close.
     Copy,
     /// A portable file.
     File,
