@@ -113,7 +113,7 @@ pub struct Findings {
     pub checked: u64,
     /// Whether a salvage would mend something.
     pub is_mendable: bool,
-    /// The newer release that wrote what this one cannot read.
+    /// The newer release that wrote what this one cannot read, or [`NEWER`].
     pub newer: Option<String>,
 }
 
@@ -223,7 +223,7 @@ impl Findings {
     /// Checks a portable file to its last byte, and what follows from its events.
     pub fn file<R: Read>(&mut self, reader: PortableReader<R>) {
         let is_whole = reader.header().first == Seq(1) && !reader.header().redacted;
-        let writer = reader.header().release.clone();
+        let mut writer = None;
         let (mut check, _) = Check::new(None);
         if !is_whole {
             let why =
@@ -234,12 +234,17 @@ impl Findings {
             match read {
                 Ok(stored) => {
                     self.checked += 1;
+                    if let Event::Session(SessionEvent::SessionStarted { release, .. }) =
+                        &stored.record.event
+                    {
+                        writer = Some(release.clone());
+                    }
                     if is_whole && let Err(detail) = check.fold(&stored.record) {
                         self.damage(detail);
                     }
                 }
                 Err(error) => {
-                    self.unread(&error, &writer);
+                    self.unread(&error, writer.as_deref().unwrap_or(NEWER));
                     // Only a job's journal is mended.
                     self.is_mendable = false;
                 }
@@ -271,5 +276,5 @@ impl Findings {
 }
 
 /// What is said of a release that does not say which one it is.
-const NEWER: &str = "a newer one";
+pub const NEWER: &str = "a newer one";
 const DAMAGES_MAX: usize = 100_000;

@@ -8,14 +8,14 @@
 
 use super::ahead::Ahead;
 use crate::adapters::store::{Missing, Reading};
-use crate::cli::exit::{DAMAGED, Exit, Failure, UPGRADE};
+use crate::cli::exit::{DAMAGED, Exit, Failure, UPGRADE, upgrade};
 use crate::cli::known::{self, Known};
 use crate::cli::offline::shown;
 use crate::cli::print;
 use crate::journal::explain::{Pass, gather};
 use crate::journal::text::{hex, plain};
 use crate::journal::{PortableReader, ReadError, Stored};
-use journal_format::event::Record;
+use journal_format::event::{Event, Record, SessionEvent};
 use journal_format::portable::{Fault, PortableError, TRAILER_BYTES, peek_trailer};
 use journal_format::value::{RelPath, Seq};
 use std::fs::File;
@@ -140,7 +140,7 @@ pub(in crate::cli) fn of_reading(known: &Known, reading: Reading) -> Source {
     }
 }
 
-fn of_file(path: &Path) -> Result<Source, Failure> {
+pub(in crate::cli) fn of_file(path: &Path) -> Result<Source, Failure> {
     let fault = |error| fault(path, error);
     let file = opened(path)?;
     let reader = PortableReader::open(&file).map_err(fault)?;
@@ -163,10 +163,15 @@ fn of_file(path: &Path) -> Result<Source, Failure> {
     })
 }
 
-fn opened(path: &Path) -> Result<File, Failure> {
-    let open = File::open(path).and_then(|file| {
-        if file.metadata()?.is_file() {
-            Ok(file)
+/// Opens what a person named as a portable file.
+///
+/// # Errors
+/// It is not there, or no file.
+pub(in crate::cli) fn opened(path: &Path) -> Result<File, Failure> {
+    // Looked at before: opening a pipe would wait for whoever writes into it.
+    let open = path.metadata().and_then(|seen| {
+        if seen.is_file() {
+            File::open(path)
         } else {
             Err(std::io::Error::other("it is no file"))
         }
@@ -375,7 +380,26 @@ impl Source {
 
     /// Says what went wrong while reading, with the place and the exit code.
     pub(in crate::cli) fn fault(&self, error: ReadError) -> Failure {
-        fault(&self.facts.place, error)
+        let is_newer = error.is_from_newer_release();
+        let failure = fault(&self.facts.place, error);
+        if is_newer {
+            failure.hint(upgrade(self.writer().as_deref()))
+        } else {
+            failure
+        }
+    }
+
+    /// Which release wrote what this one cannot read: the last one that noted itself before.
+    fn writer(&self) -> Option<String> {
+        let mut writer = None;
+        for stored in self.entries(Seq(1)).ok()?.map_while(Result::ok) {
+            if let Event::Session(SessionEvent::SessionStarted { release, .. }) =
+                stored.record.event
+            {
+                writer = Some(release);
+            }
+        }
+        writer
     }
 }
 
@@ -397,9 +421,7 @@ pub(in crate::cli) fn fault(place: &Path, error: ReadError) -> Failure {
         ReadError::Portable(error) if error.is_foreign() => {
             "name a job, or a file that `pydio-sync journal export` wrote"
         }
-        ReadError::Portable(_) => {
-            "export it anew, or copy it again; `pydio-sync journal verify` tells how much is whole"
-        }
+        ReadError::Portable(_) => FILE_DAMAGED,
         ReadError::Store { .. } => DAMAGED,
         ReadError::Io(_) => "check the disk",
     };
@@ -423,5 +445,7 @@ pub(in crate::cli) fn missing_words(missing: &Missing) -> String {
 /// What is said of a journal that no run has gone on with yet.
 pub(in crate::cli) const SALVAGED: &str = "the journal was salvaged or imported, so later events \
     may be missing: the next run looks at both sides anew and deletes nothing unasked";
+/// What to do about a damaged file.
+pub(in crate::cli) const FILE_DAMAGED: &str = "export it anew, or copy it again";
 /// How portable files end.
 pub(in crate::cli) const SUFFIX: &str = ".pydiojournal";

@@ -8,13 +8,13 @@ use super::source::{self, Meant, Source};
 use crate::adapters::store::{OpenError, Reading, rescue};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Named;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, upgrade};
 use crate::cli::known::Known;
 use crate::cli::offline::shown;
 use crate::cli::print;
-use crate::cli::text::{count, plain};
+use crate::cli::text::count;
 use crate::journal::PortableReader;
-use crate::journal::verify::{Evidence, Findings};
+use crate::journal::verify::{Evidence, Findings, NEWER};
 use journal_format::value::Seq;
 use serde_json::json;
 use std::path::Path;
@@ -25,11 +25,10 @@ use std::path::Path;
 /// No such journal, or it cannot be opened at all.
 pub(super) fn run(args: &Args, state_dir: &Path, named: &Named) -> Result<Exit, Failure> {
     let meant = source::named(named.journal.as_deref(), state_dir)?;
-    let findings = match &meant {
-        Meant::File(path) => file(path)?,
-        Meant::Job(known) => of_job(known)?,
-    };
-    Ok(tell(args, &findings))
+    Ok(match &meant {
+        Meant::File(path) => tell(args, &file(path)?, source::FILE_DAMAGED),
+        Meant::Job(known) => tell(args, &of_job(known)?, MENDABLE),
+    })
 }
 
 /// Checks everything of a job's journal, also of one that cannot be opened.
@@ -97,19 +96,15 @@ fn remarks(reading: &Reading) -> Vec<String> {
 }
 
 fn file(path: &Path) -> Result<Findings, Failure> {
-    let file = std::fs::File::open(path).map_err(|error| {
-        Failure::usage(
-            format!("`{}` cannot be read: {error}", path.display()),
-            "name a job or a portable journal file",
-        )
-    })?;
+    let file = source::opened(path)?;
     let reader = PortableReader::open(file).map_err(|error| source::fault(path, error))?;
     let mut findings = Findings::default();
     findings.file(reader);
     Ok(findings)
 }
 
-fn tell(args: &Args, findings: &Findings) -> Exit {
+/// `step` is what to do about damage.
+fn tell(args: &Args, findings: &Findings, step: &str) -> Exit {
     let is_whole = findings.damages.is_empty();
     if args.common.json {
         for damage in &findings.damages {
@@ -131,17 +126,22 @@ fn tell(args: &Args, findings: &Findings) -> Exit {
         for remark in &findings.remarks {
             print::words(remark);
         }
-        let events = count(findings.checked, "event", "events");
+        let whole = match findings.checked {
+            1 => "1 event is whole".to_owned(),
+            some => format!("{some} events are whole"),
+        };
         match &findings.newer {
-            _ if is_whole => print::line(&format!("whole: {events} checked")),
-            Some(release) => print::words(&format!(
-                "{events} are whole; release {} wrote the rest: upgrade this one",
-                plain(release)
-            )),
-            None if findings.is_mendable => print::words(&format!(
-                "{events} are whole; `pydio-sync journal salvage` keeps what can be kept"
-            )),
-            None => print::words(&format!("{events} are whole")),
+            _ if is_whole => {
+                let events = count(findings.checked, "event", "events");
+                print::line(&format!("whole: {events} checked"));
+            }
+            Some(release) => {
+                let writer = Some(&**release).filter(|release| *release != NEWER);
+                print::words(&format!("{whole}; of the rest: {}", upgrade(writer)));
+            }
+            // What does not agree with itself is not mended by leaving out events.
+            None if step == MENDABLE && !findings.is_mendable => print::words(&whole),
+            None => print::words(&format!("{whole}; {step}")),
         }
     }
     if is_whole {
@@ -151,4 +151,5 @@ fn tell(args: &Args, findings: &Findings) -> Exit {
     }
 }
 
+const MENDABLE: &str = "`pydio-sync journal salvage` keeps what can be kept";
 const LINES_MAX: usize = 50;
