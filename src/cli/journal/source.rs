@@ -65,8 +65,8 @@ pub(in crate::cli) enum Origin {
 }
 
 enum Holder {
-    /// With the local folder.
-    Store(Box<Reading>, PathBuf),
+    /// With the local folder, where it is known.
+    Store(Box<Reading>, Option<PathBuf>),
     File(PathBuf),
 }
 
@@ -136,7 +136,7 @@ pub(in crate::cli) fn of_reading(known: &Known, reading: Reading) -> Source {
     Source {
         facts,
         id: reading.id(),
-        holder: Holder::Store(Box::new(reading), known.directory.clone()),
+        holder: Holder::Store(Box::new(reading), known.folder().map(Path::to_owned)),
     }
 }
 
@@ -253,7 +253,7 @@ impl Source {
     /// Returns the job's local folder, where it is known.
     pub(in crate::cli) fn local(&self) -> Option<&Path> {
         match &self.holder {
-            Holder::Store(_, local) => Some(local),
+            Holder::Store(_, local) => local.as_deref(),
             Holder::File(_) => None,
         }
     }

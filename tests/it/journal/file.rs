@@ -251,6 +251,45 @@ fn a_redacted_export_names_nobody_and_can_be_read() {
 }
 
 #[test]
+fn an_imported_journal_is_a_job_before_it_runs() {
+    let (lab, file) = exported();
+    let done = lab.offline(&["journal", "import", &file, "--job", "old/one"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    for words in [
+        &["journal", "stat", "old/one"][..],
+        &["journal", "verify", "old/one"],
+        &["explain", "old/one", "other.txt"],
+        &["jobs", "list"],
+    ] {
+        let done = lab.offline(words);
+        assert_eq!(done.code, 0, "{words:?}: {} {}", done.out, done.err);
+        assert!(!done.err.contains("no job"), "{words:?}: {}", done.err);
+    }
+    assert!(lab.offline(&["jobs", "list"]).out.contains("old/one"));
+    assert_eq!(lab.offline(&["status", "old/one"]).code, 4);
+    let undo = lab.offline(&["undo", "old/one", "--last", "--yes"]);
+    assert_eq!(undo.code, 2, "{} {}", undo.out, undo.err);
+    assert!(undo.err.contains("run the job once"), "{}", undo.err);
+}
+
+#[test]
+fn a_job_without_its_note_is_known_by_its_journal() {
+    let lab = Lab::new();
+    write(&lab.local.join("a.txt"), "a");
+    lab.synced();
+    std::fs::remove_file(super::job_of(&lab).join("job.json")).expect("lost");
+    let status = lab.offline(&["status"]);
+    assert_eq!(status.code, 0, "{} {}", status.out, status.err);
+    assert!(
+        status.out.contains("synced"),
+        "{} {}",
+        status.out,
+        status.err
+    );
+    lab.synced();
+}
+
+#[test]
 fn an_import_that_fails_leaves_no_job() {
     let (lab, file) = exported();
     let bytes = std::fs::read(&file).expect("read");
