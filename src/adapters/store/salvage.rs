@@ -1,12 +1,13 @@
 //! A damaged journal, made usable as far as it can be read.
 //!
 //! In: a job's directory that no process has. Out: what was found, and a store with the
-//! records up to the first gap, from wherever they can be had (`rescue`). Invariants: the damaged files are read from a copy and
-//! then moved to `aside/`, never deleted; the next open tells the loss, so that both
-//! sides are scanned and nothing is deleted unasked; what a newer release wrote is left
-//! alone. Watched by `tests/it/journal/salvage`. Deliberately absent: records behind a
-//! gap, which nothing can be concluded from. CRASH: leaves evidence of a loss and all
-//! files, in their places or in `aside/`; salvaging again goes on.
+//! records up to the first gap, from wherever they can be had (`rescue`). Invariants: the
+//! damaged files are read from a copy and then moved to `aside/`, where the newest few
+//! stay; the next open tells the loss, so that both sides are scanned and nothing is
+//! deleted unasked; what a newer release wrote is left alone. Watched by
+//! `tests/it/journal/salvage`. Deliberately absent: records behind a gap, which nothing
+//! can be concluded from. CRASH: leaves evidence of a loss and all files, in their places
+//! or in `aside/`; salvaging again goes on.
 
 use super::archive;
 use super::build::{BuildError, into};
