@@ -88,7 +88,7 @@ async fn undo(world: &World, which: Which) -> PortResult<()> {
     let count = || world.with(|state| state.journal.records.len());
     let mut published = count();
     // As the next daemon does it, from its cursor.
-    let publish = |_: &[&Step]| {
+    let mut publish = |_: &[&Step]| {
         let records = world.with(|state| state.journal.records[published..].to_vec());
         published = count();
         if !records.is_empty() {
@@ -96,8 +96,11 @@ async fn undo(world: &World, which: Which) -> PortResult<()> {
         }
     };
     // What cannot be done is listed by the command line.
-    let performed = perform(&world.local, &mut deeds, &steps, "somebody", publish).await;
-    performed.map(drop).map_err(port_error)
+    let performed = perform(&world.local, &mut deeds, &steps, "somebody", &mut publish).await;
+    performed.map_err(port_error)?;
+    deeds.end().await.map_err(port_error)?;
+    publish(&[]);
+    Ok(())
 }
 
 async fn read_all(store: &dyn Store) -> PortResult<Vec<Record>> {

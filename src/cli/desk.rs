@@ -71,9 +71,19 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Finds a job and opens its journal, which no process may have.
+    /// Finds a job whose folder is known and opens its journal, which no process may have.
     pub(super) fn open(&self, name: Option<&str>) -> Result<Opened, Failure> {
-        Opened::open(self.known(name)?)
+        let known = self.known(name)?;
+        if known.folder().is_none() {
+            return Err(Failure::usage(
+                format!(
+                    "the folders of the job `{}` are not known here",
+                    plain(&known.id)
+                ),
+                "run the job once with its usual flags",
+            ));
+        }
+        Opened::open(known)
     }
 
     /// Finds a job that ran here, whoever has it.

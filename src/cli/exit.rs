@@ -5,6 +5,7 @@
 //! printing.
 //! A new error gets its code in a `From` here.
 
+use super::text::plain;
 use crate::adapters::store::OpenError;
 use crate::daemon::RunError;
 use journal_format::event::FailureClass;
@@ -196,6 +197,21 @@ pub(super) const VOUCH: &str = "if its authority is one of your own, name it: `\
     job file, `--ca-file` with `login` and `jobs`";
 /// What to do about a journal of a newer release: nothing else helps.
 pub(super) const UPGRADE: &str = "a newer release wrote it: upgrade this one; nothing was changed";
+
+/// The same, where it is known which release that is.
+pub(super) fn upgrade(writer: Option<&str>) -> String {
+    match writer {
+        Some(release) if release == env!("CARGO_PKG_VERSION") => format!(
+            "a later build of release {} wrote it: upgrade this one; nothing was changed",
+            plain(release)
+        ),
+        Some(release) => format!(
+            "release {} wrote it: upgrade this one; nothing was changed",
+            plain(release)
+        ),
+        None => UPGRADE.to_owned(),
+    }
+}
 
 #[cfg(test)]
 mod tests {

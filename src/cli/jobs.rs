@@ -95,6 +95,13 @@ fn one(args: &Args, job: &Known, states: &States, is_configured: bool, is_active
         print::data(&value);
         return;
     }
+    if job.folder().is_none() {
+        let (label, id) = (plain(&job.label), plain(&job.id));
+        print::line(&format!(
+            "{label} ({id}): its folders are not known until it runs"
+        ));
+        return;
+    }
     let remote = match &job.workspace {
         Some(workspace) => {
             let user = job.user.as_deref().unwrap_or_default();

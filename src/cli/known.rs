@@ -2,12 +2,13 @@
 //!
 //! In: a pair that runs; a name that a person gives. Out: `job.json` in the job's
 //! directory; the job that is meant. Invariant: never a credential in a note.
+//! A journal without a note (imported, or the note is lost) is a known job all the same.
 //! Deliberately absent: settings, which the command line or a job file gives each
 //! time. A crash leaves an old note or a new one.
 
 use super::exit::{Exit, Failure};
 use super::pair::Pair;
-use crate::adapters::store::job_directory;
+use crate::adapters::store::{has_journal, job_directory, job_of_name};
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,27 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// A job of which only the journal is there: its places are empty.
+    fn of_journal(place: PathBuf) -> Self {
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let id = job_of_name(&name);
+        Self {
+            label: id.clone(),
+            id,
+            server: String::new(),
+            workspace: None,
+            user: None,
+            directory: PathBuf::new(),
+            remote_folder: String::new(),
+            place,
+        }
+    }
+
+    /// Returns the local folder, where it is known.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        Some(&*self.directory).filter(|folder| !folder.as_os_str().is_empty())
+    }
+
     /// What a note of this pair says; what is not UTF-8 becomes readable.
     pub(super) fn of(pair: &Pair) -> Self {
         let place = pair.remote.server();
@@ -112,10 +134,14 @@ pub(super) fn all(state_dir: &Path) -> Result<Vec<Known>, Failure> {
         let place = entry.path();
         match read(&place.join(NOTE)) {
             Ok(job) => known.push(Known { place, ..job }),
-            // Jobs that were opened and never ran have none.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::warn!(%error, job = %place.display(), "the job's note cannot be read");
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    tracing::warn!(%error, job = %place.display(), "the job's note cannot be read");
+                }
+                // One that was opened and never ran has neither note nor journal.
+                if has_journal(&place) {
+                    known.push(Known::of_journal(place));
+                }
             }
         }
     }

@@ -98,6 +98,16 @@ impl AtRest {
         Ok(Self { known, source })
     }
 
+    /// Says what is missing at the journal's end, for whoever goes on with the rest.
+    pub(super) fn tell_missing(&self) {
+        self.source.tell_missing();
+    }
+
+    /// What a command amounts to that told what is there.
+    pub(super) fn exit(&self) -> Exit {
+        self.source.exit()
+    }
+
     /// Tells how the job stood when it ran last, and what could not be synced.
     pub(super) async fn status(&self) -> Result<(Status, Vec<Item>), Failure> {
         let last = self.last().await?;
@@ -119,12 +129,39 @@ impl AtRest {
             next_try: None,
             exit: None,
         };
-        if status.seq == 0 {
+        let missing = self.source.missing();
+        if let Some(missing) = missing.filter(|missing| !missing.is_known) {
+            status.state = "error".to_owned();
+            status.reason = Some(source::missing_words(&missing));
+            status.exit = Some(Exit::JournalDamaged as u8);
+        } else if missing.is_some() {
+            // As after a start: nothing is known of the sides.
+            status.state = "salvaged".to_owned();
+            status.reason = Some(source::SALVAGED.to_owned());
+        } else if status.seq == 0 {
             status.reason = Some("it never ran".to_owned());
-        } else if status.exit() == Exit::InSync {
-            status.reason = Some("it does not run; synced when it stopped".to_owned());
+        } else {
+            status.reason = Some(self.ending(status.exit() == Exit::InSync).to_owned());
         }
         Ok((status, last.problems.iter().map(item).collect()))
+    }
+
+    /// How the job ended, and what that says of how it stands.
+    fn ending(&self, is_synced: bool) -> &'static str {
+        let reading = self.source.reading();
+        let was_killed =
+            reading.is_some_and(|reading| matches!(reading.health(), Health::UncleanStop { .. }));
+        match (was_killed, is_synced) {
+            (true, true) => {
+                "it does not run; it did not stop by itself (killed, or the power went), and was \
+                 synced as far as it had looked"
+            }
+            (true, false) => {
+                "it does not run; it did not stop by itself (killed, or the power went)"
+            }
+            (false, true) => "it does not run; synced when it stopped",
+            (false, false) => "it does not run",
+        }
     }
 
     /// Lists what waits for a decision and what differs on purpose.

@@ -94,6 +94,7 @@ async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(
     if !changes.is_empty() {
         let mut deeds = deeds(opened).await?;
         deeds.tell(&local, changes, &who()).await?;
+        deeds.end().await?;
     }
     restored.map_err(|reason| {
         Failure::usage(

@@ -98,7 +98,7 @@ impl Status {
     /// What it amounts to. Changes that wait are not synced, and what was not looked at
     /// is not known to be.
     pub(super) fn exit(&self) -> Exit {
-        let is_known = !["starting", "syncing"].contains(&self.state.as_str());
+        let is_known = !["starting", "syncing", "salvaged"].contains(&self.state.as_str());
         match self.state.as_str() {
             _ if self.halt.is_some() => Exit::Halted,
             "halted" => Exit::Halted,
@@ -244,6 +244,7 @@ mod tests {
             ("stopped", [0, 1, 0, 0], Exit::ConflictsWait),
             ("stopped", [1, 1, 0, 0], Exit::ItemsFailed),
             ("waiting", [0, 0, 0, 0], Exit::InSync),
+            ("salvaged", [0, 0, 0, 0], Exit::ItemsFailed),
             ("offline", [0, 0, 0, 0], Exit::Unreachable),
             ("credentials", [0, 0, 0, 0], Exit::Unreachable),
             ("halted", [0, 0, 0, 0], Exit::Halted),

@@ -135,6 +135,19 @@ impl<'a> Deeds<'a> {
         Ok(first)
     }
 
+    /// Ends the session, if anything was told.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub async fn end(mut self) -> Result<(), RunError> {
+        if self.is_first {
+            return Ok(());
+        }
+        self.engine.handle(Input::Stopping, self.clock.now());
+        let records = self.engine.take_records();
+        self.store.append(records).await.map_err(RunError::Append)
+    }
+
     /// Returns the number that the next event will have.
     fn next(&self) -> Seq {
         let next = self.engine.state().seq.next();

@@ -53,8 +53,8 @@ pub async fn last_known(history: &dyn History, clock: &dyn Clock) -> Result<Last
     })
 }
 
-/// Appends what an input leads to. Returns the records, durable now; none when the
-/// input means nothing to this job.
+/// Appends what an input leads to, as a session of its own. Returns the records, durable
+/// now and without the session's end; none when the input means nothing to this job.
 ///
 /// # Errors
 /// The journal cannot be read or written.
@@ -71,8 +71,10 @@ pub async fn decide(
     if engine.state().seq == before {
         return Ok(Vec::new());
     }
-    let records = engine.take_records();
-    let copy = records.clone();
+    let told = engine.take_records();
+    engine.handle(Input::Stopping, clock.now());
+    let mut records = told.clone();
+    records.extend(engine.take_records());
     store.append(records).await.map_err(RunError::Append)?;
-    Ok(copy)
+    Ok(told)
 }

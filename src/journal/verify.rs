@@ -19,8 +19,10 @@ pub enum Found {
     Whole(Box<Stored>),
     /// What stands there is no record, or another one.
     Damaged {
-        /// Its number.
-        seq: Seq,
+        /// The first number.
+        from: Seq,
+        /// The last one.
+        to: Seq,
         /// What was found and what was expected.
         detail: String,
         /// Whether a newer release wrote it.
@@ -33,6 +35,56 @@ pub enum Found {
         /// The last one.
         to: Seq,
     },
+}
+
+impl Found {
+    /// Returns the numbers without a record, unless an upgrade would read them.
+    #[must_use]
+    pub const fn unread(&self) -> Option<(Seq, Seq)> {
+        match self {
+            Self::Whole(_) | Self::Damaged { is_newer: true, .. } => None,
+            Self::Damaged { from, to, .. } | Self::Missing { from, to } => Some((*from, *to)),
+        }
+    }
+
+    /// Returns the same about fewer numbers; nothing for none, and for a record.
+    #[must_use]
+    pub fn within(&self, from: Seq, to: Seq) -> Option<Self> {
+        match self {
+            _ if from > to => None,
+            Self::Whole(_) => None,
+            Self::Missing { .. } => Some(Self::Missing { from, to }),
+            Self::Damaged {
+                detail, is_newer, ..
+            } => Some(Self::Damaged {
+                from,
+                to,
+                detail: detail.clone(),
+                is_newer: *is_newer,
+            }),
+        }
+    }
+
+    /// Says what is wrong; nothing for a record.
+    #[must_use]
+    pub fn loss(&self) -> Option<String> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Damaged {
+                from, to, detail, ..
+            } => Some(format!("{}: {detail}", range(*from, *to))),
+            Self::Missing { from, to } if from == to => Some(format!("event {from} is missing")),
+            Self::Missing { from, to } => Some(format!("events {from} to {to} are missing")),
+        }
+    }
+}
+
+fn range(from: Seq, to: Seq) -> String {
+    if from == to {
+        format!("event {from}")
+    } else {
+        format!("events {from} to {to}")
+    }
 }
 
 /// What is known of a journal beside its records.
@@ -61,7 +113,7 @@ pub struct Findings {
     pub checked: u64,
     /// Whether a salvage would mend something.
     pub is_mendable: bool,
-    /// The newer release that wrote what this one cannot read.
+    /// The newer release that wrote what this one cannot read, or [`NEWER`].
     pub newer: Option<String>,
 }
 
@@ -134,6 +186,7 @@ impl Findings {
     pub fn survey(&mut self, all: impl Iterator<Item = Found>) {
         let mut release = None;
         for found in all {
+            let loss = found.loss();
             match found {
                 Found::Whole(stored) => {
                     self.checked += 1;
@@ -143,26 +196,21 @@ impl Findings {
                         release = Some(it.clone());
                     }
                 }
-                Found::Damaged {
-                    seq,
-                    detail,
-                    is_newer: true,
-                } => {
+                Found::Damaged { is_newer: true, .. } => {
                     let writer = release.clone().unwrap_or_else(|| NEWER.to_owned());
                     self.newer.get_or_insert(writer);
-                    self.damage(format!("event {seq}: {detail}"));
                 }
-                Found::Damaged { seq, detail, .. } => {
-                    self.mendable(format!("event {seq}: {detail}"));
-                }
-                Found::Missing { from, to } if from == to => {
-                    self.mendable(format!("event {from} is missing"));
-                }
-                Found::Missing { from, to } => {
-                    self.mendable(format!("events {from} to {to} are missing"));
-                }
+                Found::Damaged { .. } | Found::Missing { .. } => self.is_mendable = true,
+            }
+            if let Some(loss) = loss {
+                self.damage(loss);
             }
         }
+    }
+
+    /// Takes note of why a store cannot be opened.
+    pub fn unopened(&mut self, why: String) {
+        self.mendable(why);
     }
 
     /// Takes note that a journal ends before the head that was acknowledged.
@@ -175,7 +223,7 @@ impl Findings {
     /// Checks a portable file to its last byte, and what follows from its events.
     pub fn file<R: Read>(&mut self, reader: PortableReader<R>) {
         let is_whole = reader.header().first == Seq(1) && !reader.header().redacted;
-        let writer = reader.header().release.clone();
+        let mut writer = None;
         let (mut check, _) = Check::new(None);
         if !is_whole {
             let why =
@@ -186,12 +234,17 @@ impl Findings {
             match read {
                 Ok(stored) => {
                     self.checked += 1;
+                    if let Event::Session(SessionEvent::SessionStarted { release, .. }) =
+                        &stored.record.event
+                    {
+                        writer = Some(release.clone());
+                    }
                     if is_whole && let Err(detail) = check.fold(&stored.record) {
                         self.damage(detail);
                     }
                 }
                 Err(error) => {
-                    self.unread(&error, &writer);
+                    self.unread(&error, writer.as_deref().unwrap_or(NEWER));
                     // Only a job's journal is mended.
                     self.is_mendable = false;
                 }
@@ -223,5 +276,5 @@ impl Findings {
 }
 
 /// What is said of a release that does not say which one it is.
-const NEWER: &str = "a newer one";
+pub const NEWER: &str = "a newer one";
 const DAMAGES_MAX: usize = 100_000;

@@ -169,9 +169,15 @@ fn an_undo_and_a_restore_are_events_that_explain_tells() {
     assert_eq!(read(&lab.local.join("d/b")), "content of d/b");
     let events = lab.offline(&["events", "--json"]);
     let events = objects(&events);
-    let last = events.last().expect("an event");
+    let [.., last, end] = &events[..] else {
+        panic!("{events:?}");
+    };
     assert_eq!(last["type"], "undone");
     assert_eq!(last["changes"][0]["path"], "d/b");
+    assert_eq!(end["type"], "session_stopped");
+    let stat = lab.offline(&["journal", "stat", "--json"]);
+    assert_eq!(objects(&stat)[0]["sessions_unclean"], 0, "{stat:?}");
+    assert_eq!(objects(&stat)[0]["origin"], "store", "{stat:?}");
     undone(&lab, &["--last"]);
     assert!(!lab.local.join("d/b").exists());
 }

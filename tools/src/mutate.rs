@@ -7,6 +7,7 @@
 //! its samples and its check.
 
 mod journal;
+mod text;
 mod zmtp;
 
 use std::process::ExitCode;
@@ -35,6 +36,10 @@ enum Target {
     Decoder,
     /// A journal as a file.
     Portable,
+    /// A small journal as text.
+    Fixture,
+    /// What another release planned, for `journal compare`.
+    Compare,
 }
 
 impl Target {
@@ -43,6 +48,8 @@ impl Target {
             Self::Zmtp => zmtp::samples(),
             Self::Envelope | Self::Decoder => journal::samples("bin"),
             Self::Portable => journal::samples("pydiojournal"),
+            Self::Fixture => text::fixtures(),
+            Self::Compare => text::outputs(),
         }
     }
 
@@ -51,7 +58,7 @@ impl Target {
     const fn head_bytes(self) -> usize {
         match self {
             Self::Zmtp => zmtp::HANDSHAKE_BYTES,
-            Self::Envelope | Self::Decoder | Self::Portable => 0,
+            Self::Envelope | Self::Decoder | Self::Portable | Self::Fixture | Self::Compare => 0,
         }
     }
 
@@ -62,6 +69,8 @@ impl Target {
             Self::Envelope => journal::envelope(input),
             Self::Decoder => journal::fields(input),
             Self::Portable => journal::portable(input, seed),
+            Self::Fixture => text::fixture(input),
+            Self::Compare => text::output(input),
         }
     }
 }

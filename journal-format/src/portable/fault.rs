@@ -111,7 +111,8 @@ impl fmt::Display for PortableError {
         match &self.fault {
             Fault::Magic => write!(
                 f,
-                "no portable journal begins here, expected {FILE_MAGIC:02x?}"
+                "no portable journal begins here, expected `{}`",
+                FILE_MAGIC.escape_ascii()
             ),
             Fault::Version { found } => write!(
                 f,

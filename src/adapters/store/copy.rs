@@ -51,6 +51,22 @@ impl Copied {
             holder: "a process that changes it faster than it can be copied".to_owned(),
         })
     }
+
+    /// Says of the original what was found in the copy.
+    pub(super) fn meant(&self, original: &Layout, error: OpenError) -> OpenError {
+        let mut error = error;
+        match &mut error {
+            OpenError::Damaged { place, .. }
+            | OpenError::Foreign { place, .. }
+            | OpenError::Io { place, .. } => {
+                if let Ok(inside) = place.strip_prefix(&self.layout.root) {
+                    *place = original.root.join(inside);
+                }
+            }
+            OpenError::Locked { .. } | OpenError::HistoryLost { .. } => {}
+        }
+        error
+    }
 }
 
 impl Drop for Copied {

@@ -74,6 +74,14 @@ pub(super) fn journal_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// As [`journal_files`], in the order in which they were written.
+pub(super) fn journal_files_in_order(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = journal_files(directory)?;
+    let number = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
+    files.sort_by_key(number);
+    Ok(files)
+}
+
 /// Whether fjall's journal files hold anything.
 pub(super) fn needs_replay(directory: &Path) -> bool {
     // What cannot be listed is copied, and the copy tells the error.
@@ -128,7 +136,7 @@ impl Engine {
             match (first.transpose(), last.transpose()) {
                 (Ok(Some(first)), Ok(Some(last))) => Ok(Some((parse(&first)?, parse(&last)?))),
                 (Ok(_), Ok(_)) => Ok(None),
-                (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
+                (Err(error), _) | (_, Err(error)) => Err(words(&error)),
             }
         })
     }
@@ -153,7 +161,7 @@ impl Engine {
                 let wrong = |why: String| Unread::record(expected, why);
                 let (key, value) = item
                     .into_inner()
-                    .map_err(|error| wrong(format!("cannot be read: {error}")))?;
+                    .map_err(|error| wrong(format!("cannot be read: {}", words(&error))))?;
                 let found = parse(&key).map_err(wrong)?;
                 if found != expected {
                     let why = format!("missing, the next one is {found}");
@@ -271,7 +279,7 @@ impl Iterator for Values {
             let Some(item) = self.0.as_mut().and_then(Iterator::next) else {
                 return Ok(None);
             };
-            let (key, value) = item.into_inner().map_err(|error| error.to_string())?;
+            let (key, value) = item.into_inner().map_err(|error| words(&error))?;
             Ok(Some((parse(&key)?, value)))
         });
         if found.is_err() {
@@ -320,7 +328,24 @@ fn open_error(error: &fjall::Error, directory: &Path) -> OpenError {
         {
             OpenError::io(io, directory)
         }
-        _ => OpenError::damaged(error.to_string(), directory),
+        _ => OpenError::damaged(words(error), directory),
+    }
+}
+
+/// Says what fjall found, for people who do not know fjall.
+fn words(error: &fjall::Error) -> String {
+    use fjall::{Error, LsmError};
+    match error {
+        Error::JournalRecovery(_) => "a batch of a `.jnl` file is damaged: its checksum or its \
+            length is not the one written with it"
+            .to_owned(),
+        Error::Storage(LsmError::ChecksumMismatch { .. }) => {
+            "a block of a table is damaged: its checksum is not the one written with it".to_owned()
+        }
+        Error::Storage(LsmError::Unrecoverable) | Error::Unrecoverable => {
+            "files of the store are missing or damaged".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

@@ -28,10 +28,12 @@ mod engine;
 mod files;
 mod journal;
 mod lock;
+mod loose;
 mod open;
 mod read;
 mod reader;
 mod reading;
+mod rescue;
 mod retire;
 mod salvage;
 mod shelf;
@@ -45,10 +47,10 @@ pub use archive::Archive;
 pub use build::{BuildError, build};
 pub use journal::{Journal, Verified};
 pub use lock::FolderLock;
-pub use reading::{Entries, Reading};
+pub use reading::{Entries, Missing, Reading};
+pub use rescue::{Rescue, rescue};
 pub use salvage::{SalvageError, Salvaged, salvage};
 pub use sizes::{Sizes, on_disk, sizes};
-pub use survey::Survey;
 pub use witness::JournalId;
 
 use journal_format::value::Seq;
@@ -184,6 +186,10 @@ impl OpenError {
 /// digit, `-` or `_` is escaped, and a long one is cut and told apart by its hash.
 #[must_use]
 pub fn job_directory(state_dir: &Path, job: &str) -> PathBuf {
+    state_dir.join("jobs").join(job_name(job))
+}
+
+fn job_name(job: &str) -> String {
     use std::fmt::Write;
     let mut name = String::new();
     for byte in job.bytes() {
@@ -199,7 +205,36 @@ pub fn job_directory(state_dir: &Path, job: &str) -> PathBuf {
         name.push('%');
         name.push_str(&hash[..16]);
     }
-    state_dir.join("jobs").join(name)
+    name
+}
+
+/// Returns the job whose directory has this name; the name itself where that cannot be
+/// told, because the id was cut.
+#[must_use]
+pub fn job_of_name(name: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = name;
+    while let Some((plain, escaped)) = rest.split_once('%') {
+        bytes.extend_from_slice(plain.as_bytes());
+        let digits = escaped.get(..2).unwrap_or_default();
+        match u8::from_str_radix(digits, 16) {
+            Ok(byte) => bytes.push(byte),
+            Err(_) => return name.to_owned(),
+        }
+        rest = &escaped[2..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    match String::from_utf8(bytes) {
+        Ok(job) if job_name(&job) == name => job,
+        _ => name.to_owned(),
+    }
+}
+
+/// Tells whether there is a journal in a job's directory, or was one.
+#[must_use]
+pub fn has_journal(dir: &Path) -> bool {
+    let layout = Layout::new(dir);
+    layout.witness.exists() || layout.journal.exists()
 }
 
 /// The places inside a job's directory.
@@ -249,7 +284,11 @@ mod tests {
         for job in jobs {
             let path = job_directory(Path::new("/state"), job);
             assert_eq!(path.parent(), Some(Path::new("/state/jobs")), "{job:?}");
-            assert!(path.file_name().expect("a name").len() < 200, "{job:?}");
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.expect("a name");
+            assert!(name.len() < 200, "{job:?}");
+            let is_cut = job.is_empty() || job.len() > JOB_NAME_BYTES_MAX;
+            assert_eq!(job_of_name(name), if is_cut { name } else { job });
             assert!(seen.insert(path), "{job:?}");
         }
     }

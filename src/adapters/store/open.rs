@@ -44,7 +44,7 @@ pub(super) struct Recovered {
     pub(super) head: Seq,
     last: Chain,
     chain: Chain,
-    loss_untold: bool,
+    pub(super) loss_untold: bool,
 }
 
 pub(super) fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
@@ -56,7 +56,7 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<Opened, OpenError> {
         return without_witness(layout, lock, options.retention);
     }
     let recovered = match recover(&layout, &evidence) {
-        Err(error) if options.accept_loss && error.can_be_accepted() => {
+        Err(error) if options.accept_loss && error.is_damage() => {
             tracing::warn!(%error, "journal given up and moved aside");
             give_up(&layout)?;
             create(&layout, evidence.expected.max(Seq(1)))?
@@ -77,7 +77,7 @@ fn without_witness(
     rename(&layout.witness, &aside.join("witness"))?;
     let evidence = Evidence::gather(&layout)?;
     let mut recovered = match recover(&layout, &evidence) {
-        Err(error) if error.can_be_accepted() => {
+        Err(error) if error.is_damage() => {
             give_up(&layout)?;
             create(&layout, evidence.expected.max(Seq(1)))?
         }
@@ -93,8 +93,9 @@ fn without_witness(
 }
 
 impl OpenError {
-    /// Whether it is about the journal's content, not about who may use it.
-    const fn can_be_accepted(&self) -> bool {
+    /// Tells whether it is about the journal's content, not about who may use it.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
         match self {
             Self::HistoryLost { .. } | Self::Damaged { .. } => true,
             Self::Locked { .. } | Self::Foreign { .. } | Self::Io { .. } => false,
@@ -111,6 +112,18 @@ impl Evidence {
     /// The highest head that was acknowledged for sure.
     pub(super) const fn expected(&self) -> Seq {
         self.expected
+    }
+
+    /// Whether the witness can be read.
+    pub(super) const fn is_witnessed(&self) -> bool {
+        self.witness.is_some()
+    }
+
+    /// The head of a journal that was given up before, and that no run has heard of yet.
+    pub(super) fn lost(&self) -> Seq {
+        self.witness
+            .as_ref()
+            .map_or(Seq::ZERO, |witness| witness.lost)
     }
 
     /// Whether nothing was acknowledged yet. The witness comes before the journal and the
@@ -186,7 +199,7 @@ fn recover(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError>
             expected: evidence.expected,
             found: Seq::ZERO,
         }),
-        Look::Empty => create(layout, lost_before(evidence)),
+        Look::Empty => create(layout, evidence.lost()),
         // It may look whole without an id: fjall then drops the keyspace that it has not
         // noted yet, and makes another one.
         found
@@ -198,18 +211,11 @@ fn recover(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError>
             // Nothing in them was ever acknowledged; without a bound, a process that is
             // killed at each start would fill the disk.
             files::keep_newest(&layout.aside, "unfinished", COPIES_KEPT)?;
-            create(layout, lost_before(evidence))
+            create(layout, evidence.lost())
         }
         Look::Partial(why) => Err(OpenError::damaged(why, &layout.journal)),
         Look::Whole => reopen(layout, evidence),
     }
-}
-
-fn lost_before(evidence: &Evidence) -> Seq {
-    evidence
-        .witness
-        .as_ref()
-        .map_or(Seq::ZERO, |witness| witness.lost)
 }
 
 /// Begins a journal. `lost` is the head of one that was given up for it.
@@ -378,7 +384,7 @@ fn give_up(layout: &Layout) -> Result<(), OpenError> {
             rename(path, &aside.join(name))?;
         }
     }
-    Ok(())
+    files::keep_newest(&layout.aside, "lost", GIVEN_UP_KEPT)
 }
 
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), OpenError> {
@@ -439,3 +445,6 @@ fn start(
 }
 
 const COPIES_KEPT: usize = 2;
+/// Journals that were given up, of each kind: each may be all that is left of a history, and
+/// without a bound a disk that damages them would fill.
+pub(super) const GIVEN_UP_KEPT: usize = 5;

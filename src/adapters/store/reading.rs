@@ -9,12 +9,11 @@
 
 use super::archive::Archive;
 use super::copy::Copied;
-use super::engine::{self, Engine, Values};
+use super::engine::{Engine, Values};
 use super::lock::LockFile;
 use super::open::{Evidence, look_into};
 use super::read::{self, Unread};
 use super::shelf::{Records, Shelf};
-use super::survey::Survey;
 use super::witness::{Chain, JournalId};
 use super::{Health, Layout, OpenError, checkpoint};
 use crate::journal::{PortableReader, ReadError, Stored};
@@ -26,11 +25,25 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Acknowledged events that are missing at a journal's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// The head that was acknowledged.
+    pub expected: Seq,
+    /// The head that is there.
+    pub found: Seq,
+    /// Whether a person knows: the journal was salvaged or imported, or a lost one was
+    /// given up for it.
+    pub is_known: bool,
+}
+
 /// A journal that is read.
 pub struct Reading {
     records: Records,
     id: JournalId,
     health: Health,
+    loss_untold: bool,
+    is_witnessed: bool,
     /// The store's first record.
     kept: Seq,
     head: Seq,
@@ -59,9 +72,11 @@ impl Reading {
         }
         let copied = Copied::make(&layout)?;
         let mut evidence = Evidence::gather(&copied.layout)?;
-        let is_at_rest = evidence.clean && !engine::needs_replay(&copied.layout.journal);
+        // A process that has appended nothing yet leaves the evidence as it was.
+        let is_at_rest = evidence.clean && LockFile::look(&layout.lock).is_ok();
         evidence.is_copy = true;
-        let recovered = look_into(&copied.layout, &evidence)?;
+        let recovered =
+            look_into(&copied.layout, &evidence).map_err(|error| copied.meant(&layout, error))?;
         let ends = recovered
             .records
             .engine
@@ -70,6 +85,8 @@ impl Reading {
         Ok(Self {
             id: recovered.witness.id,
             health: recovered.health,
+            loss_untold: recovered.loss_untold,
+            is_witnessed: evidence.is_witnessed(),
             kept: ends.map_or(Seq(1), |(first, _)| first),
             head: recovered.head,
             shelf: recovered.records.shelf(),
@@ -102,6 +119,26 @@ impl Reading {
     #[must_use]
     pub const fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// Returns what is missing at the end, until a run has told the journal.
+    #[must_use]
+    pub const fn missing(&self) -> Option<Missing> {
+        match self.health {
+            Health::Shortened { expected, found } => Some(Missing {
+                expected,
+                found,
+                is_known: !self.loss_untold,
+            }),
+            Health::Clean | Health::Created | Health::UncleanStop { .. } => None,
+        }
+    }
+
+    /// Tells whether the evidence beside the store is there, without which a loss at the
+    /// end may go unnoticed.
+    #[must_use]
+    pub const fn is_witnessed(&self) -> bool {
+        self.is_witnessed
     }
 
     /// Returns the last record's number; 0 for an empty journal.
@@ -145,12 +182,6 @@ impl Reading {
     #[must_use]
     pub const fn checkpoint(&self) -> Option<&Checkpoint> {
         self.checkpoint.as_ref()
-    }
-
-    /// Goes through the store itself, whatever is damaged in it.
-    #[must_use]
-    pub fn survey(&self) -> Survey {
-        Survey::new(self.records.engine.clone(), self.kept, self.head)
     }
 
     /// Returns the files with older records.

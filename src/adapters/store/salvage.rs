@@ -1,20 +1,19 @@
 //! A damaged journal, made usable as far as it can be read.
 //!
 //! In: a job's directory that no process has. Out: what was found, and a store with the
-//! records up to the first gap. Invariants: the damaged files are read from a copy and
-//! then moved to `aside/`, never deleted; the next open tells the loss, so that both
-//! sides are scanned and nothing is deleted unasked; what a newer release wrote is left
-//! alone. Watched by `tests/it/journal/salvage`. Deliberately absent: records behind a
-//! gap, which nothing can be concluded from. CRASH: leaves evidence of a loss and all
-//! files, in their places or in `aside/`; salvaging again goes on.
+//! records up to the first gap, from wherever they can be had (`rescue`). Invariants: the
+//! damaged files are read from a copy and then moved to `aside/`, where the newest few
+//! stay; the next open tells the loss, so that both sides are scanned and nothing is
+//! deleted unasked; what a newer release wrote is left alone. Watched by
+//! `tests/it/journal/salvage`. Deliberately absent: records behind a gap, which nothing
+//! can be concluded from. CRASH: leaves evidence of a loss and all files, in their places
+//! or in `aside/`; salvaging again goes on.
 
 use super::archive;
 use super::build::{BuildError, into};
-use super::copy::Copied;
-use super::engine::{self, Engine, Look};
 use super::lock::LockFile;
-use super::open::{Evidence, new_id, rename};
-use super::survey::Survey;
+use super::open::{Evidence, GIVEN_UP_KEPT, new_id, rename};
+use super::rescue::Rescue;
 use super::witness::{Chain, Witness};
 use super::{Layout, OpenError, files};
 use crate::journal::verify::Found;
@@ -102,12 +101,18 @@ pub fn salvage(dir: &Path, name: (&str, &str), release: &str) -> Result<Salvaged
         kept
     };
     let expected = evidence.expected().max(kept);
-    put_aside(&layout, &aside, expected.max(Seq(1)))?;
+    let told = expected.max(evidence.lost()).max(Seq(1));
+    put_aside(&layout, &aside, told)?;
     let reader = PortableReader::open(File::open(&file).map_err(io)?).map_err(BuildError::Read)?;
-    into(&layout, reader, Some(expected.max(Seq(1))), base)?;
+    into(&layout, reader, Some(told), base)?;
+    files::keep_newest(&layout.aside, "salvaged", GIVEN_UP_KEPT)?;
     drop(lock);
-    if expected > kept {
-        losses.push(format!("events {} to {expected} are lost", kept.next()));
+    let tail = Found::Missing {
+        from: kept.next(),
+        to: expected,
+    };
+    if expected > kept && losses.last() != tail.loss().as_ref() {
+        losses.push(format!("so events {} to {expected} are lost", kept.next()));
     }
     Ok(Salvaged {
         expected,
@@ -139,14 +144,11 @@ fn write(
     let file = File::create_new(path).map_err(io)?;
     let mut writer = PortableWriter::begin(BufWriter::new(&file), header)?;
     let mut kept = archived(layout, header.first, &mut writer, losses)?;
-    let copied = Copied::make(layout)?;
-    match engine_of(layout, &copied, evidence) {
-        Ok((engine, head)) => {
-            let head = head.max(evidence.expected());
-            survey(engine, head, &mut kept, &mut writer, losses)?;
-        }
-        Err(why) => losses.push(format!("the store cannot be read: {why}")),
+    let rescue = Rescue::open(layout, evidence, kept.next())?;
+    if let Some(why) = rescue.why() {
+        losses.push(format!("the store cannot be opened as it is: {why}"));
     }
+    survey(rescue, &mut kept, &mut writer, losses)?;
     writer.finish()?;
     file.sync_all().map_err(io)?;
     Ok(kept)
@@ -199,37 +201,15 @@ fn keep(stored: &Stored, writer: &mut Output<'_>) -> Result<Seq, SalvageError> {
     Ok(stored.record.seq)
 }
 
-/// Opens the copy of a store, if it is this journal's.
-fn engine_of(
-    layout: &Layout,
-    copied: &Copied,
-    evidence: &Evidence,
-) -> Result<(Engine, Seq), String> {
-    match engine::look(&layout.journal).map_err(|error| error.to_string())? {
-        Look::Empty => return Err("it is gone".to_owned()),
-        Look::Partial(why) => return Err(why.to_owned()),
-        Look::Whole => {}
-    }
-    let written = files::read_bounded(&layout.id, 16).ok().flatten();
-    if let (Some(written), Some(known)) = (written, evidence.id())
-        && written != known
-    {
-        return Err("another journal was put in its place".to_owned());
-    }
-    let engine = Engine::open(&copied.layout.journal).map_err(|error| error.to_string())?;
-    let head = engine.ends()?.map_or(Seq::ZERO, |(_, head)| head);
-    Ok((engine, head))
-}
-
 fn survey(
-    engine: Engine,
-    head: Seq,
+    rescue: Rescue,
     kept: &mut Seq,
     writer: &mut Output<'_>,
     losses: &mut Vec<String>,
 ) -> Result<(), SalvageError> {
     let mut skipped: Option<(Seq, Seq)> = None;
-    for found in Survey::new(engine, kept.next(), head) {
+    for found in rescue {
+        let loss = found.loss();
         match found {
             Found::Whole(stored) if stored.record.seq == kept.next() => {
                 *kept = keep(&stored, writer)?;
@@ -239,16 +219,13 @@ fn survey(
                 skipped = Some((skipped.map_or(seq, |(first, _)| first), seq));
             }
             Found::Damaged {
-                seq,
+                from,
                 detail,
                 is_newer: true,
-            } => return Err(SalvageError::Newer { seq, detail }),
-            Found::Damaged { seq, detail, .. } => tell(losses, format!("event {seq}: {detail}")),
-            Found::Missing { from, to } if from == to => {
-                tell(losses, format!("event {from} is missing"));
-            }
-            Found::Missing { from, to } => {
-                tell(losses, format!("events {from} to {to} are missing"));
+                ..
+            } => return Err(SalvageError::Newer { seq: from, detail }),
+            Found::Damaged { .. } | Found::Missing { .. } => {
+                loss.into_iter().for_each(|loss| tell(losses, loss));
             }
         }
     }

@@ -71,7 +71,7 @@ impl Desk<'_> {
     /// Lists what waits, of one job or of all.
     pub(super) async fn conflicts(&mut self, job: &OneJob) -> Result<Exit, Failure> {
         let mut shown = 0;
-        let show = |desk: &Self, found: &Found, held: Vec<Item>, alone| {
+        let show = |desk: &Self, found: &Found, (held, exit): (Vec<Item>, Exit), alone| {
             shown += held.len();
             let prefix = if alone {
                 String::new()
@@ -80,7 +80,7 @@ impl Desk<'_> {
             };
             held.iter()
                 .for_each(|item| desk.waiting(&found.id, &prefix, item));
-            Exit::InSync
+            exit
         };
         let exit = self.each(job.job.as_deref(), Self::held, show).await?;
         if shown == 0 && exit == Exit::InSync && !self.args.common.json {
@@ -89,15 +89,17 @@ impl Desk<'_> {
         Ok(exit)
     }
 
-    async fn held(&mut self, found: &Found) -> Result<Vec<Item>, Failure> {
+    async fn held(&mut self, found: &Found) -> Result<(Vec<Item>, Exit), Failure> {
         let online = match self.daemon_of(found) {
             Some(daemon) => open_there(daemon.held(&found.id).await)?,
             None => None,
         };
         if let Some(held) = online {
-            return Ok(held);
+            return Ok((held, Exit::InSync));
         }
-        found.at_rest()?.held().await
+        let at_rest = found.at_rest()?;
+        at_rest.tell_missing();
+        Ok((at_rest.held().await?, at_rest.exit()))
     }
 
     fn waiting(&self, job: &str, prefix: &str, item: &Item) {

@@ -39,11 +39,12 @@ impl Desk<'_> {
             }
         }
         let at_rest = found.at_rest()?;
+        at_rest.tell_missing();
         for record in at_rest.records(Seq(events.from.max(1)))? {
             let record = record.map_err(|error| at_rest.fault(error))?;
             self.event(&to_json(&record));
         }
-        Ok(Exit::InSync)
+        Ok(at_rest.exit())
     }
 
     /// One event as it is printed: for people what it is first, then its fields.
@@ -62,12 +63,16 @@ impl Desk<'_> {
             Some(daemon) => open_there(daemon.explain(&found.id, path.as_str()).await)?,
             None => None,
         };
-        let told = match online {
-            Some(told) => told,
-            None => found.at_rest()?.explain(path)?,
+        let (told, exit) = match online {
+            Some(told) => (told, Exit::InSync),
+            None => {
+                let at_rest = found.at_rest()?;
+                at_rest.tell_missing();
+                (at_rest.explain(path)?, at_rest.exit())
+            }
         };
         print::explanation(self.args, &found.id, &told);
-        Ok(Exit::InSync)
+        Ok(exit)
     }
 }
 

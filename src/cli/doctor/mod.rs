@@ -91,6 +91,7 @@ fn patients(findings: &mut Vec<Finding>, state_dir: &std::path::Path, flags: &On
         }
     };
     let mut known = known::all(state_dir).unwrap_or_default();
+    known.retain(|job| job.folder().is_some());
     known.retain(|job| configured.iter().all(|it| it.pair.local != job.directory));
     let remotes = known.iter().filter(|job| job.user.is_none());
     let remotes = remotes.map(|job| PathBuf::from(&job.server));

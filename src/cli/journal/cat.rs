@@ -65,7 +65,7 @@ fn print(
             break;
         }
     }
-    Ok(Exit::InSync)
+    Ok(source.exit())
 }
 
 const OUT_BYTES: usize = 1 << 16;

@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Export) -> Result<Exit,
             size(bytes)
         ));
     }
-    Ok(Exit::InSync)
+    Ok(source.exit())
 }
 
 fn write(

@@ -5,7 +5,7 @@
 //! run is told that events may be missing. CRASH: leaves a job without a journal, or with
 //! the whole one.
 
-use super::source::fault;
+use super::source::{self, fault, opened};
 use crate::adapters::store::{BuildError, build, job_directory};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Import;
@@ -16,7 +16,6 @@ use crate::cli::text::{count, plain};
 use crate::journal::PortableReader;
 use journal_format::value::Seq;
 use serde_json::json;
-use std::fs::File;
 use std::path::Path;
 
 /// Makes the store.
@@ -25,13 +24,7 @@ use std::path::Path;
 /// The file is damaged or cannot be a job's journal, or the job has one.
 pub(super) fn run(args: &Args, state_dir: &Path, flags: &Import) -> Result<Exit, Failure> {
     let path = &flags.file;
-    let file = File::open(path).map_err(|error| {
-        Failure::usage(
-            format!("`{}` cannot be read: {error}", shown(path)),
-            "name a file that `pydio-sync journal export` wrote",
-        )
-    })?;
-    let reader = PortableReader::open(file).map_err(|error| fault(path, error))?;
+    let reader = PortableReader::open(opened(path)?).map_err(|error| fault(path, error))?;
     let header = reader.header();
     if header.redacted {
         return Err(Failure::usage(
@@ -46,6 +39,14 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Import) -> Result<Exit,
         ));
     }
     let job = flags.job.clone().unwrap_or_else(|| header.job.clone());
+    if job.is_empty() {
+        return Err(Failure::usage(
+            "a job's id is not empty",
+            "name it: `--job ID`",
+        ));
+    }
+    // A file that cannot be read leaves no folder of a job.
+    readable(path)?;
     let place = job_directory(state_dir, &job);
     // Whether it was the newest is not known, so a loss is told.
     let head = build(&place, reader, Some(Seq(1))).map_err(|error| match error {
@@ -71,4 +72,13 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Import) -> Result<Exit,
         );
     }
     Ok(Exit::InSync)
+}
+
+/// Reads a file to its last byte.
+fn readable(path: &Path) -> Result<(), Failure> {
+    let source = source::of_file(path)?;
+    for read in source.entries(Seq(1))? {
+        read.map_err(|error| source.fault(error))?;
+    }
+    Ok(())
 }

@@ -6,12 +6,12 @@
 
 use super::export::Target;
 use super::source;
-use super::verify::examine;
+use super::verify::of_job;
 use crate::adapters::store::{BuildError, SalvageError, Salvaged, salvage};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Salvage;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::known;
+use crate::cli::known::{self, Known};
 use crate::cli::offline::shown;
 use crate::cli::print;
 use crate::cli::text::{count, plain};
@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Salvage) -> Result<Exit
     let place = known::pick(state_dir, &names, flags.job.as_deref())?;
     let job = known.swap_remove(place);
     // What cannot be opened at all can be salvaged.
-    if source::of_job(&job).is_ok_and(|source| is_whole(&source)) {
+    if is_whole(&job) {
         print::words("the journal is whole: nothing was changed");
         return Ok(Exit::InSync);
     }
@@ -48,8 +48,8 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Salvage) -> Result<Exit
 
 /// Whether `verify` finds nothing that would be mended, and nothing of a newer release,
 /// which is refused with its name further on.
-fn is_whole(source: &source::Source) -> bool {
-    examine(source).is_ok_and(|findings| !findings.is_mendable && findings.newer.is_none())
+fn is_whole(job: &Known) -> bool {
+    of_job(job).is_ok_and(|findings| !findings.is_mendable && findings.newer.is_none())
 }
 
 fn tell(args: &Args, job: &str, salvaged: &Salvaged) {

@@ -7,14 +7,15 @@
 //! leaves at most a copy of a running job's store, which the next reader removes.
 
 use super::ahead::Ahead;
-use crate::adapters::store::{Health, Reading};
-use crate::cli::exit::{DAMAGED, Exit, Failure, UPGRADE};
+use crate::adapters::store::{Missing, Reading};
+use crate::cli::exit::{DAMAGED, Exit, Failure, UPGRADE, upgrade};
 use crate::cli::known::{self, Known};
 use crate::cli::offline::shown;
+use crate::cli::print;
 use crate::journal::explain::{Pass, gather};
 use crate::journal::text::{hex, plain};
 use crate::journal::{PortableReader, ReadError, Stored};
-use journal_format::event::Record;
+use journal_format::event::{Event, Record, SessionEvent};
 use journal_format::portable::{Fault, PortableError, TRAILER_BYTES, peek_trailer};
 use journal_format::value::{RelPath, Seq};
 use std::fs::File;
@@ -57,15 +58,15 @@ pub(in crate::cli) struct Facts {
 pub(in crate::cli) enum Origin {
     /// The store of a job that no process has.
     Store,
-    /// A copy of a store, made because a process has the job or did not close it.
+    /// The store of a job that a process has, or that the last one did not close.
     Copy,
     /// A portable file.
     File,
 }
 
 enum Holder {
-    /// With the local folder.
-    Store(Box<Reading>, PathBuf),
+    /// With the local folder, where it is known.
+    Store(Box<Reading>, Option<PathBuf>),
     File(PathBuf),
 }
 
@@ -79,7 +80,11 @@ pub(in crate::cli) type Entries = dyn Iterator<Item = Result<Stored, ReadError>>
 /// Nothing fits (exit code 2), or it is damaged (exit code 7).
 pub(in crate::cli) fn open(name: Option<&str>, state_dir: &Path) -> Result<Source, Failure> {
     match named(name, state_dir)? {
-        Meant::Job(known) => of_job(&known),
+        Meant::Job(known) => {
+            let source = of_job(&known)?;
+            source.tell_missing();
+            Ok(source)
+        }
         Meant::File(path) => of_file(&path),
     }
 }
@@ -114,9 +119,6 @@ pub(in crate::cli) fn of_job(known: &Known) -> Result<Source, Failure> {
 
 /// As [`of_job`], of a journal that is open.
 pub(in crate::cli) fn of_reading(known: &Known, reading: Reading) -> Source {
-    if let Health::Shortened { expected, found } = reading.health() {
-        tracing::warn!(%expected, %found, "events are missing at the journal's end");
-    }
     let facts = Facts {
         journal: hex(&reading.id()),
         job: known.id.clone(),
@@ -134,11 +136,11 @@ pub(in crate::cli) fn of_reading(known: &Known, reading: Reading) -> Source {
     Source {
         facts,
         id: reading.id(),
-        holder: Holder::Store(Box::new(reading), known.directory.clone()),
+        holder: Holder::Store(Box::new(reading), known.folder().map(Path::to_owned)),
     }
 }
 
-fn of_file(path: &Path) -> Result<Source, Failure> {
+pub(in crate::cli) fn of_file(path: &Path) -> Result<Source, Failure> {
     let fault = |error| fault(path, error);
     let file = opened(path)?;
     let reader = PortableReader::open(&file).map_err(fault)?;
@@ -161,10 +163,15 @@ fn of_file(path: &Path) -> Result<Source, Failure> {
     })
 }
 
-fn opened(path: &Path) -> Result<File, Failure> {
-    let open = File::open(path).and_then(|file| {
-        if file.metadata()?.is_file() {
-            Ok(file)
+/// Opens what a person named as a portable file.
+///
+/// # Errors
+/// It is not there, or no file.
+pub(in crate::cli) fn opened(path: &Path) -> Result<File, Failure> {
+    // Looked at before: opening a pipe would wait for whoever writes into it.
+    let open = path.metadata().and_then(|seen| {
+        if seen.is_file() {
+            File::open(path)
         } else {
             Err(std::io::Error::other("it is no file"))
         }
@@ -220,10 +227,33 @@ impl Source {
         }
     }
 
+    /// Returns what is missing at the journal's end.
+    pub(in crate::cli) fn missing(&self) -> Option<Missing> {
+        self.reading().and_then(Reading::missing)
+    }
+
+    /// Says what is missing, for whoever goes on with the rest.
+    pub(in crate::cli) fn tell_missing(&self) {
+        let told = match self.missing() {
+            None => return,
+            Some(missing) if missing.is_known => SALVAGED.to_owned(),
+            Some(missing) => missing_words(&missing),
+        };
+        print::words(&format!("pydio-sync: {}: {told}", plain(&self.facts.job)));
+    }
+
+    /// What a command amounts to that told what is there.
+    pub(in crate::cli) fn exit(&self) -> Exit {
+        match self.missing() {
+            Some(missing) if !missing.is_known => Exit::JournalDamaged,
+            _ => Exit::InSync,
+        }
+    }
+
     /// Returns the job's local folder, where it is known.
     pub(in crate::cli) fn local(&self) -> Option<&Path> {
         match &self.holder {
-            Holder::Store(_, local) => Some(local),
+            Holder::Store(_, local) => local.as_deref(),
             Holder::File(_) => None,
         }
     }
@@ -350,7 +380,26 @@ impl Source {
 
     /// Says what went wrong while reading, with the place and the exit code.
     pub(in crate::cli) fn fault(&self, error: ReadError) -> Failure {
-        fault(&self.facts.place, error)
+        let is_newer = error.is_from_newer_release();
+        let failure = fault(&self.facts.place, error);
+        if is_newer {
+            failure.hint(upgrade(self.writer().as_deref()))
+        } else {
+            failure
+        }
+    }
+
+    /// Which release wrote what this one cannot read: the last one that noted itself before.
+    fn writer(&self) -> Option<String> {
+        let mut writer = None;
+        for stored in self.entries(Seq(1)).ok()?.map_while(Result::ok) {
+            if let Event::Session(SessionEvent::SessionStarted { release, .. }) =
+                stored.record.event
+            {
+                writer = Some(release);
+            }
+        }
+        writer
     }
 }
 
@@ -372,14 +421,31 @@ pub(in crate::cli) fn fault(place: &Path, error: ReadError) -> Failure {
         ReadError::Portable(error) if error.is_foreign() => {
             "name a job, or a file that `pydio-sync journal export` wrote"
         }
-        ReadError::Portable(_) => {
-            "export it anew, or copy it again; `pydio-sync journal verify` tells how much is whole"
-        }
+        ReadError::Portable(_) => FILE_DAMAGED,
         ReadError::Store { .. } => DAMAGED,
         ReadError::Io(_) => "check the disk",
     };
     Failure::new(exit, format!("{}: {error}", shown(place))).hint(hint)
 }
 
+/// Says which events a journal has lost, and what follows.
+pub(in crate::cli) fn missing_words(missing: &Missing) -> String {
+    let (first, last) = (missing.found.next(), missing.expected);
+    let events = if first == last {
+        format!("event {first} is")
+    } else {
+        format!("events {first} to {last} are")
+    };
+    format!(
+        "{events} missing at the end of the journal; put its files back from a backup if you have \
+         one, or run the job: it looks at both sides anew and deletes nothing unasked"
+    )
+}
+
+/// What is said of a journal that no run has gone on with yet.
+pub(in crate::cli) const SALVAGED: &str = "the journal was salvaged or imported, so later events \
+    may be missing: the next run looks at both sides anew and deletes nothing unasked";
+/// What to do about a damaged file.
+pub(in crate::cli) const FILE_DAMAGED: &str = "export it anew, or copy it again";
 /// How portable files end.
 pub(in crate::cli) const SUFFIX: &str = ".pydiojournal";

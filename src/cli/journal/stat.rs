@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, named: &Named) -> Result<Exit, 
             .iter()
             .for_each(|line| print::line(line));
     }
-    Ok(Exit::InSync)
+    Ok(source.exit())
 }
 
 fn around(source: &Source) -> Result<Option<Around>, Failure> {
@@ -105,7 +105,7 @@ fn lines(facts: &Facts, figures: &Figures, around: Option<&Around>) -> Vec<Strin
     let redacted = if facts.redacted { ", redacted" } else { "" };
     let from = match facts.origin {
         Origin::Store => String::new(),
-        Origin::Copy => ", read from a copy: a process has the job or did not close it".to_owned(),
+        Origin::Copy => ", a process has the job, or the last one was killed".to_owned(),
         Origin::File => format!(", file {}", plain(&facts.place.to_string_lossy())),
     };
     let mut lines = vec![
@@ -129,12 +129,12 @@ fn lines(facts: &Facts, figures: &Figures, around: Option<&Around>) -> Vec<Strin
     }
     let release = figures.release.as_deref().unwrap_or("unknown");
     lines.push(format!(
-        "{}, of which {} not stopped cleanly; last release {}",
+        "{}{}; last release {}",
         count(figures.sessions, "session", "sessions"),
         match figures.unclean {
-            0 => "none was".to_owned(),
-            1 => "1 was".to_owned(),
-            some => format!("{some} were"),
+            0 => String::new(),
+            1 => ", 1 of them did not stop by itself".to_owned(),
+            some => format!(", {some} of them did not stop by themselves"),
         },
         plain(release)
     ));

@@ -68,5 +68,5 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Tree) -> Result<Exit, F
         }
     }
     out.flush().ok();
-    Ok(Exit::InSync)
+    Ok(source.exit())
 }

@@ -5,14 +5,16 @@
 //! (`journal::verify`), mending (`salvage`).
 
 use super::source::{self, Meant, Source};
-use crate::adapters::store::Health;
+use crate::adapters::store::{OpenError, Reading, rescue};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Named;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, upgrade};
+use crate::cli::known::Known;
+use crate::cli::offline::shown;
 use crate::cli::print;
-use crate::cli::text::{count, plain};
+use crate::cli::text::count;
 use crate::journal::PortableReader;
-use crate::journal::verify::{Evidence, Findings};
+use crate::journal::verify::{Evidence, Findings, NEWER};
 use journal_format::value::Seq;
 use serde_json::json;
 use std::path::Path;
@@ -23,26 +25,42 @@ use std::path::Path;
 /// No such journal, or it cannot be opened at all.
 pub(super) fn run(args: &Args, state_dir: &Path, named: &Named) -> Result<Exit, Failure> {
     let meant = source::named(named.journal.as_deref(), state_dir)?;
-    let findings = match &meant {
-        Meant::File(path) => file(path)?,
-        Meant::Job(known) => examine(&source::of_job(known)?)?,
-    };
-    Ok(tell(args, &findings))
+    Ok(match &meant {
+        Meant::File(path) => tell(args, &file(path)?, source::FILE_DAMAGED),
+        Meant::Job(known) => tell(args, &of_job(known)?, MENDABLE),
+    })
 }
 
-/// Checks everything of a job's journal.
+/// Checks everything of a job's journal, also of one that cannot be opened.
 ///
 /// # Errors
 /// It cannot be read at all.
-pub(super) fn examine(source: &Source) -> Result<Findings, Failure> {
+pub(super) fn of_job(known: &Known) -> Result<Findings, Failure> {
+    match Reading::open(&known.place) {
+        Ok(reading) => examine(&source::of_reading(known, reading)),
+        Err(error) if error.is_damage() => {
+            let mut findings = Findings::default();
+            findings.unopened(match &error {
+                OpenError::Damaged { detail, place } => format!("{}: {detail}", shown(place)),
+                other => other.to_string(),
+            });
+            findings.survey(rescue(&known.place)?);
+            Ok(findings)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn examine(source: &Source) -> Result<Findings, Failure> {
     let mut findings = Findings::default();
     let Some(reading) = source.reading() else {
         return Ok(findings);
     };
     let mut surveyed = Findings::default();
-    if let Health::Shortened { expected, found } = reading.health() {
-        surveyed.shortened(*expected, *found);
+    if let Some(missing) = reading.missing().filter(|missing| !missing.is_known) {
+        surveyed.shortened(missing.expected, missing.found);
     } else {
+        findings.remarks.extend(remarks(reading));
         let base = reading.base();
         let evidence = Evidence {
             first: reading.first(),
@@ -57,26 +75,36 @@ pub(super) fn examine(source: &Source) -> Result<Findings, Failure> {
             return Ok(findings);
         }
     }
-    surveyed.survey(reading.survey());
+    surveyed.survey(rescue(&source.facts().place)?);
     // What cannot be read may be in the archives, which are not surveyed.
     let is_told = !surveyed.damages.is_empty();
     Ok(if is_told { surveyed } else { findings })
 }
 
+/// What is no damage and bears on what a person may conclude.
+fn remarks(reading: &Reading) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if reading.missing().is_some() {
+        remarks.push(source::SALVAGED.to_owned());
+    }
+    if !reading.is_witnessed() {
+        let why = "the file `witness` beside the store is missing: whether events are missing at \
+            the end cannot be told; the next run writes it anew";
+        remarks.push(why.to_owned());
+    }
+    remarks
+}
+
 fn file(path: &Path) -> Result<Findings, Failure> {
-    let file = std::fs::File::open(path).map_err(|error| {
-        Failure::usage(
-            format!("`{}` cannot be read: {error}", path.display()),
-            "name a job or a portable journal file",
-        )
-    })?;
+    let file = source::opened(path)?;
     let reader = PortableReader::open(file).map_err(|error| source::fault(path, error))?;
     let mut findings = Findings::default();
     findings.file(reader);
     Ok(findings)
 }
 
-fn tell(args: &Args, findings: &Findings) -> Exit {
+/// `step` is what to do about damage.
+fn tell(args: &Args, findings: &Findings, step: &str) -> Exit {
     let is_whole = findings.damages.is_empty();
     if args.common.json {
         for damage in &findings.damages {
@@ -98,17 +126,22 @@ fn tell(args: &Args, findings: &Findings) -> Exit {
         for remark in &findings.remarks {
             print::words(remark);
         }
-        let events = count(findings.checked, "event", "events");
+        let whole = match findings.checked {
+            1 => "1 event is whole".to_owned(),
+            some => format!("{some} events are whole"),
+        };
         match &findings.newer {
-            _ if is_whole => print::line(&format!("whole: {events} checked")),
-            Some(release) => print::words(&format!(
-                "{events} are whole; release {} wrote the rest: upgrade this one",
-                plain(release)
-            )),
-            None if findings.is_mendable => print::words(&format!(
-                "{events} are whole; `pydio-sync journal salvage` keeps what can be kept"
-            )),
-            None => print::words(&format!("{events} are whole")),
+            _ if is_whole => {
+                let events = count(findings.checked, "event", "events");
+                print::line(&format!("whole: {events} checked"));
+            }
+            Some(release) => {
+                let writer = Some(&**release).filter(|release| *release != NEWER);
+                print::words(&format!("{whole}; of the rest: {}", upgrade(writer)));
+            }
+            // What does not agree with itself is not mended by leaving out events.
+            None if step == MENDABLE && !findings.is_mendable => print::words(&whole),
+            None => print::words(&format!("{whole}; {step}")),
         }
     }
     if is_whole {
@@ -118,4 +151,5 @@ fn tell(args: &Args, findings: &Findings) -> Exit {
     }
 }
 
+const MENDABLE: &str = "`pydio-sync journal salvage` keeps what can be kept";
 const LINES_MAX: usize = 50;

@@ -96,6 +96,7 @@ async fn perform(
     let mut deeds = trash::deeds(opened).await?;
     let told = |steps: &[&Step]| steps.iter().for_each(|step| shown.step(step, "done"));
     let performed = by_hand::perform(&local, &mut deeds, &undo.steps, &who(), told).await?;
+    deeds.end().await?;
     undo.left.extend(performed.left);
     Ok((performed.done, performed.first))
 }

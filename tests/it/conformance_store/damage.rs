@@ -4,6 +4,7 @@ use super::{holds, open, record, records, wait};
 use journal_format::value::Seq;
 use pydio_sync::adapters::store::{Health, Journal, OpenError, Options, salvage};
 use pydio_sync::ports::{History, Store};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -267,13 +268,34 @@ fn each_damage_is_salvaged_as_far_as_it_can_be_read() {
             let place = dir.path().join("journal");
             let before = with_extension(dir.path(), "jnl").len();
             let kept = salvaged(dir.path(), HEAD);
-            let readable = ["nothing", "witness missing", "witness and mark of nothing"];
-            assert_eq!(kept == HEAD, readable.contains(&name), "{name}: {kept}");
+            let gone = name.starts_with("journal ");
+            assert_eq!(
+                kept,
+                if gone { 0 } else { HEAD },
+                "{name}, closed: {closed}"
+            );
             let aside = with_extension(&dir.path().join("aside"), "jnl");
             assert!(aside.len() >= before, "{name}: the damaged files are kept");
             assert!(place.exists(), "{name}");
         }
     }
+}
+
+#[test]
+fn the_newest_salvaged_journals_stay_aside() {
+    let dir = prepared(3, true);
+    for _ in 0..7 {
+        fs::remove_file(dir.path().join("journal/version")).expect("remove");
+        salvage(dir.path(), ("job", "Job"), "0.1.0").expect("salvaged");
+    }
+    let aside = fs::read_dir(dir.path().join("aside")).expect("list");
+    let mut names: Vec<_> = aside
+        .map(|entry| entry.expect("entry").file_name())
+        .filter(|name| name.to_string_lossy().starts_with("salvaged-"))
+        .collect();
+    names.sort();
+    let wanted = [3, 4, 5, 6, 7].map(|n| OsString::from(format!("salvaged-{n:06}")));
+    assert_eq!(names, wanted);
 }
 
 #[test]
@@ -289,20 +311,55 @@ fn a_flipped_bit_costs_what_follows_it_and_nothing_before() {
     let mut partly = 0;
     for n in 1..8 {
         let dir = copy(whole.path());
-        let file = fs::File::options()
-            .read(true)
-            .write(true)
-            .open(dir.path().join(name));
-        let file = file.expect("open");
-        let position = used * n / 9;
-        let mut byte = [0];
-        file.read_at(&mut byte, position).expect("read");
-        byte[0] ^= 4;
-        file.write_all_at(&byte, position).expect("flip");
+        flip(&dir.path().join(name), used * n / 9);
         let kept = salvaged(dir.path(), LARGE);
         partly += u64::from(0 < kept && kept < LARGE);
     }
     assert!(partly > 3, "{partly} of 7 kept a part");
+}
+
+/// Changes one bit of a file.
+fn flip(path: &Path, position: u64) {
+    let file = fs::File::options().read(true).write(true).open(path);
+    let file = file.expect("open");
+    let mut byte = [0];
+    file.read_at(&mut byte, position).expect("read");
+    byte[0] ^= 4;
+    file.write_all_at(&byte, position).expect("flip");
+}
+
+#[test]
+fn a_flipped_bit_of_a_journal_file_costs_one_record_and_what_follows_it() {
+    for closed in [true, false] {
+        let whole = prepared(HEAD, closed);
+        let place = with_extension(&whole.path().join("journal"), "jnl").remove(0);
+        let name = place.strip_prefix(whole.path()).expect("inside");
+        let bytes = fs::read(&place).expect("read");
+        let used = used_bytes(&place);
+        for n in 1..6 {
+            let position = used * n / 6 + n;
+            let dir = copy(whole.path());
+            flip(&dir.path().join(name), position);
+            let before = &bytes[..usize::try_from(position).expect("small")];
+            let begun = before.windows(4).filter(|found| *found == b"PSJR").count() as u64;
+            let kept = salvaged(dir.path(), HEAD);
+            assert!(kept + 1 >= begun, "{kept} kept, {begun} before {position}");
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_a_journal_file_costs_nothing_of_the_tables() {
+    let whole = prepared(LARGE, true);
+    let (journal, _) = open(whole.path()).expect("open");
+    wait(journal.append(records(LARGE + 1, 13))).expect("append");
+    journal.close().expect("close");
+    let place = with_extension(&whole.path().join("journal"), "jnl").remove(0);
+    let used = used_bytes(&place);
+    assert!(used < 10_000, "{used}");
+    flip(&place, used / 2);
+    let kept = salvaged(whole.path(), LARGE + 13);
+    assert!(kept > LARGE, "{kept}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Export, import, stat, verify; and files that are none.
 
 use crate::program::{Done, Lab, write};
+use pydio_sync::journal::{PortableReader, PortableWriter};
 use serde_json::Value;
 use std::path::Path;
 
@@ -247,4 +248,154 @@ fn a_redacted_export_names_nobody_and_can_be_read() {
         std::collections::BTreeMap::from_iter(events(hidden))
     );
     assert_eq!(lab.offline(&["journal", "import", hidden]).code, 2);
+}
+
+#[test]
+fn an_imported_journal_is_a_job_before_it_runs() {
+    let (lab, file) = exported();
+    let done = lab.offline(&["journal", "import", &file, "--job", "old/one"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    for words in [
+        &["journal", "stat", "old/one"][..],
+        &["journal", "verify", "old/one"],
+        &["explain", "old/one", "other.txt"],
+        &["jobs", "list"],
+    ] {
+        let done = lab.offline(words);
+        assert_eq!(done.code, 0, "{words:?}: {} {}", done.out, done.err);
+        assert!(!done.err.contains("no job"), "{words:?}: {}", done.err);
+    }
+    assert!(lab.offline(&["jobs", "list"]).out.contains("old/one"));
+    assert_eq!(lab.offline(&["status", "old/one"]).code, 4);
+    let undo = lab.offline(&["undo", "old/one", "--last", "--yes"]);
+    assert_eq!(undo.code, 2, "{} {}", undo.out, undo.err);
+    assert!(undo.err.contains("run the job once"), "{}", undo.err);
+}
+
+#[test]
+fn a_job_without_its_note_is_known_by_its_journal() {
+    let lab = Lab::new();
+    write(&lab.local.join("a.txt"), "a");
+    lab.synced();
+    std::fs::remove_file(super::job_of(&lab).join("job.json")).expect("lost");
+    let status = lab.offline(&["status"]);
+    assert_eq!(status.code, 0, "{} {}", status.out, status.err);
+    assert!(
+        status.out.contains("synced"),
+        "{} {}",
+        status.out,
+        status.err
+    );
+    lab.synced();
+}
+
+#[test]
+fn an_import_that_fails_leaves_no_job() {
+    let (lab, file) = exported();
+    let bytes = std::fs::read(&file).expect("read");
+    let cut = lab.dir.path().join("cut.pydiojournal");
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).expect("write");
+    let cut = cut.to_str().expect("text");
+    let done = lab.offline(&["journal", "import", cut, "--job", "fresh"]);
+    assert_eq!(done.code, 7, "{}", done.err);
+    assert!(!lab.state.join("jobs/fresh").exists());
+    let done = lab.offline(&["journal", "import", &file, "--job", ""]);
+    assert_eq!(done.code, 2, "{}", done.err);
+}
+
+#[test]
+fn what_is_no_file_is_not_read() {
+    let lab = Lab::new();
+    let folder = lab.dir.path().join("folder.pydiojournal");
+    std::fs::create_dir(&folder).expect("a folder");
+    let pipe = lab.dir.path().join("pipe.pydiojournal");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .expect("a pipe");
+    for path in [folder, pipe] {
+        let path = path.to_str().expect("text");
+        for words in [
+            &["journal", "stat", path][..],
+            &["journal", "verify", path],
+            &["journal", "import", path, "--job", "fresh"],
+        ] {
+            let done = lab.offline(words);
+            assert_eq!(done.code, 2, "{words:?}: {}", done.err);
+            assert!(
+                done.err.contains("it is no file"),
+                "{words:?}: {}",
+                done.err
+            );
+        }
+    }
+}
+
+/// The checksum of an envelope, as the specification has it.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |sum: u32| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
+    let sum = bytes.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| step(sum))
+    });
+    !sum
+}
+
+/// Makes the last record one of a release to come, by its tag.
+fn of_tomorrow(bytes: &[u8]) -> Vec<u8> {
+    let mut reader = PortableReader::open(bytes).expect("header");
+    let header = reader.header().clone();
+    let mut stored: Vec<_> = reader.by_ref().map(|read| read.expect("record")).collect();
+    let last = stored.last_mut().expect("a record");
+    last.bytes[6..8].copy_from_slice(&999_u16.to_le_bytes());
+    let body = last.bytes.len() - 4;
+    let sum = crc32(&last.bytes[..body]);
+    last.bytes[body..].copy_from_slice(&sum.to_le_bytes());
+    let mut writer = PortableWriter::begin(Vec::new(), &header).expect("begun");
+    for each in &stored {
+        writer
+            .record(each.record.seq, &each.bytes)
+            .expect("written");
+    }
+    writer.finish().expect("finished")
+}
+
+#[test]
+fn who_wrote_what_cannot_be_read_is_named() {
+    let (lab, file) = exported();
+    let bytes = of_tomorrow(&std::fs::read(&file).expect("read"));
+    std::fs::write(&file, bytes).expect("write");
+    for words in [
+        &["journal", "stat", &file][..],
+        &["journal", "cat", &file],
+        &["journal", "verify", &file],
+        &["journal", "explain", &file, "other.txt"],
+        &["journal", "import", &file, "--job", "fresh"],
+    ] {
+        let done = lab.offline(words);
+        assert_eq!(done.code, 7, "{words:?}: {}", done.err);
+        let release = env!("CARGO_PKG_VERSION");
+        let expected = format!("a later build of release {release} wrote it: upgrade this one");
+        assert!(done.err.contains(&expected), "{words:?}: {}", done.err);
+    }
+}
+
+#[test]
+fn verify_of_a_damaged_file_says_what_to_do() {
+    let (lab, file) = exported();
+    let bytes = std::fs::read(&file).expect("read");
+    for (cut, expected) in [
+        (bytes.len() / 2, "whole; export it anew"),
+        (9, "export it anew"),
+    ] {
+        std::fs::write(&file, &bytes[..cut]).expect("write");
+        let done = lab.offline(&["journal", "verify", &file]);
+        assert_eq!(done.code, 7, "{}", done.err);
+        assert!(done.err.contains(expected), "{}", done.err);
+        assert!(!done.err.contains("verify"), "{}", done.err);
+        assert!(!done.err.contains("salvage"), "{}", done.err);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod file;
 mod hints;
+mod missing;
 mod salvage;
 mod source;
 
