@@ -21,7 +21,7 @@ use crate::adapters::store::{Health, Journal, Options, Reading};
 use crate::daemon::RunError;
 use crate::daemon::offline::{LastKnown, decide, last_known};
 use crate::journal::ReadError;
-use crate::journal::explain::{Context, Explanation, tell};
+use crate::journal::explain::{Context, Explanation, Runs, tell};
 use crate::ports::Clock;
 use clap::CommandFactory;
 use journal_format::event::{Case, Record};
@@ -159,7 +159,7 @@ impl AtRest {
         let context = Context {
             job: self.known.id.clone(),
             now: SystemClock.now(),
-            is_running: false,
+            runs: Runs::No,
         };
         Ok(tell(path, &self.source.gathered(path)?, &context))
     }

@@ -85,8 +85,9 @@ fn held(args: &Args, job: &str, prefix: &str, remarks: &[Remark]) {
     });
     if remarks.iter().any(|remark| remark.case != Case::V1) {
         words(&format!(
-            "{prefix}decide with: pydio-sync resolve {} PATH --keep local|remote|both",
-            quoted(job)
+            "{prefix}what can be decided of each: pydio-sync explain {} PATH{}",
+            quoted(job),
+            state_dir_flag(args)
         ));
     }
 }
@@ -320,7 +321,15 @@ fn described(action: &Action) -> (&'static str, Option<&str>, &str) {
 }
 
 /// Prints what happened to a path: the answer first, then each event.
-pub(super) fn explanation(args: &Args, job: &str, told: &Explanation) {
+pub(super) fn explanation(args: &Args, job: &str, mut told: Explanation) {
+    let place = state_dir_flag(args);
+    // A command ends its line.
+    let commands = told.trash.iter_mut().map(|version| &mut version.command);
+    let offered = told.advice.iter_mut();
+    let offered = offered.filter(|line| line.contains("pydio-sync "));
+    commands
+        .chain(offered)
+        .for_each(|line| line.push_str(&place));
     if args.common.json {
         let mut value = json!(told);
         value["type"] = "explanation".into();
@@ -332,19 +341,13 @@ pub(super) fn explanation(args: &Args, job: &str, told: &Explanation) {
     for advice in &told.advice {
         line(&format!("  {}", plain(advice)));
     }
-    let state_dir = args.common.state_dir.as_ref();
-    let state_dir = state_dir.map_or_else(String::new, |place| {
-        format!(" --state-dir {}", quoted(&place.to_string_lossy()))
-    });
     for version in &told.trash {
         let what = match told.state {
             Fate::Gone => "bring it back",
             _ => "bring an older version back",
         };
         let (since, command) = (time(Timestamp(version.time)), plain(&version.command));
-        line(&format!(
-            "  {what} (in the trash since {since}): {command}{state_dir}"
-        ));
+        line(&format!("  {what} (in the trash since {since}): {command}"));
     }
     if told.left_out > 0 {
         let older = count(told.left_out, "older event", "older events");
@@ -354,6 +357,14 @@ pub(super) fn explanation(args: &Args, job: &str, told: &Explanation) {
         let at = time(Timestamp(event.time));
         line(&format!("{:>8}  {at}  {}", event.seq, plain(&event.text)));
     }
+}
+
+/// The flag that leads a command to the state folder that was named, if one was.
+pub(super) fn state_dir_flag(args: &Args) -> String {
+    let place = args.common.state_dir.as_ref();
+    place.map_or_else(String::new, |place| {
+        format!(" --state-dir {}", quoted(&place.to_string_lossy()))
+    })
 }
 
 /// Prints an object on stdout.

@@ -8,8 +8,8 @@ use super::{Desk, open_there};
 use crate::cli::args::{Events, Explain};
 use crate::cli::channel::Refused;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::print;
 use crate::cli::text::{plain, time};
+use crate::cli::{print, trash};
 use journal_format::json::to_json;
 use journal_format::value::{Seq, Timestamp};
 use serde_json::Value;
@@ -62,11 +62,14 @@ impl Desk<'_> {
             Some(daemon) => open_there(daemon.explain(&found.id, path.as_str()).await)?,
             None => None,
         };
-        let told = match online {
+        let mut told = match online {
             Some(told) => told,
             None => found.at_rest()?.explain(path)?,
         };
-        print::explanation(self.args, &found.id, &told);
+        if let Some(known) = &found.known {
+            trash::look_into(&known.directory, &mut told).await;
+        }
+        print::explanation(self.args, &found.id, told);
         Ok(Exit::InSync)
     }
 }

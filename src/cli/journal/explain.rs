@@ -3,13 +3,13 @@
 //! In: a journal, a path. Out: what `explain` prints of a job. Invariant: read-only,
 //! beside whoever has the job. Deliberately absent: what only a running job knows.
 
-use super::source;
+use super::source::{self, Origin, Source};
 use crate::adapters::clock::SystemClock;
 use crate::cli::args::Args;
 use crate::cli::args::views::ExplainIn;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::print;
-use crate::journal::explain::{Context, Fate, tell};
+use crate::cli::{print, run as process, trash};
+use crate::journal::explain::{Context, Fate, Runs, tell};
 use crate::ports::Clock;
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &ExplainIn) -> Result<Ex
     let context = Context {
         job: job.clone(),
         now: SystemClock.now(),
-        is_running: false,
+        runs: runs(&source),
     };
     let mut told = tell(&flags.path, &records, &context);
     if source.facts().redacted && told.state == Fate::NeverSeen {
@@ -33,6 +33,18 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &ExplainIn) -> Result<Ex
                 .to_owned(),
         ];
     }
-    print::explanation(args, &job, &told);
+    if let Some(local) = source.local() {
+        process::runtime()?.block_on(trash::look_into(local, &mut told));
+    }
+    print::explanation(args, &job, told);
     Ok(Exit::InSync)
+}
+
+/// Whether the job runs, from how its journal was found.
+const fn runs(source: &Source) -> Runs {
+    match source.facts().origin {
+        Origin::Store => Runs::No,
+        Origin::Copy => Runs::Perhaps,
+        Origin::File => Runs::Elsewhere,
+    }
 }

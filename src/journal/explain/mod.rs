@@ -7,12 +7,14 @@
 //! absent: reading, and what only a running job knows (its caller adds it).
 
 mod about;
+mod advice;
 mod gather;
 mod now;
 mod sieve;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod trash;
 mod words;
 
 pub use about::{About, beginning, names};
@@ -33,7 +35,20 @@ pub struct Context {
     /// The time of the question.
     pub now: Timestamp,
     /// Whether the job runs.
-    pub is_running: bool,
+    pub runs: Runs,
+}
+
+/// Whether a job runs, as far as whoever asks can know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    /// A process has it.
+    Yes,
+    /// None has it.
+    No,
+    /// One has it, or had it and did not end well.
+    Perhaps,
+    /// The journal came from elsewhere: no command works on its job here.
+    Elsewhere,
 }
 
 /// What happened to a path, and how it stands.
@@ -47,7 +62,7 @@ pub struct Explanation {
     pub answer: String,
     /// Where it is now, if it is anywhere.
     pub place: Option<String>,
-    /// What can be done, a sentence or a command each.
+    /// What can be done, a line each; a command is at the end of its line.
     pub advice: Vec<String>,
     /// Versions of it that were put into the trash, oldest first.
     pub trash: Vec<Trashed>,

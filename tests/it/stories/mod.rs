@@ -5,6 +5,7 @@
 //! `BLESS=1 cargo test --test it stories` writes the pages anew. Each journal is then
 //! replayed (what was started was planned), made small (what is left still shows it).
 
+mod offered;
 mod told;
 
 use crate::program::{Lab, Running, done, read, until, write_long_ago};
