@@ -8,8 +8,10 @@ use super::{Desk, open_there};
 use crate::cli::args::{Events, Explain};
 use crate::cli::channel::Refused;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::journal::{explained, source};
 use crate::cli::text::{plain, time};
 use crate::cli::{print, trash};
+use crate::journal::explain::{Fate, Runs};
 use journal_format::json::to_json;
 use journal_format::value::{Seq, Timestamp};
 use serde_json::Value;
@@ -63,6 +65,11 @@ impl Desk<'_> {
             None => None,
         };
         let mut told = match online {
+            // A daemon does not hold the state before the first event that is kept.
+            Some(told) if told.state == Fate::Unknown => match &found.known {
+                Some(known) => explained(&source::of_job(known)?, path, Runs::Yes)?,
+                None => told,
+            },
             Some(told) => told,
             None => found.at_rest()?.explain(path)?,
         };

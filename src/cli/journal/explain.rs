@@ -9,8 +9,9 @@ use crate::cli::args::Args;
 use crate::cli::args::views::ExplainIn;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{print, run as process, trash};
-use crate::journal::explain::{Context, Fate, Runs, tell};
+use crate::journal::explain::{Context, Explanation, Fate, Runs, tell};
 use crate::ports::Clock;
+use journal_format::value::RelPath;
 use std::path::Path;
 
 /// Prints what happened to a path.
@@ -20,13 +21,7 @@ use std::path::Path;
 pub(super) fn run(args: &Args, state_dir: &Path, flags: &ExplainIn) -> Result<Exit, Failure> {
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
     let job = source.facts().job.clone();
-    let records = source.gathered(&flags.path)?;
-    let context = Context {
-        job: job.clone(),
-        now: SystemClock.now(),
-        runs: runs(&source),
-    };
-    let mut told = tell(&flags.path, &records, &context);
+    let mut told = explained(&source, &flags.path, runs(&source))?;
     if source.facts().redacted && told.state == Fate::NeverSeen {
         told.advice = vec![
             "names were replaced in this file: name a path as `pydio-sync journal tree` prints it"
@@ -38,6 +33,25 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &ExplainIn) -> Result<Ex
     }
     print::explanation(args, &job, told);
     Ok(Exit::InSync)
+}
+
+/// Tells what happened to a path.
+///
+/// # Errors
+/// The journal is damaged.
+pub(in crate::cli) fn explained(
+    source: &Source,
+    path: &RelPath,
+    runs: Runs,
+) -> Result<Explanation, Failure> {
+    let records = source.gathered(path)?;
+    let context = Context {
+        job: source.facts().job.clone(),
+        now: SystemClock.now(),
+        runs,
+        begins: source.facts().first,
+    };
+    Ok(tell(path, &records, source.base()?.as_ref(), &context))
 }
 
 /// Whether the job runs, from how its journal was found.

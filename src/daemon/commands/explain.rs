@@ -22,8 +22,9 @@ pub(super) async fn explain(view: &View, path: &RelPath, now: Timestamp) -> Resu
         job: view.spec.id.clone(),
         now,
         runs: Runs::Yes,
+        begins: open.reader.first(),
     };
-    let mut told = tell(path, &records, &context);
+    let mut told = tell(path, &records, None, &context);
     let word = status::state_word(view.state);
     if !QUIET.contains(&word) {
         told.advice.push(format!("the job is {word} now"));

@@ -24,8 +24,9 @@ pub use sieve::Sieve;
 pub use tell::tell;
 pub use words::{change_words, event_words, halt_words};
 
-use journal_format::value::Timestamp;
+use journal_format::value::{Seq, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Who asks, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Context {
     pub now: Timestamp,
     /// Whether the job runs.
     pub runs: Runs,
+    /// The first event that the journal still has.
+    pub begins: Seq,
 }
 
 /// Whether a job runs, as far as whoever asks can know it.
@@ -70,6 +73,9 @@ pub struct Explanation {
     pub events: Vec<Told>,
     /// Older events that are not told, being too many.
     pub left_out: u64,
+    /// The journal's first event; what was before is not in it.
+    #[serde(default)]
+    pub begins: u64,
 }
 
 /// How a path stands.
@@ -78,6 +84,8 @@ pub struct Explanation {
 pub enum Fate {
     /// The journal has nothing about it.
     NeverSeen,
+    /// The journal does not go back far enough to tell.
+    Unknown,
     /// Both sides hold it alike.
     Synced,
     /// It is nowhere any more.
@@ -127,6 +135,12 @@ pub struct Told {
     pub kind: String,
     /// The rule's letter, if a rule asked for it.
     pub case: Option<String>,
+    /// Why that rule decides as it does.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// The sentence.
     pub text: String,
+    /// The event itself, as `events` shows it; of many renames in one, ours.
+    #[serde(default)]
+    pub event: Value,
 }

@@ -13,7 +13,7 @@ use crate::journal::text::time;
 use journal_format::event::{
     Action, Case, Event, ObservationEvent, Operation, OperationEvent, Record, UnknownReason,
 };
-use journal_format::value::{Kind, RelPath, Side, Timestamp};
+use journal_format::value::{Kind, RelPath, Seq, Side, Timestamp};
 use sync_core::engine::{Deed, Engine, Planned};
 use sync_core::look::{self, Look};
 use sync_core::tree::{NodeId, Presence};
@@ -108,7 +108,7 @@ pub(super) fn standing(
     let state = engine.state();
     let found = id.and_then(|id| Some((id, look::look(state, id)?)));
     let Some((id, look)) = found else {
-        return nowhere(path, ending, context);
+        return nowhere(path, engine, ending, context);
     };
     let place = place_of(&look);
     let name = place.as_ref().unwrap_or(path);
@@ -127,12 +127,30 @@ pub(super) fn standing(
     }
 }
 
-fn nowhere(path: &RelPath, ending: &Ending, context: &Context) -> Standing {
+/// Tells of a journal whose beginning is missing: nothing is concluded from the rest.
+pub(super) fn untold(path: &RelPath, ending: &Ending, context: &Context) -> Standing {
+    let since = if ending.told == 0 {
+        "; since then it says nothing of it"
+    } else {
+        ""
+    };
+    let answer = format!(
+        "how {} stands cannot be told: this journal begins at event {}, and what was before is \
+         not in it{since}",
+        quote(path),
+        context.begins
+    );
+    Standing {
+        fate: Fate::Unknown,
+        answer,
+        place: None,
+        advice: Vec::new(),
+    }
+}
+
+fn nowhere(path: &RelPath, engine: &Engine, ending: &Ending, context: &Context) -> Standing {
     let (fate, answer, advice) = if ending.told == 0 {
-        let advice = "check how it is spelled, upper and lower case as well; what a filter has \
-                      always left out is not in the journal";
-        let answer = format!("the journal says nothing of {}", quote(path));
-        (Fate::NeverSeen, answer, vec![advice.to_owned()])
+        never_seen(path, engine.state().paused, context)
     } else {
         let mut answer = ending.words(path);
         let mut advice = Vec::new();
@@ -148,6 +166,32 @@ fn nowhere(path: &RelPath, ending: &Ending, context: &Context) -> Standing {
         place: None,
         advice,
     }
+}
+
+/// Of what the journal has nothing. It may be newer than the last look at its folder.
+fn never_seen(path: &RelPath, is_paused: bool, context: &Context) -> Answer {
+    let mut advice = Vec::new();
+    if is_paused {
+        advice.push("the job is paused: what is new since then is not in the journal".to_owned());
+        advice.extend(advice::go_on(context));
+    } else if context.runs == Runs::No {
+        advice.push("the job does not run now: what is new since then is not in it".to_owned());
+    }
+    let spelling = "check how it is spelled, upper and lower case as well; what a filter has \
+                    always left out is not in the journal";
+    advice.push(spelling.to_owned());
+    let (fate, answer) = if context.begins > Seq(1) {
+        let answer = format!(
+            "{} is not there, and this journal says nothing of it since event {}, where it begins",
+            quote(path),
+            context.begins
+        );
+        (Fate::Unknown, answer)
+    } else {
+        let answer = format!("the journal says nothing of {}", quote(path));
+        (Fate::NeverSeen, answer)
+    };
+    (fate, answer, advice)
 }
 
 type Answer = (Fate, String, Vec<String>);

@@ -1,29 +1,40 @@
 //! From the records about a path to its story.
 //!
-//! In: gathered records, in order. Out: the explanation. They are folded twice: once to
+//! In: gathered records, in order, and the state before the journal's first one, if that
+//! is not empty. Out: the explanation. They are folded twice: once to
 //! find which object stood at the path last, once to tell what happened to it under
 //! whatever name. Invariant: an event is told if it names the path or changes the
 //! object. Deliberately absent: sentences (`words`), how things stand (`now`).
 
-use super::about::{beginning, names, names_itself, side_of_event};
+use super::about::{beginning, concerns, names, names_itself, side_of_event};
 use super::now::{self, Ending};
 use super::trash::Trash;
 use super::words::{Before, sentence, shown, side_of};
 use super::{Context, Explanation, Told};
 use journal_format::Tag;
-use journal_format::event::{Action, Event, Operation, OperationEvent, Record, SessionEvent};
+use journal_format::event::{
+    Action, Event, ObservationEvent, Operation, OperationEvent, PathMove, Record, SessionEvent,
+};
+use journal_format::json::to_json;
 use journal_format::value::{RelPath, Seq, Side};
 use std::collections::BTreeMap;
 use sync_core::engine::Engine;
 use sync_core::look::{self, Look};
+use sync_core::state::State;
 use sync_core::tree::{NodeId, Presence};
 
 /// Tells what happened to a path.
 #[must_use]
-pub fn tell(path: &RelPath, records: &[Record], context: &Context) -> Explanation {
-    let chosen = last_at(path, records);
+pub fn tell(
+    path: &RelPath,
+    records: &[Record],
+    base: Option<&State>,
+    context: &Context,
+) -> Explanation {
+    let begin = || base.map_or_else(Engine::new, |state| Engine::restore(state.clone()));
+    let chosen = last_at(path, records, begin());
     let mut teller = Teller {
-        engine: Engine::new(),
+        engine: begin(),
         path,
         object: chosen,
         id: None,
@@ -34,6 +45,7 @@ pub fn tell(path: &RelPath, records: &[Record], context: &Context) -> Explanatio
         told: Vec::new(),
         trash: Trash::default(),
     };
+    teller.find(true);
     records.iter().for_each(|record| teller.take(record));
     let Teller {
         engine,
@@ -44,7 +56,11 @@ pub fn tell(path: &RelPath, records: &[Record], context: &Context) -> Explanatio
         ..
     } = teller;
     let left_out = told.len().saturating_sub(EVENTS_MAX);
-    let standing = now::standing(path, &engine, id, &ending, context);
+    let standing = if base.is_none() && context.begins > Seq(1) {
+        now::untold(path, &ending, context)
+    } else {
+        now::standing(path, &engine, id, &ending, context)
+    };
     Explanation {
         path: path.as_str().to_owned(),
         state: standing.fate,
@@ -54,15 +70,18 @@ pub fn tell(path: &RelPath, records: &[Record], context: &Context) -> Explanatio
         trash: trash.finish(context),
         events: told.split_off(left_out),
         left_out: u64::try_from(left_out).unwrap_or(u64::MAX),
+        begins: context.begins.0,
     }
 }
 
 /// Finds the object that stood at the path last.
-fn last_at(path: &RelPath, records: &[Record]) -> Option<u64> {
-    let mut engine = Engine::new();
+fn last_at(path: &RelPath, records: &[Record], mut engine: Engine) -> Option<u64> {
     let mut last = None;
-    for record in records {
-        engine.replay(record);
+    // Before the first record there may be something as well.
+    for record in std::iter::once(None).chain(records.iter().map(Some)) {
+        if let Some(record) = record {
+            engine.replay(record);
+        }
         let state = engine.state();
         let here = look::at(state, path);
         let is_there = |id: &&NodeId| {
@@ -101,12 +120,7 @@ impl Teller<'_> {
         let side = side_of_event(&record.event);
         let was_taken = look::is_taken(self.engine.state(), side, self.path);
         self.engine.replay(record);
-        let state = self.engine.state();
-        self.id = self
-            .id
-            .filter(|id| look::number(state, *id) == self.object)
-            .or_else(|| self.object.and_then(|number| look::numbered(state, number)));
-        self.look = self.id.and_then(|id| look::look(state, id));
+        self.find(!matches!(record.event, Event::Session(_)));
         let is_taken = was_taken || look::is_taken(self.engine.state(), side, self.path);
         if !self.is_told(record, before.as_ref(), is_taken) {
             self.note_halt(record);
@@ -134,13 +148,21 @@ impl Teller<'_> {
             look: before.as_ref(),
             operation: operation.as_ref(),
         };
-        self.told.push(Told {
-            seq: record.seq.0,
-            time: record.time.0,
-            kind: Tag::of(&record.event).name().to_owned(),
-            case: case_of(&record.event).map(|case| case.letter().to_owned()),
-            text: sentence(&record.event, &known),
-        });
+        let text = sentence(&record.event, &known);
+        self.told.push(told(record, self.path, &at, text));
+    }
+
+    /// Finds the object again, looking everywhere if it can have come.
+    fn find(&mut self, can_be_new: bool) {
+        let state = self.engine.state();
+        let known = self.id;
+        self.id = known
+            .filter(|id| look::number(state, *id) == self.object)
+            .or_else(|| {
+                let wanted = self.object.filter(|_| can_be_new);
+                wanted.and_then(|number| look::numbered(state, number))
+            });
+        self.look = self.id.and_then(|id| look::look(state, id));
     }
 
     /// Keeps a halt in mind: it is told once it holds something of the object back.
@@ -155,13 +177,8 @@ impl Teller<'_> {
                     look: None,
                     operation: None,
                 };
-                self.halt = Some(Told {
-                    seq: record.seq.0,
-                    time: record.time.0,
-                    kind: Tag::of(&record.event).name().to_owned(),
-                    case: None,
-                    text: sentence(&record.event, &known),
-                });
+                let text = sentence(&record.event, &known);
+                self.halt = Some(told(record, self.path, self.path, text));
             }
             SessionEvent::HaltApproved { .. } | SessionEvent::HaltCleared { .. } => {
                 self.halt = None;
@@ -251,6 +268,33 @@ fn is_about_inside(record: &Record, look: Option<&Look>) -> bool {
             !places.iter().any(is_moved)
         }
         _ => false,
+    }
+}
+
+/// An event with its sentence and what programs need of it.
+fn told(record: &Record, path: &RelPath, at: &RelPath, text: String) -> Told {
+    let case = case_of(&record.event);
+    let mut record = record.clone();
+    // One scan may find thousands of renames, one undo many changes.
+    match &mut record.event {
+        Event::Observation(ObservationEvent::Moved { moves, .. }) => {
+            let is_about =
+                |it: &PathMove, path: &RelPath| path.is_within(&it.from) || path.is_within(&it.to);
+            moves.retain(|it| is_about(it, path) || is_about(it, at));
+        }
+        Event::Session(SessionEvent::Undone { changes, .. }) => {
+            changes.retain(|it| concerns(it, path) || concerns(it, at));
+        }
+        _ => {}
+    }
+    Told {
+        seq: record.seq.0,
+        time: record.time.0,
+        kind: Tag::of(&record.event).name().to_owned(),
+        case: case.map(|case| case.letter().to_owned()),
+        reason: case.map(|case| sync_core::reason(case).to_owned()),
+        text,
+        event: to_json(&record),
     }
 }
 

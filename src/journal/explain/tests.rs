@@ -9,6 +9,8 @@ use journal_format::value::{
     Digest, DigestKind, Entry, Fingerprint, Identity, Kind, Policy, RelPath, Seq, Side, Solve,
     Timestamp,
 };
+use sync_core::engine::Engine;
+use sync_core::state::State;
 
 const JUNE: i64 = 1_750_000_000_000;
 
@@ -127,8 +129,9 @@ fn explain(at: &str, records: &[Record]) -> Explanation {
         job: "docs".to_owned(),
         now: Timestamp(JUNE + 3_600_000),
         runs: Runs::Yes,
+        begins: Seq(1),
     };
-    tell(&at, &gathered, &context)
+    tell(&at, &gathered, None, &context)
 }
 
 fn texts(told: &Explanation) -> Vec<&str> {
@@ -412,7 +415,18 @@ fn a_conflict_offers_a_command_for_each_choice() {
     let told = |runs| {
         let job = "docs".to_owned();
         let now = Timestamp(JUNE + 3_600_000);
-        tell(&at, &records, &Context { job, now, runs })
+        let begins = Seq(1);
+        tell(
+            &at,
+            &records,
+            None,
+            &Context {
+                job,
+                now,
+                runs,
+                begins,
+            },
+        )
     };
     let here = told(Runs::No);
     assert_eq!(here.state, Fate::Conflict);
@@ -447,7 +461,72 @@ fn a_job_is_said_to_rest_only_by_who_knows_it() {
     ] {
         let job = "docs".to_owned();
         let now = Timestamp(JUNE + 3_600_000);
-        let told = tell(&at, &edited, &Context { job, now, runs });
+        let told = tell(
+            &at,
+            &edited,
+            None,
+            &Context {
+                job,
+                now,
+                runs,
+                begins: Seq(1),
+            },
+        );
         assert_eq!(told.advice.len(), lines, "{told:?}");
     }
+}
+
+#[test]
+fn without_its_beginning_a_journal_tells_what_it_has_and_concludes_nothing() {
+    let whole = journal(vec![seen(Side::Local, "d/a", Kind::File, 2, 9)]);
+    let (before, rest) = whole.split_at(11);
+    let told = |at: &str, base: Option<&State>| {
+        let (job, now, runs) = ("docs".to_owned(), Timestamp(JUNE), Runs::Yes);
+        let begins = rest[0].seq;
+        let context = Context {
+            job,
+            now,
+            runs,
+            begins,
+        };
+        let at = path(at);
+        let records = gather_from(rest, &at).expect("few records");
+        tell(&at, &records, base, &context)
+    };
+    let alone = told("d/a", None);
+    assert_eq!(alone.state, Fate::Unknown);
+    assert_eq!(
+        alone.answer,
+        "how `d/a` stands cannot be told: this journal begins at event 12, and what was before is \
+         not in it"
+    );
+    assert_eq!(alone.events.len(), 1);
+    let quiet = told("other", None);
+    assert!(
+        quiet.answer.ends_with("since then it says nothing of it"),
+        "{quiet:?}"
+    );
+    // With the state that it stands on, it tells as ever.
+    let mut engine = Engine::new();
+    before.iter().for_each(|record| engine.replay(record));
+    let base = engine.state();
+    assert_eq!(told("other", Some(base)).state, Fate::Synced);
+    let edited = told("d/a", Some(base));
+    assert_eq!(edited.state, Fate::Pending);
+    assert_eq!(
+        texts(&edited),
+        ["local side: `d/a` was changed, from 5 bytes to 9 bytes"]
+    );
+    assert_eq!(told("nosuch", Some(base)).state, Fate::Unknown);
+}
+
+#[test]
+fn an_event_is_told_to_programs_with_its_facts_and_its_reason() {
+    let told = explain("d/a", &journal(put_into_the_trash()));
+    let started = told.events.iter().find(|it| it.kind == "operation_started");
+    let started = started.expect("an operation");
+    assert_eq!(started.case.as_deref(), Some("D2"));
+    assert_eq!(started.reason.as_deref(), Some(sync_core::reason(Case::D2)));
+    assert_eq!(started.event["seq"], 13);
+    assert_eq!(started.event["action"]["path"], "d/a");
 }

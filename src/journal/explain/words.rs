@@ -67,9 +67,9 @@ pub(super) fn sentence(event: &Event, before: &Before<'_>) -> String {
     }
 }
 
-/// Tells an event by itself.
+/// Tells an event by itself, or with the operation that it ends.
 #[must_use]
-pub fn event_words(event: &Event) -> String {
+pub fn event_words(event: &Event, operation: Option<&Operation>) -> String {
     let path = match event {
         Event::Observation(
             ObservationEvent::Observed { path, .. }
@@ -85,7 +85,7 @@ pub fn event_words(event: &Event) -> String {
     let before = Before {
         path: &path,
         look: None,
-        operation: None,
+        operation,
     };
     sentence(event, &before)
 }

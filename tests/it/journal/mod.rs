@@ -2,6 +2,7 @@
 
 mod file;
 mod hints;
+mod partial;
 mod salvage;
 mod source;
 
