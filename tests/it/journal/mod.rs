@@ -1,5 +1,6 @@
 //! The journal as a file, and the commands that look at one.
 
+mod choices;
 mod file;
 mod hints;
 mod partial;
