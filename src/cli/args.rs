@@ -441,8 +441,8 @@ const FOR_DAEMONS: &str = "Without JOB all jobs of the daemon are meant. It is f
 
 const UNDO_EXAMPLES: &str = "\
 Nothing is replaced: each step looks first whether what sync put there is still there, and \
-what it takes away goes to the trash. The job must not run meanwhile. Exit codes: 0 all is \
-undone, 4 something could not be and is listed, 8 another process has the job.
+what it takes away goes to the trash. A job that the daemon runs rests meanwhile. Exit codes: \
+0 all is undone, 4 something could not be and is listed, 8 another process has the job.
 
 Examples:
   pydio-sync undo --last

@@ -11,6 +11,7 @@ use super::args::{Args, Command};
 use super::desk::Desk;
 use super::exit::{Exit, Failure};
 use super::job_args::Jobs;
+use super::journal::explained;
 use super::journal::source::{self, Source};
 use super::known::Known;
 use super::text::plain;
@@ -21,8 +22,7 @@ use crate::adapters::store::{Health, Journal, Options, Reading};
 use crate::daemon::RunError;
 use crate::daemon::offline::{LastKnown, decide, last_known};
 use crate::journal::ReadError;
-use crate::journal::explain::{Context, Explanation, tell};
-use crate::ports::Clock;
+use crate::journal::explain::{Explanation, Runs};
 use clap::CommandFactory;
 use journal_format::event::{Case, Record};
 use journal_format::json::to_json;
@@ -193,12 +193,7 @@ impl AtRest {
 
     /// Tells what happened to a path.
     pub(super) fn explain(&self, path: &RelPath) -> Result<Explanation, Failure> {
-        let context = Context {
-            job: self.known.id.clone(),
-            now: SystemClock.now(),
-            is_running: false,
-        };
-        Ok(tell(path, &self.source.gathered(path)?, &context))
+        explained(&self.source, path, Runs::No)
     }
 }
 

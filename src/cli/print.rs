@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::pair::Pair;
 use super::text::{count, duration, plain, quoted, size, time};
 use crate::daemon::{Report, Tally};
-use crate::journal::explain::{Explanation, Fate};
+use crate::journal::explain::{Explanation, Fate, Told};
 use journal_format::event::{Action, Case, Displaced, HaltReason, Operation};
 use journal_format::value::{Side, Timestamp};
 use serde_json::{Value, json};
@@ -85,8 +85,9 @@ fn held(args: &Args, job: &str, prefix: &str, remarks: &[Remark]) {
     });
     if remarks.iter().any(|remark| remark.case != Case::V1) {
         words(&format!(
-            "{prefix}decide with: pydio-sync resolve {} PATH --keep local|remote|both",
-            quoted(job)
+            "{prefix}what can be decided of each: pydio-sync explain {} PATH{}",
+            quoted(job),
+            state_dir_flag(args)
         ));
     }
 }
@@ -320,7 +321,15 @@ fn described(action: &Action) -> (&'static str, Option<&str>, &str) {
 }
 
 /// Prints what happened to a path: the answer first, then each event.
-pub(super) fn explanation(args: &Args, job: &str, told: &Explanation) {
+pub(super) fn explanation(args: &Args, job: &str, mut told: Explanation) {
+    let place = state_dir_flag(args);
+    // A command ends its line.
+    let commands = told.trash.iter_mut().map(|version| &mut version.command);
+    let offered = told.advice.iter_mut();
+    let offered = offered.filter(|line| line.contains("pydio-sync "));
+    commands
+        .chain(offered)
+        .for_each(|line| line.push_str(&place));
     if args.common.json {
         let mut value = json!(told);
         value["type"] = "explanation".into();
@@ -332,28 +341,62 @@ pub(super) fn explanation(args: &Args, job: &str, told: &Explanation) {
     for advice in &told.advice {
         line(&format!("  {}", plain(advice)));
     }
-    let state_dir = args.common.state_dir.as_ref();
-    let state_dir = state_dir.map_or_else(String::new, |place| {
-        format!(" --state-dir {}", quoted(&place.to_string_lossy()))
-    });
     for version in &told.trash {
         let what = match told.state {
             Fate::Gone => "bring it back",
             _ => "bring an older version back",
         };
         let (since, command) = (time(Timestamp(version.time)), plain(&version.command));
-        line(&format!(
-            "  {what} (in the trash since {since}): {command}{state_dir}"
-        ));
+        line(&format!("  {what} (in the trash since {since}): {command}"));
     }
     if told.left_out > 0 {
         let older = count(told.left_out, "older event", "older events");
         line(&format!("({older} left out)"));
     }
-    for event in &told.events {
-        let at = time(Timestamp(event.time));
-        line(&format!("{:>8}  {at}  {}", event.seq, plain(&event.text)));
+    if told.begins > 1 {
+        line(&format!(
+            "(what was before event {} is not in this journal)",
+            told.begins
+        ));
     }
+    let mut events = told.events.as_slice();
+    while let Some((first, rest)) = events.split_first() {
+        let alike = rest.iter().take_while(|next| goes_on(first, next)).count();
+        let at = time(Timestamp(first.time));
+        let again = match rest.get(..alike).and_then(<[Told]>::last) {
+            Some(last) if alike >= FEW => {
+                let until = time(Timestamp(last.time));
+                format!(
+                    "; and {alike} times more until {until} (event {})",
+                    last.seq
+                )
+            }
+            _ => String::new(),
+        };
+        line(&format!(
+            "{:>8}  {at}  {}{again}",
+            first.seq,
+            plain(&first.text)
+        ));
+        events = rest
+            .get(if again.is_empty() { 0 } else { alike }..)
+            .unwrap_or(&[]);
+    }
+}
+
+/// Tells whether an event only says once more that a side's file was written to.
+fn goes_on(first: &Told, next: &Told) -> bool {
+    let same = |field: &str| first.event[field] == next.event[field];
+    let is_write = |it: &Told| it.kind == OBSERVED && it.event["path"].is_string();
+    is_write(first) && is_write(next) && same("side") && same("path")
+}
+
+/// The flag that leads a command to the state folder that was named, if one was.
+pub(super) fn state_dir_flag(args: &Args) -> String {
+    let place = args.common.state_dir.as_ref();
+    place.map_or_else(String::new, |place| {
+        format!(" --state-dir {}", quoted(&place.to_string_lossy()))
+    })
 }
 
 /// Prints an object on stdout.
@@ -379,3 +422,6 @@ pub(super) fn words(text: &str) {
 
 /// Lines of a list for people; the rest is counted.
 const LINES_MAX: usize = 50;
+/// Repetitions of a line that are still shown one by one.
+const FEW: usize = 3;
+const OBSERVED: &str = "observed";

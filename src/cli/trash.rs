@@ -21,10 +21,12 @@ use crate::daemon::RunError;
 use crate::daemon::by_hand::Deeds;
 use crate::daemon::offline::last_known;
 use crate::executor::Hand;
+use crate::journal::explain::{self, Explanation, Fate};
 use crate::ports::{LocalFs, PortError, RootState, Store};
 use journal_format::event::{Event, OperationEvent, Record, SessionEvent};
 use journal_format::value::{RelPath, Seq, Side};
 use serde_json::json;
+use std::path::Path;
 
 /// Runs a command on the trash.
 pub(super) async fn run(desk: &mut Desk<'_>, command: &Trash) -> Result<Exit, Failure> {
@@ -69,6 +71,33 @@ async fn list(desk: &Desk<'_>, known: &Known) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Forgets in a path's story what the trash lost meanwhile, and says so. Where the job's
+/// folder is not to be seen, the story stays as the journal tells it.
+pub(super) async fn look_into(directory: &Path, told: &mut Explanation) {
+    if told.trash.is_empty() {
+        return;
+    }
+    let Ok(local) = LocalFolder::open(directory, Options::default()) else {
+        return;
+    };
+    let is_ours = matches!(
+        local.root().await,
+        Ok(RootState::Present { marker: Some(_) })
+    );
+    let Ok(entries) = local.trashed().await else {
+        return;
+    };
+    if is_ours {
+        let is_there = |kept: &explain::Trashed| entries.iter().any(|it| it.name == kept.entry);
+        told.trash.retain(is_there);
+        if told.trash.is_empty() && told.state == Fate::Gone {
+            let gone = "what was put into the trash is not there any more: the trash was emptied, \
+                        or it lay there too long";
+            told.advice.push(gone.to_owned());
+        }
+    }
 }
 
 async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(), Failure> {

@@ -92,6 +92,12 @@ pub fn entry(state: &State, side: Side, path: &RelPath) -> Option<Entry> {
     is_there.then(|| tree.entry(tree.node(id).kind, &facet.facts))
 }
 
+/// Tells whether a side has something at a path, or had when it could last be seen.
+#[must_use]
+pub fn is_taken(state: &State, side: Side, path: &RelPath) -> bool {
+    state.tree.lookup(side, path).is_some()
+}
+
 /// Finds the nodes that stand at a path: locally, remotely, or where both last agreed.
 #[must_use]
 pub fn at(state: &State, path: &RelPath) -> Vec<NodeId> {

@@ -69,6 +69,12 @@ impl Stream {
     pub const fn is_there(&self) -> bool {
         !self.release.is_empty()
     }
+
+    /// Tells whether it was read to its end.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.digest.is_some()
+    }
 }
 
 /// Compares the plans of an older release with those of a newer one.
@@ -127,5 +133,10 @@ mod tests {
         assert_eq!((&found[1].old, &found[2].new), (&None, &None));
         assert_eq!(compare(&old, &old), []);
         assert!(Stream::default().take("{}").is_err());
+        let mut whole = old;
+        assert!(!whole.is_whole());
+        let end = r#"{"type":"end","seq":9,"digest":"cd"}"#;
+        whole.take(end).expect("an end");
+        assert!(whole.is_whole());
     }
 }

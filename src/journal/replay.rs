@@ -9,9 +9,12 @@
 //! trees hold and however much stays dirty: plans and digests have a [`Purse`] each.
 //! Deliberately absent: printing.
 
-use super::text::hex;
+use super::text::{hex, plain};
 use blake3::Hasher;
-use journal_format::event::{Case, ConflictEvent, Event, OperationEvent, Record, SessionEvent};
+use journal_format::codec;
+use journal_format::event::{
+    Action, Case, ConflictEvent, Displaced, Event, Operation, OperationEvent, Record, SessionEvent,
+};
 use journal_format::value::{RelPath, Seq, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -214,7 +217,11 @@ impl PlanLine {
         let mut steps = Vec::with_capacity(planned.len().min(STEPS_MAX));
         for step in &planned {
             let kind = kind_words(step);
-            let words = format!("{kind} {}", super::text::plain(step.path.as_str()));
+            let words = format!(
+                "{kind} {}{}",
+                plain(step.path.as_str()),
+                details(step.operation.as_ref())
+            );
             hasher.update(words.as_bytes());
             hasher.update(b"\n");
             *by.entry(kind).or_default() += 1;
@@ -262,6 +269,36 @@ impl PlanLine {
 #[must_use]
 pub fn kind_words(step: &Planned) -> String {
     kind_of(step.case, step.deed.word(), step.side)
+}
+
+/// What else an operation says: other names, what becomes of a version that makes way,
+/// and a mark that is another one when anything of it is, its preconditions included.
+fn details(operation: Option<&Operation>) -> String {
+    let Some(Operation { action, .. }) = operation else {
+        return String::new();
+    };
+    let mut text = match action {
+        Action::Transfer { source, target, .. } if source != target => {
+            format!(" from {}", plain(source.as_str()))
+        }
+        Action::Move { from, .. } => format!(" from {}", plain(from.as_str())),
+        _ => String::new(),
+    };
+    match action {
+        Action::Transfer {
+            displaced: Displaced::ConflictCopy(copy),
+            ..
+        } => text.push_str(&format!(", old version to {}", plain(copy.as_str()))),
+        Action::Transfer {
+            displaced: Displaced::Rescue,
+            ..
+        }
+        | Action::Remove { rescue: true, .. } => text.push_str(", old version to the trash"),
+        _ => {}
+    }
+    let bytes = codec::encode(action).unwrap_or_default();
+    let mark = &blake3::hash(&bytes).to_hex()[..MARK_DIGITS];
+    format!("{text} [{mark}]")
 }
 
 fn kind_of(case: Case, deed: &str, side: Side) -> String {
@@ -313,7 +350,7 @@ pub fn around(engine: &Engine, path: &RelPath) -> Vec<[String; 4]> {
             Some(row) => cell_words(row, &shown),
         };
         let [local, remote, synced] = rows.each_ref().map(cell);
-        [super::text::plain(shown.as_str()), local, remote, synced]
+        [plain(shown.as_str()), local, remote, synced]
     });
     lines.collect()
 }
@@ -332,7 +369,7 @@ fn cell_words(row: &sync_core::look::Row, shown: &RelPath) -> String {
         text.push_str(" unknown");
     }
     if row.path != *shown {
-        text.push_str(&format!(" at {}", super::text::plain(row.path.as_str())));
+        text.push_str(&format!(" at {}", plain(row.path.as_str())));
     }
     text
 }
@@ -347,4 +384,5 @@ const DIGEST_COST: u64 = 4;
 const STAMP_NODES: u64 = 4_000_000;
 const STEPS_MAX: usize = 20;
 const HASH_DIGITS: usize = 16;
+const MARK_DIGITS: usize = 6;
 const NEIGHBOURS_MAX: usize = 40;

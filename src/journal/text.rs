@@ -39,7 +39,7 @@ pub fn time(time: Timestamp) -> String {
 pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if commands_terminal(c) {
             write!(plain, "{}", c.escape_unicode()).expect("writing to a string cannot fail");
         } else {
             plain.push(c);
@@ -48,19 +48,67 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
-/// Quotes a word for a shell, if it needs that.
+/// Quotes a word for a shell, if it needs that. What a terminal would obey is written
+/// as its bytes, so that a name can be copied from the screen.
 #[must_use]
 pub fn quoted(word: &str) -> String {
     let is_simple = |c: char| c.is_ascii_alphanumeric() || "-_./%+:@".contains(c);
     if !word.is_empty() && word.chars().all(is_simple) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
+        return word.to_owned();
     }
+    if word.chars().any(commands_terminal) {
+        return format!("$'{}'", escaped(word));
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// A word as a shell reads it between `$'` and `'`.
+fn escaped(word: &str) -> String {
+    let mut text = String::with_capacity(word.len());
+    for c in word.chars() {
+        if commands_terminal(c) {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                write!(text, "\\x{byte:02x}").expect("writing to a string cannot fail");
+            }
+        } else {
+            if matches!(c, '\'' | '\\') {
+                text.push('\\');
+            }
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// Tells whether a terminal would do something else with it than show it.
+fn commands_terminal(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Bytes as hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_name_can_be_copied_from_the_screen() {
+        for (word, shown) in [
+            ("a/b-1.txt", "a/b-1.txt"),
+            ("", "''"),
+            ("two words", "'two words'"),
+            ("it's", "'it'\\''s'"),
+            ("a\u{1b}b;rm", "$'a\\x1bb;rm'"),
+            // Two digits each, so that what follows is never taken for one of them.
+            ("a\nb'\\", "$'a\\x0ab\\'\\\\'"),
+            ("\u{202e}x", "$'\\xe2\\x80\\xaex'"),
+        ] {
+            assert_eq!(quoted(word), shown);
+            assert_eq!(plain(&quoted(word)), shown);
+        }
+    }
 }

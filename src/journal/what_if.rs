@@ -168,17 +168,21 @@ impl<'a> WhatIf<'a> {
 
 impl Groups {
     fn compare(&mut self, before: &Judged, after: &Judged) {
+        let judged = (before, after);
         let (before, after) = (deeds(before), deeds(after));
         let nodes: BTreeSet<u64> = before.keys().chain(after.keys()).copied().collect();
         for node in nodes {
             let (old, new) = (before.get(&node), after.get(&node));
-            let words = |deed: Option<&(String, RelPath)>| {
-                deed.map_or_else(|| "nothing".to_owned(), |(words, _)| words.clone())
+            let words = |deed: Option<&(String, RelPath)>, judged: &Judged| match deed {
+                Some((words, _)) => words.clone(),
+                None if judged.brake.is_some() => "held back (H1)".to_owned(),
+                None => "nothing".to_owned(),
             };
-            if words(old) == words(new) {
+            let (old_words, new_words) = (words(old, judged.0), words(new, judged.1));
+            if old_words == new_words {
                 continue;
             }
-            let group = self.0.entry((words(old), words(new))).or_default();
+            let group = self.0.entry((old_words, new_words)).or_default();
             let path = new.or(old).map(|(_, path)| path);
             if group.0.insert(node) && group.1.len() < EXAMPLES_MAX {
                 group.1.extend(path.map(|path| path.as_str().to_owned()));

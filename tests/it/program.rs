@@ -230,4 +230,4 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<String, String> {
     found
 }
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_pydio-sync");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_pydio-sync");

@@ -536,7 +536,8 @@ fn the_journal_at_rest_tells_the_same() {
     let told = steady(&story.out, &lab);
     let expected = [
         "`d/a` waits for your decision: changed differently on both sides\n",
-        "  pydio-sync resolve ID d/a --keep local|remote|both\n",
+        "keep the local version; the remote one goes to the local trash: pydio-sync resolve ID d/a \
+         --keep local",
         "  local side: `d/a` was there, a file of 3 bytes\n",
         "  upload `d/a`, a file of 3 bytes, if the name is still free there. Rule U1: ",
         "  uploaded, 3 bytes sent\n",

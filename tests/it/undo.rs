@@ -188,7 +188,7 @@ fn an_undo_that_cannot_be_is_refused_and_changes_nothing() {
     let before = tree(&lab.local);
     let table: [(&[&str], i32, &str); 6] = [
         (&["--yes"], 2, "not said what"),
-        (&["999999", "--yes"], 2, "did nothing that could be undone"),
+        (&["999999", "--yes"], 2, "this journal ends at event"),
         (&["--since", "yesterday"], 2, "2026-11-22"),
         (&["nobody", "--last"], 2, "no job `nobody`"),
         (&["1", "2", "3"], 2, "3"),

@@ -147,10 +147,21 @@ impl Desk<'_> {
             }
         };
         if events.is_empty() {
-            return Err(Failure::usage(
-                format!("no conflict waits at `{path}`"),
-                "`pydio-sync conflicts` lists those that do",
-            ));
+            let (held, _) = self.held(&found).await?;
+            let is_kept = held.iter().any(|item| item.path == path);
+            let path = plain(path);
+            return Err(if is_kept {
+                Failure::usage(
+                    format!("`{path}` differs on purpose: the job syncs one way"),
+                    "there is nothing to decide; with `\"mode\": \"mirror\"` in its job file both sides become \
+                     alike",
+                )
+            } else {
+                Failure::usage(
+                    format!("no conflict waits at `{path}`"),
+                    "`pydio-sync conflicts` lists those that do",
+                )
+            });
         }
         self.decided(&events);
         print::words(if is_running {

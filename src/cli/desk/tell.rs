@@ -8,8 +8,10 @@ use super::{Desk, open_there};
 use crate::cli::args::{Events, Explain};
 use crate::cli::channel::Refused;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::print;
+use crate::cli::journal::{explained, source};
 use crate::cli::text::{plain, time};
+use crate::cli::{print, trash};
+use crate::journal::explain::{Fate, Runs};
 use journal_format::json::to_json;
 use journal_format::value::{Seq, Timestamp};
 use serde_json::Value;
@@ -63,15 +65,25 @@ impl Desk<'_> {
             Some(daemon) => open_there(daemon.explain(&found.id, path.as_str()).await)?,
             None => None,
         };
-        let (told, exit) = match online {
-            Some(told) => (told, Exit::InSync),
+        let mut exit = Exit::InSync;
+        let mut told = match online {
+            // A daemon does not hold the state before the first event that is kept.
+            Some(told) if told.state == Fate::Unknown => match &found.known {
+                Some(known) => explained(&source::of_job(known)?, path, Runs::Yes)?,
+                None => told,
+            },
+            Some(told) => told,
             None => {
                 let at_rest = found.at_rest()?;
                 at_rest.tell_missing();
-                (at_rest.explain(path)?, at_rest.exit())
+                exit = at_rest.exit();
+                at_rest.explain(path)?
             }
         };
-        print::explanation(self.args, &found.id, &told);
+        if let Some(known) = &found.known {
+            trash::look_into(&known.directory, &mut told).await;
+        }
+        print::explanation(self.args, &found.id, told);
         Ok(exit)
     }
 }

@@ -39,6 +39,16 @@ fn print(
     tracing::debug!(journal = facts.journal, first = %facts.first, head = %facts.head, "reading");
     let from = Seq(flags.range.from);
     let to = flags.range.to.map_or(Seq(u64::MAX), Seq);
+    if from > Seq(1) {
+        source.reaches(from)?;
+    }
+    if to < from {
+        let message = format!("--from {from} --to {to}: the end is before the beginning");
+        return Err(Failure::usage(
+            message,
+            "give the smaller number to `--from`",
+        ));
+    }
     let mut story = flags.path.as_ref().map(About::new);
     // The end of an operation is about what its beginning was about.
     let first = if story.is_some() { Seq(1) } else { from };

@@ -104,6 +104,11 @@ fn output(path: &Path) -> Result<Stream, Failure> {
     if !stream.is_there() {
         return Err(refused("it does not begin as such an output".to_owned()));
     }
+    if !stream.is_whole() {
+        return Err(refused(
+            "it breaks off: its last line is missing".to_owned(),
+        ));
+    }
     Ok(stream)
 }
 

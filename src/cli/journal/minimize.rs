@@ -30,6 +30,8 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Minimize) -> Result<Exi
     let condition = Condition::parse(&flags.keep)
         .map_err(|why| Failure::usage(format!("--keep {}: {why}", flags.keep), HINT))?;
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
+    // What is left out must not be what the rest stands on.
+    source.needs_its_start()?;
     let mut search = Search::new(&condition);
     for read in source.records(Seq(1))? {
         let record = read.map_err(|error| source.fault(error))?;
@@ -78,7 +80,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Minimize) -> Result<Exi
             source.facts().head
         ));
     }
-    Ok(Exit::InSync)
+    Ok(source.exit())
 }
 
 fn portable(file: &File, facts: &Facts, records: &[Record]) -> std::io::Result<()> {

@@ -21,6 +21,8 @@ mod tree;
 mod verify;
 mod what_if;
 
+pub(super) use explain::explained;
+
 use super::args::Args;
 use super::args::journal::JournalCommand;
 use super::exit::{Exit, Failure};

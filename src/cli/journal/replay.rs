@@ -11,14 +11,16 @@ use crate::cli::args::Args;
 use crate::cli::args::views::Replay as Flags;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::text::time;
-use crate::journal::explain::{About, event_words};
+use crate::journal::explain::{About, beginning, event_words};
 use crate::journal::replay::{PlanLine, Replay, Stamp, around};
 use crate::journal::text::hex;
-use journal_format::event::Record;
-use journal_format::value::{RelPath, Seq};
+use journal_format::event::{Event, Operation, OperationEvent, Record};
+use journal_format::json::to_json;
+use journal_format::value::{RelPath, Seq, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::io::{BufWriter, Write};
+use std::collections::BTreeMap;
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 use sync_core::limits::{FOLD_VERSION, RULES_VERSION};
 
@@ -28,6 +30,7 @@ use sync_core::limits::{FOLD_VERSION, RULES_VERSION};
 /// No such journal, or it is damaged.
 pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, Failure> {
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
+    flags.until.map_or(Ok(()), |at| source.reaches(Seq(at)))?;
     let until = flags.until.map_or(Seq(u64::MAX), Seq);
     let out = BufWriter::with_capacity(OUT_BYTES, std::io::stdout().lock());
     let mut player = Player {
@@ -38,8 +41,10 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, 
     let differs = if flags.step || flags.path.is_some() {
         let mut steps = Steps {
             path: flags.path.as_ref(),
-            is_interactive: flags.step,
+            // Nobody to be asked: all of it, one step after the other.
+            is_interactive: flags.step && std::io::stdin().is_terminal(),
             next_stop: Seq(0),
+            begun: BTreeMap::new(),
         };
         steps.play(&source, until, &mut player)?
     } else {
@@ -49,7 +54,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, 
     Ok(if differs {
         Exit::JournalDamaged
     } else {
-        Exit::InSync
+        source.exit()
     })
 }
 
@@ -98,7 +103,7 @@ pub(super) fn stream(
 /// What a replay shows.
 pub(super) enum Shown {
     Begin(Value),
-    Plan(PlanLine, journal_format::value::Timestamp),
+    Plan(PlanLine, Timestamp),
     Stamp(Seq, Stamp),
     End(Seq, String),
 }
@@ -179,6 +184,8 @@ struct Steps<'a> {
     is_interactive: bool,
     /// The next event to stop at.
     next_stop: Seq,
+    /// Operations that began, to say what ended.
+    begun: BTreeMap<Seq, Operation>,
 }
 
 impl Steps<'_> {
@@ -191,10 +198,20 @@ impl Steps<'_> {
         let mut replay = Replay::behind(source.engine(until)?);
         let mut about = self.path.map(About::new);
         let mut differs = false;
-        for read in source.records(Seq(1))? {
+        let mut records = source.records(Seq(1))?.peekable();
+        while let Some(read) = records.next() {
             let record = read.map_err(|error| source.fault(error))?;
             if record.seq > until {
                 break;
+            }
+            // What is planned behind it is planned when the next thing happens, and that
+            // may be later: what waits for a while is due by then.
+            let then = match records.peek() {
+                Some(Ok(next)) => next.time,
+                Some(Err(_)) | None => record.time,
+            };
+            if let Event::Operation(OperationEvent::Started { operation }) = &record.event {
+                self.begun.insert(record.seq, operation.clone());
             }
             let is_about = about.as_mut().is_none_or(|about| about.takes(&record));
             let is_shown =
@@ -203,7 +220,7 @@ impl Steps<'_> {
                 differs |= stamp == Stamp::Differs;
             }
             replay.fold(&record);
-            if is_shown && (!self.show(&mut replay, &record, player) || !self.wait(player)) {
+            if is_shown && (!self.show(&mut replay, &record, then, player) || !self.wait(player)) {
                 return Ok(differs);
             }
         }
@@ -212,8 +229,16 @@ impl Steps<'_> {
         Ok(differs)
     }
 
-    fn show<W: Write>(&self, replay: &mut Replay, record: &Record, player: &mut Player<W>) -> bool {
-        let plan = replay.line(record.time);
+    fn show<W: Write>(
+        &mut self,
+        replay: &mut Replay,
+        record: &Record,
+        then: Timestamp,
+        player: &mut Player<W>,
+    ) -> bool {
+        let plan = replay.line(then);
+        let ended = beginning(&record.event).and_then(|begun| self.begun.remove(&begun));
+        let text = event_words(&record.event, ended.as_ref());
         let root = RelPath::root();
         let rows = around(replay.engine(), self.path.unwrap_or(&root));
         if player.as_json {
@@ -222,17 +247,12 @@ impl Steps<'_> {
             });
             let value = json!({
                 "type": "step", "seq": record.seq.0, "time": record.time.0,
-                "event": event_words(&record.event), "trees": rows.collect::<Vec<_>>(),
+                "event": to_json(record), "text": text, "trees": rows.collect::<Vec<_>>(),
                 "plan": plan,
             });
             return player.line(&value.to_string());
         }
-        let mut text = format!(
-            "event {}, {}: {}\n",
-            record.seq,
-            time(record.time),
-            event_words(&record.event)
-        );
+        let mut text = format!("event {}, {}: {text}\n", record.seq, time(record.time));
         text.push_str(&table(&rows));
         text.push_str(&format!("  plan: {}\n", plan.words()));
         let digest = plan.digest.as_deref().unwrap_or("not computed");

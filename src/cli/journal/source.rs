@@ -24,6 +24,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use sync_core::checkpoint;
 use sync_core::engine::Engine;
+use sync_core::state::State;
 
 /// An open journal.
 pub(in crate::cli) struct Source {
@@ -270,19 +271,68 @@ impl Source {
     /// That state cannot be used, or is younger than the event.
     pub(in crate::cli) fn engine(&self, until: Seq) -> Result<Engine, Failure> {
         let first = self.facts.first;
-        let Some(base) = self.reading().and_then(Reading::base) else {
+        let Some(state) = self.base()? else {
+            self.needs_its_start()?;
             return Ok(Engine::new());
         };
         if until.next() < first {
             let message = format!("events before {first} are not kept any more");
             return Err(Failure::usage(message, "name a later event"));
         }
+        Ok(Engine::restore(state))
+    }
+
+    /// Returns the state behind what is not kept any more, if it is known.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub(in crate::cli) fn base(&self) -> Result<Option<State>, Failure> {
+        let Some(base) = self.reading().and_then(Reading::base) else {
+            return Ok(None);
+        };
+        let first = self.facts.first;
         let state = checkpoint::decode(&base.bytes).map_err(|_| {
             let message = format!("the state before event {first} cannot be used");
             Failure::new(Exit::JournalDamaged, message)
                 .hint("look at it with the release that wrote it")
         })?;
-        Ok(Engine::restore(state))
+        Ok(Some(state))
+    }
+
+    /// Refuses what cannot be told of a journal without its first events.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub(in crate::cli) fn needs_its_start(&self) -> Result<(), Failure> {
+        let first = self.facts.first;
+        if first <= Seq(1) {
+            return Ok(());
+        }
+        let message = format!("this journal begins at event {first}: what was before is not in it");
+        Err(Failure::usage(
+            message,
+            match self.facts.origin {
+                Origin::File => {
+                    "export it from its first event, without `--from`; `journal cat` prints what is here"
+                }
+                Origin::Store | Origin::Copy => {
+                    "`pydio-sync journal cat` prints what is still kept"
+                }
+            },
+        ))
+    }
+
+    /// Refuses the number of an event that the journal does not have yet.
+    ///
+    /// # Errors
+    /// It is behind the end.
+    pub(in crate::cli) fn reaches(&self, seq: Seq) -> Result<(), Failure> {
+        let head = self.facts.head;
+        if seq <= head {
+            return Ok(());
+        }
+        let message = format!("there is no event {seq}: this journal ends at event {head}");
+        Err(Failure::usage(message, "name an earlier event"))
     }
 
     /// Returns all records from a number on, beginning with the first one there is. What

@@ -7,6 +7,7 @@ use super::source;
 use crate::cli::args::Args;
 use crate::cli::args::views::{Facet, Tree};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::print;
 use crate::cli::text::{plain, size};
 use crate::journal::text::hex;
 use journal_format::value::{Kind, Seq, Side};
@@ -21,6 +22,7 @@ use sync_core::look::{Column, rows};
 /// No such journal, or it is damaged.
 pub(super) fn run(args: &Args, state_dir: &Path, flags: &Tree) -> Result<Exit, Failure> {
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
+    flags.at.map_or(Ok(()), |at| source.reaches(Seq(at)))?;
     let until = flags.at.map_or(Seq(u64::MAX), Seq);
     let mut engine = source.engine(until)?;
     for read in source.records(Seq(1))? {
@@ -42,7 +44,9 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Tree) -> Result<Exit, F
             .as_ref()
             .is_none_or(|path| row.path.is_within(path))
     });
+    let mut is_empty = true;
     for row in shown {
+        is_empty = false;
         let digest = row.digest.as_ref().map(|digest| hex(digest.bytes()));
         let line = if args.common.json {
             json!({
@@ -68,5 +72,9 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Tree) -> Result<Exit, F
         }
     }
     out.flush().ok();
+    if let Some(path) = flags.path.as_ref().filter(|_| is_empty) {
+        let path = plain(path.as_str());
+        print::words(&format!("nothing was at `{path}` on this side then"));
+    }
     Ok(source.exit())
 }

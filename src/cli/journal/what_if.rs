@@ -11,9 +11,12 @@ use crate::cli::args::views::{OneWay, WhatIf as Flags};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::print;
 use crate::cli::text::{count, plain};
+use crate::journal::minimize::letter;
 use crate::journal::what_if::{Change, Difference, WhatIf};
+use journal_format::event::Case;
 use journal_format::value::{Brakes, Kind, Mode, Policy, RelPath, Seq};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Compares plans.
@@ -24,6 +27,9 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, 
     let brakes = flags.max_delete.as_deref().map(brakes).transpose()?;
     let choose = |policy: Policy| chosen(policy, flags, brakes);
     let filter = filter(flags)?;
+    if !is_a_choice(flags) {
+        return Err(Failure::usage("no other choice is given", CHOICES));
+    }
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
     let mut what_if = WhatIf::behind(source.engine(Seq(u64::MAX))?, &choose);
     for read in source.records(Seq(1))? {
@@ -46,7 +52,13 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, 
     } else {
         show(&difference, filter.is_some());
     }
-    Ok(Exit::InSync)
+    Ok(source.exit())
+}
+
+const fn is_a_choice(flags: &Flags) -> bool {
+    let is_policy = flags.conflict.is_some() || flags.direction.is_some() || flags.mode.is_some();
+    let is_filter = !flags.include.is_empty() || !flags.exclude.is_empty();
+    is_policy || is_filter || flags.max_delete.is_some()
 }
 
 fn chosen(mut policy: Policy, flags: &Flags, brakes: Option<Brakes>) -> Policy {
@@ -117,11 +129,15 @@ fn show(difference: &Difference, has_filter: bool) {
             none_or(difference.deleted)
         ));
     } else {
-        print::line(&format!(
-            "now {} would be deleted that are not planned to be, {} planned to be would not",
-            none_or(difference.deleted),
-            none_or(difference.spared)
-        ));
+        let verb = match (difference.deleted, difference.spared) {
+            (0, 0) => "from here on the same would be deleted".to_owned(),
+            (more, fewer) => format!(
+                "from here on {} more would be deleted, and {} fewer",
+                none_or(more),
+                none_or(fewer)
+            ),
+        };
+        print::line(&verb);
     }
     match (&difference.brake, &difference.other_brake) {
         (None, None) => {}
@@ -133,11 +149,26 @@ fn show(difference: &Difference, has_filter: bool) {
             print::line(&format!("the job would still be halted: {}", plain(brake)));
         }
     }
-    group("now", &difference.now);
+    group("from here on", &difference.now);
     let points = count(difference.points, "decision point", "decision points");
-    group(&format!("on the way ({points})"), &difference.history);
+    group(
+        &format!("had it been so from the beginning ({points}, each by itself)"),
+        &difference.history,
+    );
+    reasons(difference);
     if difference.now.is_empty() && difference.history.is_empty() {
         print::line("the plans are the same");
+    }
+}
+
+/// Says what the letters stand for.
+fn reasons(difference: &Difference) {
+    let changes = difference.now.iter().chain(&difference.history);
+    let words = changes.flat_map(|it| [&it.before, &it.after]);
+    let words = words.flat_map(|deed| deed.split([' ', '(', ')']));
+    let cases: BTreeSet<Case> = words.filter_map(letter).collect();
+    for case in cases {
+        print::line(&format!("{}: {}", case.letter(), sync_core::reason(case)));
     }
 }
 
@@ -167,3 +198,6 @@ fn group(when: &str, changes: &[Change]) {
         ));
     }
 }
+
+const CHOICES: &str = "give one: `--conflict`, `--direction`, `--mode`, `--max-delete`, \
+                       `--exclude` or `--include`";

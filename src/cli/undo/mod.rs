@@ -28,6 +28,9 @@ pub(super) async fn run(desk: &mut Desk<'_>, flags: &Flags) -> Result<Exit, Fail
     let (job, which) = flags.meant(SystemClock.now())?;
     let source = source::of_job(&desk.known(job)?)?;
     let id = source.facts().job.clone();
+    if let Which::Event(seq) = which {
+        source.reaches(seq)?;
+    }
     let mut undo = collect(&source, which, flags)?;
     let shown = Shown {
         is_json: desk.args.common.json,

@@ -2,13 +2,13 @@
 //!
 //! In: a replayed engine, perhaps another policy. Out: every step of the plan, what is
 //! held and why, the brake. Invariant: nothing is started and nothing is kept: the
-//! engine is as before. Deliberately absent: operations in their final form (`preview`
-//! in `report`), which depend on what runs before them.
+//! engine is as before. Deliberately absent: operations that follow only from what runs
+//! before them.
 
 use super::Engine;
 use crate::plan::{self, Act, Moment};
 use crate::state::Halt;
-use journal_format::event::Case;
+use journal_format::event::{Case, Operation};
 use journal_format::value::{Policy, RelPath, Seq, Side, Timestamp};
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ pub struct Judged {
 }
 
 /// The next step of one node.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
     /// The node, by a number that stays with it through renames.
     pub node: u64,
@@ -40,6 +40,9 @@ pub struct Planned {
     pub side: Side,
     /// The best name of the node.
     pub path: RelPath,
+    /// What would be started, as things are now: with its other names and its
+    /// preconditions. Nothing for what starts nothing, or has to wait for another step.
+    pub operation: Option<Operation>,
 }
 
 /// What a step does.
@@ -108,6 +111,7 @@ impl Engine {
                 deed,
                 side,
                 path: state.tree.shown_path(step.node),
+                operation: plan::operation(state, step),
             }
         });
         Judged {

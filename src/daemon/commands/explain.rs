@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::pages::open;
 use crate::daemon::stream::status;
 use crate::daemon::supervisor::View;
-use crate::journal::explain::{Context, Gathering, Pass, tell};
+use crate::journal::explain::{Context, Gathering, Pass, Runs, tell};
 use crate::ports::{JournalReader, PortError, PortResult};
 use journal_format::event::{FailureClass, Record};
 use journal_format::value::{RelPath, Timestamp};
@@ -21,9 +21,10 @@ pub(super) async fn explain(view: &View, path: &RelPath, now: Timestamp) -> Resu
     let context = Context {
         job: view.spec.id.clone(),
         now,
-        is_running: true,
+        runs: Runs::Yes,
+        begins: open.reader.first(),
     };
-    let mut told = tell(path, &records, &context);
+    let mut told = tell(path, &records, None, &context);
     let word = status::state_word(view.state);
     if !QUIET.contains(&word) {
         told.advice.push(format!("the job is {word} now"));

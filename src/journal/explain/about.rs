@@ -9,7 +9,7 @@ use journal_format::event::{
     Action, Change, ConflictEvent, Displaced, Event, ObservationEvent, OperationEvent, Record,
     SessionEvent,
 };
-use journal_format::value::{RelPath, Seq};
+use journal_format::value::{RelPath, Seq, Side};
 use std::collections::BTreeSet;
 
 /// Picks the events that are about a path, folders above it included.
@@ -88,6 +88,46 @@ pub fn names(event: &Event, path: &RelPath) -> bool {
             ConflictEvent::Raised { local, remote, .. } => local == path || remote == path,
             ConflictEvent::Resolved { .. } | ConflictEvent::Settled { .. } => false,
         },
+    }
+}
+
+/// Tells whether an event that names a path names it by itself, and not by a folder
+/// above it: then it is about the path whatever stands there.
+pub(super) fn names_itself(event: &Event, path: &RelPath) -> bool {
+    match event {
+        Event::Observation(
+            ObservationEvent::Gone { path: at, .. } | ObservationEvent::Unknown { path: at, .. },
+        ) => at == path,
+        Event::Observation(ObservationEvent::Moved { moves, .. }) => {
+            moves.iter().any(|it| it.from == *path || it.to == *path)
+        }
+        Event::Operation(OperationEvent::Started { operation }) => match &operation.action {
+            Action::Move { from, to, .. } => from == path || to == path,
+            _ => names(event, path),
+        },
+        Event::Session(SessionEvent::Undone { changes, .. }) => {
+            let mut changes = changes.iter();
+            changes.any(|it| it.path == *path || it.from.as_ref() == Some(path))
+        }
+        _ => names(event, path),
+    }
+}
+
+/// The side that an event speaks of.
+pub(super) const fn side_of_event(event: &Event) -> Side {
+    match event {
+        Event::Observation(
+            ObservationEvent::Observed { side, .. }
+            | ObservationEvent::Moved { side, .. }
+            | ObservationEvent::Gone { side, .. }
+            | ObservationEvent::Unknown { side, .. }
+            | ObservationEvent::Hashed { side, .. },
+        ) => *side,
+        Event::Operation(OperationEvent::Started { operation }) => match &operation.action {
+            Action::Move { side, .. } => *side,
+            _ => Side::Local,
+        },
+        _ => Side::Local,
     }
 }
 

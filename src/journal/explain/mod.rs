@@ -7,12 +7,14 @@
 //! absent: reading, and what only a running job knows (its caller adds it).
 
 mod about;
+mod advice;
 mod gather;
 mod now;
 mod sieve;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod trash;
 mod words;
 
 pub use about::{About, beginning, names};
@@ -22,8 +24,9 @@ pub use sieve::Sieve;
 pub use tell::tell;
 pub use words::{change_words, event_words, halt_words};
 
-use journal_format::value::Timestamp;
+use journal_format::value::{Seq, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Who asks, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +36,22 @@ pub struct Context {
     /// The time of the question.
     pub now: Timestamp,
     /// Whether the job runs.
-    pub is_running: bool,
+    pub runs: Runs,
+    /// The first event that the journal still has.
+    pub begins: Seq,
+}
+
+/// Whether a job runs, as far as whoever asks can know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    /// A process has it.
+    Yes,
+    /// None has it.
+    No,
+    /// One has it, or had it and did not end well.
+    Perhaps,
+    /// The journal came from elsewhere: no command works on its job here.
+    Elsewhere,
 }
 
 /// What happened to a path, and how it stands.
@@ -47,7 +65,7 @@ pub struct Explanation {
     pub answer: String,
     /// Where it is now, if it is anywhere.
     pub place: Option<String>,
-    /// What can be done, a sentence or a command each.
+    /// What can be done, a line each; a command is at the end of its line.
     pub advice: Vec<String>,
     /// Versions of it that were put into the trash, oldest first.
     pub trash: Vec<Trashed>,
@@ -55,6 +73,9 @@ pub struct Explanation {
     pub events: Vec<Told>,
     /// Older events that are not told, being too many.
     pub left_out: u64,
+    /// The journal's first event; what was before is not in it.
+    #[serde(default)]
+    pub begins: u64,
 }
 
 /// How a path stands.
@@ -63,6 +84,8 @@ pub struct Explanation {
 pub enum Fate {
     /// The journal has nothing about it.
     NeverSeen,
+    /// The journal does not go back far enough to tell.
+    Unknown,
     /// Both sides hold it alike.
     Synced,
     /// It is nowhere any more.
@@ -112,6 +135,12 @@ pub struct Told {
     pub kind: String,
     /// The rule's letter, if a rule asked for it.
     pub case: Option<String>,
+    /// Why that rule decides as it does.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// The sentence.
     pub text: String,
+    /// The event itself, as `events` shows it; of many renames in one, ours.
+    #[serde(default)]
+    pub event: Value,
 }

@@ -8,13 +8,12 @@
 
 use super::tell::{place_of, quote};
 use super::words::{halt_words, rule, unknown_words};
-use super::{Context, Fate};
-use crate::journal::text::{quoted, time};
+use super::{Context, Fate, Runs, advice};
+use crate::journal::text::time;
 use journal_format::event::{
-    Action, Case, Event, HaltReason, ObservationEvent, Operation, OperationEvent, Record,
-    UnknownReason,
+    Action, Case, Event, ObservationEvent, Operation, OperationEvent, Record, UnknownReason,
 };
-use journal_format::value::{RelPath, Side, Timestamp};
+use journal_format::value::{Kind, RelPath, Seq, Side, Timestamp};
 use sync_core::engine::{Deed, Engine, Planned};
 use sync_core::look::{self, Look};
 use sync_core::tree::{NodeId, Presence};
@@ -27,6 +26,8 @@ pub(super) struct Ending {
     gone: [Option<Timestamp>; 2],
     /// The side on which an operation removed it, and when.
     removed: Option<(Side, Timestamp)>,
+    /// Whether that was a folder: what lay in it went before, each for itself.
+    was_folder: bool,
 }
 
 pub(super) struct Standing {
@@ -48,12 +49,19 @@ impl Ending {
                 self.removed = None;
             }
             Event::Operation(OperationEvent::Succeeded { .. }) => {
-                if let Some(Action::Remove { side, .. }) = operation.map(|it| &it.action) {
+                if let Some(Action::Remove { side, expect, .. }) = operation.map(|it| &it.action) {
                     self.removed = Some((*side, record.time));
+                    self.was_folder = expect.kind == Kind::Directory;
                 }
             }
             _ => {}
         }
+    }
+
+    /// When a folder was seen to be gone that was then removed here, with what lay in it.
+    fn folder_gone(&self) -> Option<Timestamp> {
+        let is_here = self.was_folder && matches!(self.removed, Some((Side::Local, _)));
+        self.gone[at(Side::Remote)].filter(|_| is_here)
     }
 
     fn words(&self, path: &RelPath) -> String {
@@ -63,6 +71,7 @@ impl Ending {
                 let other = side.other();
                 let seen = gone[at(other)].map_or_else(String::new, time);
                 let deed = match side {
+                    Side::Local if self.was_folder => "removed here",
                     Side::Local => "put into the trash here",
                     Side::Remote => "deleted there",
                 };
@@ -99,7 +108,7 @@ pub(super) fn standing(
     let state = engine.state();
     let found = id.and_then(|id| Some((id, look::look(state, id)?)));
     let Some((id, look)) = found else {
-        return nowhere(path, ending);
+        return nowhere(path, engine, ending, context);
     };
     let place = place_of(&look);
     let name = place.as_ref().unwrap_or(path);
@@ -118,14 +127,38 @@ pub(super) fn standing(
     }
 }
 
-fn nowhere(path: &RelPath, ending: &Ending) -> Standing {
-    let (fate, answer, advice) = if ending.told == 0 {
-        let advice = "check how it is spelled, upper and lower case as well; what a filter has \
-                      always left out is not in the journal";
-        let answer = format!("the journal says nothing of {}", quote(path));
-        (Fate::NeverSeen, answer, vec![advice.to_owned()])
+/// Tells of a journal whose beginning is missing: nothing is concluded from the rest.
+pub(super) fn untold(path: &RelPath, ending: &Ending, context: &Context) -> Standing {
+    let since = if ending.told == 0 {
+        "; since then it says nothing of it"
     } else {
-        (Fate::Gone, ending.words(path), Vec::new())
+        ""
+    };
+    let answer = format!(
+        "how {} stands cannot be told: this journal begins at event {}, and what was before is \
+         not in it{since}",
+        quote(path),
+        context.begins
+    );
+    Standing {
+        fate: Fate::Unknown,
+        answer,
+        place: None,
+        advice: Vec::new(),
+    }
+}
+
+fn nowhere(path: &RelPath, engine: &Engine, ending: &Ending, context: &Context) -> Standing {
+    let (fate, answer, advice) = if ending.told == 0 {
+        never_seen(path, engine.state().paused, context)
+    } else {
+        let mut answer = ending.words(path);
+        let mut advice = Vec::new();
+        if let Some(since) = ending.folder_gone() {
+            answer.push_str("; files that were still in it were put into the trash one by one");
+            advice.extend(advice::undo_since(context, since));
+        }
+        (Fate::Gone, answer, advice)
     };
     Standing {
         fate,
@@ -133,6 +166,32 @@ fn nowhere(path: &RelPath, ending: &Ending) -> Standing {
         place: None,
         advice,
     }
+}
+
+/// Of what the journal has nothing. It may be newer than the last look at its folder.
+fn never_seen(path: &RelPath, is_paused: bool, context: &Context) -> Answer {
+    let mut advice = Vec::new();
+    if is_paused {
+        advice.push("the job is paused: what is new since then is not in the journal".to_owned());
+        advice.extend(advice::go_on(context));
+    } else if context.runs == Runs::No {
+        advice.push("the job does not run now: what is new since then is not in it".to_owned());
+    }
+    let spelling = "check how it is spelled, upper and lower case as well; what a filter has \
+                    always left out is not in the journal";
+    advice.push(spelling.to_owned());
+    let (fate, answer) = if context.begins > Seq(1) {
+        let answer = format!(
+            "{} is not there, and this journal says nothing of it since event {}, where it begins",
+            quote(path),
+            context.begins
+        );
+        (Fate::Unknown, answer)
+    } else {
+        let answer = format!("the journal says nothing of {}", quote(path));
+        (Fate::NeverSeen, answer)
+    };
+    (fate, answer, advice)
 }
 
 type Answer = (Fate, String, Vec<String>);
@@ -192,21 +251,16 @@ fn settled(path: &RelPath, look: &Look, name: &RelPath) -> Option<Answer> {
 /// What holds a change back.
 fn held(engine: &Engine, look: &Look, name: &RelPath, context: &Context) -> Option<Answer> {
     let state = engine.state();
-    let job = quoted(&context.job);
     let judged = engine.judge(context.now);
     let case = judged.held.iter().find(|held| held.node == look.node);
     match case.map(|held| held.case) {
         Some(case @ (Case::C1 | Case::C2 | Case::C3)) => {
-            let command = format!(
-                "pydio-sync resolve {job} {} --keep local|remote|both",
-                quoted(name.as_str())
-            );
-            let answer = format!(
-                "{} waits for your decision: {}",
-                quote(name),
-                sync_core::meaning(case)
-            );
-            return Some((Fate::Conflict, answer, vec![command]));
+            let meaning = match case {
+                Case::C1 if look.baseline.is_none() => "created differently on both sides",
+                case => sync_core::meaning(case),
+            };
+            let answer = format!("{} waits for your decision: {meaning}", quote(name));
+            return Some((Fate::Conflict, answer, advice::decide(context, case, name)));
         }
         Some(case @ Case::V1) => {
             let answer = format!("{} differs on purpose: {}", quote(name), rule(case));
@@ -224,21 +278,13 @@ fn held(engine: &Engine, look: &Look, name: &RelPath, context: &Context) -> Opti
             quote(name),
             halt_words(halt)
         );
-        let advice = match halt.reason {
-            HaltReason::RootMissing => {
-                "put the folder back; the job then goes on by itself".to_owned()
-            }
-            _ => format!("if this is meant: pydio-sync approve {job}"),
-        };
-        return Some((Fate::Halted, answer, vec![advice]));
+        let advice = advice::release(context, halt).into_iter().collect();
+        return Some((Fate::Halted, answer, advice));
     }
     if state.paused {
         let answer = format!("{} is not synced yet: the job is paused", quote(name));
-        return Some((
-            Fate::Paused,
-            answer,
-            vec![format!("pydio-sync start {job}")],
-        ));
+        let advice = advice::go_on(context).into_iter().collect();
+        return Some((Fate::Paused, answer, advice));
     }
     None
 }
@@ -248,7 +294,7 @@ fn coming(engine: &Engine, look: &Look, name: &RelPath, context: &Context) -> An
     let judged = engine.judge(context.now);
     let next = judged.planned.iter().find(|step| step.node == look.node);
     let mut advice = Vec::new();
-    if !context.is_running {
+    if context.runs == Runs::No {
         advice.push("the job does not run now; its next run goes on with it".to_owned());
     }
     if let Some(failure) = &look.failure {

@@ -1,32 +1,40 @@
 //! From the records about a path to its story.
 //!
-//! In: gathered records, in order. Out: the explanation. They are folded twice: once to
+//! In: gathered records, in order, and the state before the journal's first one, if that
+//! is not empty. Out: the explanation. They are folded twice: once to
 //! find which object stood at the path last, once to tell what happened to it under
 //! whatever name. Invariant: an event is told if it names the path or changes the
 //! object. Deliberately absent: sentences (`words`), how things stand (`now`).
 
-use super::about::{beginning, concerns, names};
+use super::about::{beginning, concerns, names, names_itself, side_of_event};
 use super::now::{self, Ending};
+use super::trash::Trash;
 use super::words::{Before, sentence, shown, side_of};
-use super::{Context, Explanation, Told, Trashed};
-use crate::journal::text::quoted;
+use super::{Context, Explanation, Told};
 use journal_format::Tag;
 use journal_format::event::{
-    Action, Change, Displaced, Event, ObservationEvent, Operation, OperationEvent, Record,
-    SessionEvent,
+    Action, Event, ObservationEvent, Operation, OperationEvent, PathMove, Record, SessionEvent,
 };
+use journal_format::json::to_json;
 use journal_format::value::{RelPath, Seq, Side};
 use std::collections::BTreeMap;
 use sync_core::engine::Engine;
 use sync_core::look::{self, Look};
+use sync_core::state::State;
 use sync_core::tree::{NodeId, Presence};
 
 /// Tells what happened to a path.
 #[must_use]
-pub fn tell(path: &RelPath, records: &[Record], context: &Context) -> Explanation {
-    let chosen = last_at(path, records);
+pub fn tell(
+    path: &RelPath,
+    records: &[Record],
+    base: Option<&State>,
+    context: &Context,
+) -> Explanation {
+    let begin = || base.map_or_else(Engine::new, |state| Engine::restore(state.clone()));
+    let chosen = last_at(path, records, begin());
     let mut teller = Teller {
-        engine: Engine::new(),
+        engine: begin(),
         path,
         object: chosen,
         id: None,
@@ -35,9 +43,9 @@ pub fn tell(path: &RelPath, records: &[Record], context: &Context) -> Explanatio
         ending: Ending::default(),
         halt: None,
         told: Vec::new(),
-        trash: Vec::new(),
-        job: &context.job,
+        trash: Trash::default(),
     };
+    teller.find(true);
     records.iter().for_each(|record| teller.take(record));
     let Teller {
         engine,
@@ -48,25 +56,32 @@ pub fn tell(path: &RelPath, records: &[Record], context: &Context) -> Explanatio
         ..
     } = teller;
     let left_out = told.len().saturating_sub(EVENTS_MAX);
-    let standing = now::standing(path, &engine, id, &ending, context);
+    let standing = if base.is_none() && context.begins > Seq(1) {
+        now::untold(path, &ending, context)
+    } else {
+        now::standing(path, &engine, id, &ending, context)
+    };
     Explanation {
         path: path.as_str().to_owned(),
         state: standing.fate,
         answer: standing.answer,
         place: standing.place.map(|place| place.as_str().to_owned()),
         advice: standing.advice,
-        trash,
+        trash: trash.finish(context),
         events: told.split_off(left_out),
         left_out: u64::try_from(left_out).unwrap_or(u64::MAX),
+        begins: context.begins.0,
     }
 }
 
 /// Finds the object that stood at the path last.
-fn last_at(path: &RelPath, records: &[Record]) -> Option<u64> {
-    let mut engine = Engine::new();
+fn last_at(path: &RelPath, records: &[Record], mut engine: Engine) -> Option<u64> {
     let mut last = None;
-    for record in records {
-        engine.replay(record);
+    // Before the first record there may be something as well.
+    for record in std::iter::once(None).chain(records.iter().map(Some)) {
+        if let Some(record) = record {
+            engine.replay(record);
+        }
         let state = engine.state();
         let here = look::at(state, path);
         let is_there = |id: &&NodeId| {
@@ -96,21 +111,18 @@ struct Teller<'a> {
     /// The halt in force, while nothing of the object was held back by it.
     halt: Option<Told>,
     told: Vec<Told>,
-    trash: Vec<Trashed>,
-    job: &'a str,
+    trash: Trash,
 }
 
 impl Teller<'_> {
     fn take(&mut self, record: &Record) {
         let before = self.look.take();
+        let side = side_of_event(&record.event);
+        let was_taken = look::is_taken(self.engine.state(), side, self.path);
         self.engine.replay(record);
-        let state = self.engine.state();
-        self.id = self
-            .id
-            .filter(|id| look::number(state, *id) == self.object)
-            .or_else(|| self.object.and_then(|number| look::numbered(state, number)));
-        self.look = self.id.and_then(|id| look::look(state, id));
-        if !self.is_told(record, before.as_ref()) {
+        self.find(!matches!(record.event, Event::Session(_)));
+        let is_taken = was_taken || look::is_taken(self.engine.state(), side, self.path);
+        if !self.is_told(record, before.as_ref(), is_taken) {
             self.note_halt(record);
             return;
         }
@@ -129,20 +141,28 @@ impl Teller<'_> {
         };
         self.begun.entry(record.seq).or_default();
         self.ending.take(record, operation.as_ref());
-        self.keep_trash(record, operation.as_ref());
+        self.trash.take(record, operation.as_ref(), self.path);
         let at = self.place_before(record, before.as_ref());
         let known = Before {
             path: &at,
             look: before.as_ref(),
             operation: operation.as_ref(),
         };
-        self.told.push(Told {
-            seq: record.seq.0,
-            time: record.time.0,
-            kind: Tag::of(&record.event).name().to_owned(),
-            case: case_of(&record.event).map(|case| case.letter().to_owned()),
-            text: sentence(&record.event, &known),
-        });
+        let text = sentence(&record.event, &known);
+        self.told.push(told(record, self.path, &at, text));
+    }
+
+    /// Finds the object again, looking everywhere if it can have come.
+    fn find(&mut self, can_be_new: bool) {
+        let state = self.engine.state();
+        let known = self.id;
+        self.id = known
+            .filter(|id| look::number(state, *id) == self.object)
+            .or_else(|| {
+                let wanted = self.object.filter(|_| can_be_new);
+                wanted.and_then(|number| look::numbered(state, number))
+            });
+        self.look = self.id.and_then(|id| look::look(state, id));
     }
 
     /// Keeps a halt in mind: it is told once it holds something of the object back.
@@ -157,13 +177,8 @@ impl Teller<'_> {
                     look: None,
                     operation: None,
                 };
-                self.halt = Some(Told {
-                    seq: record.seq.0,
-                    time: record.time.0,
-                    kind: Tag::of(&record.event).name().to_owned(),
-                    case: None,
-                    text: sentence(&record.event, &known),
-                });
+                let text = sentence(&record.event, &known);
+                self.halt = Some(told(record, self.path, self.path, text));
             }
             SessionEvent::HaltApproved { .. } | SessionEvent::HaltCleared { .. } => {
                 self.halt = None;
@@ -172,7 +187,10 @@ impl Teller<'_> {
         }
     }
 
-    fn is_told(&self, record: &Record, before: Option<&Look>) -> bool {
+    /// Tells whether an event is part of the story. A word about a folder above is only
+    /// where something of ours is (`is_taken`: something is or was at the path): what has
+    /// left it, or is in the trash, does not share its fate.
+    fn is_told(&self, record: &Record, before: Option<&Look>, is_taken: bool) -> bool {
         if let Some(beginning) = beginning(&record.event) {
             return self.begun.contains_key(&beginning) || names(&record.event, self.path);
         }
@@ -187,85 +205,45 @@ impl Teller<'_> {
                 SessionEvent::HistoryLost { .. } | SessionEvent::RemoteRolledBack { .. } => {
                     self.look.is_some()
                 }
-                SessionEvent::Undone { changes, .. } => {
-                    let place = self.place_before(record, self.look.as_ref());
-                    let mut paths = [self.path, &place].into_iter();
-                    paths.any(|path| changes.iter().any(|change| concerns(change, path)))
+                SessionEvent::Undone { .. } => {
+                    let place = self.look.as_ref().or(before);
+                    let place = place.and_then(|look| side_of(look, Side::Local).path.as_ref());
+                    self.is_named(record, is_taken)
+                        || place.is_some_and(|place| names(&record.event, place))
                 }
                 _ => false,
             };
         }
         let look = self.look.as_ref().or(before);
         let is_changed = before != self.look.as_ref() && !is_about_inside(record, look);
+        let side = side_of_event(&record.event);
+        let place = before.and_then(|look| side_of(look, side).path.as_ref());
         let mut places = before.into_iter().flat_map(|look| &look.sides);
         is_changed
-            || names(&record.event, self.path)
+            || self.is_named(record, is_taken)
+            || place.is_some_and(|place| names(&record.event, place))
             || places.any(|side| {
                 let place = side.path.as_ref();
-                place.is_some_and(|place| names(&record.event, place))
+                place.is_some_and(|place| {
+                    names(&record.event, place) && names_itself(&record.event, place)
+                })
             })
+    }
+
+    /// Tells whether an event is about what stands at the path that was asked for.
+    fn is_named(&self, record: &Record, is_taken: bool) -> bool {
+        let event = &record.event;
+        names(event, self.path) && (is_taken || names_itself(event, self.path))
     }
 
     /// Where the object was on the side that an event speaks of, right before it.
     fn place_before(&self, record: &Record, before: Option<&Look>) -> RelPath {
         let side = match &record.event {
-            Event::Observation(
-                ObservationEvent::Observed { side, .. }
-                | ObservationEvent::Moved { side, .. }
-                | ObservationEvent::Gone { side, .. }
-                | ObservationEvent::Unknown { side, .. }
-                | ObservationEvent::Hashed { side, .. },
-            ) => *side,
+            Event::Observation(_) => side_of_event(&record.event),
             _ => Side::Local,
         };
         let place = before.and_then(|look| side_of(look, side).path.clone());
         place.unwrap_or_else(|| self.path.clone())
-    }
-
-    fn keep_trash(&mut self, record: &Record, operation: Option<&Operation>) {
-        if let Event::Session(SessionEvent::Undone { changes, .. }) = &record.event {
-            changes
-                .iter()
-                .for_each(|change| self.keep_undone(record, change));
-        }
-        let Event::Operation(OperationEvent::Succeeded { outcome, .. }) = &record.event else {
-            return;
-        };
-        let (Some(entry), Some(operation)) = (&outcome.trashed, operation) else {
-            return;
-        };
-        let name = entry.as_str();
-        let id = name.split_once('-').map_or(name, |(id, _)| id);
-        let path = match &operation.action {
-            Action::Transfer {
-                displaced: Displaced::ConflictCopy(_),
-                ..
-            } => return,
-            action => action.path(),
-        };
-        self.trash.push(Trashed {
-            entry: name.to_owned(),
-            path: path.as_str().to_owned(),
-            seq: record.seq.0,
-            time: record.time.0,
-            command: format!("pydio-sync trash restore {} {id}", quoted(self.job)),
-        });
-    }
-
-    fn keep_undone(&mut self, record: &Record, change: &Change) {
-        let Some(entry) = &change.trashed else { return };
-        if !concerns(change, self.path) {
-            return;
-        }
-        let (job, entry) = (quoted(self.job), entry.as_str());
-        self.trash.push(Trashed {
-            entry: entry.to_owned(),
-            path: change.path.as_str().to_owned(),
-            seq: record.seq.0,
-            time: record.time.0,
-            // One event may have put several there, so its number is not enough.
-            command: format!("pydio-sync trash restore {job} {}", quoted(entry)),
-        });
     }
 }
 
@@ -290,6 +268,33 @@ fn is_about_inside(record: &Record, look: Option<&Look>) -> bool {
             !places.iter().any(is_moved)
         }
         _ => false,
+    }
+}
+
+/// An event with its sentence and what programs need of it.
+fn told(record: &Record, path: &RelPath, at: &RelPath, text: String) -> Told {
+    let case = case_of(&record.event);
+    let mut record = record.clone();
+    // One scan may find thousands of renames, one undo many changes.
+    match &mut record.event {
+        Event::Observation(ObservationEvent::Moved { moves, .. }) => {
+            let is_about =
+                |it: &PathMove, path: &RelPath| path.is_within(&it.from) || path.is_within(&it.to);
+            moves.retain(|it| is_about(it, path) || is_about(it, at));
+        }
+        Event::Session(SessionEvent::Undone { changes, .. }) => {
+            changes.retain(|it| concerns(it, path) || concerns(it, at));
+        }
+        _ => {}
+    }
+    Told {
+        seq: record.seq.0,
+        time: record.time.0,
+        kind: Tag::of(&record.event).name().to_owned(),
+        case: case.map(|case| case.letter().to_owned()),
+        reason: case.map(|case| sync_core::reason(case).to_owned()),
+        text,
+        event: to_json(&record),
     }
 }
 

@@ -1,13 +1,16 @@
 //! Stories of single paths, from events written by hand.
 
-use super::{Context, Explanation, Fate, gather_from, tell};
+use super::{Context, Explanation, Fate, Runs, gather_from, tell};
 use journal_format::event::{
-    Action, Case, Displaced, Event, Expected, FailureClass, ObservationEvent, Operation,
+    Action, Case, Change, Displaced, Event, Expected, FailureClass, ObservationEvent, Operation,
     OperationEvent, Outcome, PathMove, Record, SessionEvent, UnknownReason,
 };
 use journal_format::value::{
-    Digest, DigestKind, Entry, Fingerprint, Identity, Kind, Policy, RelPath, Seq, Side, Timestamp,
+    Digest, DigestKind, Entry, Fingerprint, Identity, Kind, Policy, RelPath, Seq, Side, Solve,
+    Timestamp,
 };
+use sync_core::engine::Engine;
+use sync_core::state::State;
 
 const JUNE: i64 = 1_750_000_000_000;
 
@@ -125,9 +128,10 @@ fn explain(at: &str, records: &[Record]) -> Explanation {
     let context = Context {
         job: "docs".to_owned(),
         now: Timestamp(JUNE + 3_600_000),
-        is_running: true,
+        runs: Runs::Yes,
+        begins: Seq(1),
     };
-    tell(&at, &gathered, &context)
+    tell(&at, &gathered, None, &context)
 }
 
 fn texts(told: &Explanation) -> Vec<&str> {
@@ -301,4 +305,228 @@ fn the_answer_says_how_a_path_stands() {
         let told = explain(asked, &journal(events));
         assert_eq!((told.state, told.answer.as_str()), (fate, answer));
     }
+}
+
+/// `d/a` is deleted on the remote side and put into the trash by event 14.
+fn put_into_the_trash() -> Vec<Event> {
+    let trashed = Outcome {
+        trashed: Some(path("000000000000000d-a")),
+        ..Outcome::default()
+    };
+    vec![
+        gone(Side::Remote, "d/a"),
+        start(
+            Case::D2,
+            remove(Side::Local, "d/a", entry(Kind::File, 2, 5)),
+        ),
+        end(13, trashed),
+    ]
+}
+
+#[test]
+fn what_happens_to_a_folder_later_is_no_event_of_what_had_left_it() {
+    let folder = entry(Kind::Directory, 1, 0);
+    let renamed_later = vec![renamed(Side::Local, "d", "e", folder.clone())];
+    let deleted_later = vec![
+        gone(Side::Remote, "d"),
+        start(Case::D2, remove(Side::Local, "d", folder.clone())),
+        end(16, Outcome::default()),
+    ];
+    for later in [renamed_later, deleted_later] {
+        let mut events = put_into_the_trash();
+        let alone = explain("d/a", &journal(events.clone()));
+        events.extend(later);
+        let told = explain("d/a", &journal(events));
+        assert_eq!(told, alone);
+    }
+    // It went elsewhere, then the folder went: the old name does not share its fate.
+    let away = vec![
+        renamed(Side::Local, "d/a", "b", entry(Kind::File, 2, 5)),
+        gone(Side::Local, "d"),
+    ];
+    let told = explain("d/a", &journal(away));
+    let seqs: Vec<u64> = told.events.iter().map(|it| it.seq).collect();
+    assert_eq!(seqs, [6, 7, 8, 12], "{told:?}");
+}
+
+#[test]
+fn what_was_brought_back_is_not_offered_again() {
+    let told = |more: Vec<Event>| {
+        let mut events = put_into_the_trash();
+        events.extend(more);
+        explain("d/a", &journal(events)).trash
+    };
+    assert_eq!(told(vec![]).len(), 1);
+    let back = |undoes, at: &str| {
+        let changes = vec![Change {
+            undoes: Some(Seq(undoes)),
+            path: path(at),
+            from: None,
+            now: Some(entry(Kind::File, 7, 5)),
+            trashed: None,
+        }];
+        let by = "somebody".to_owned();
+        vec![Event::Session(SessionEvent::Undone { changes, by })]
+    };
+    assert_eq!(told(back(13, "d/a")), []);
+    // What came back is something else.
+    assert_eq!(told(back(9, "d/a")).len(), 1);
+}
+
+#[test]
+fn a_folder_that_was_removed_is_not_said_to_be_in_the_trash() {
+    let records = journal(vec![
+        gone(Side::Remote, "d"),
+        start(
+            Case::D2,
+            remove(Side::Local, "d", entry(Kind::Directory, 1, 0)),
+        ),
+        end(13, Outcome::default()),
+    ]);
+    let told = explain("d", &records);
+    assert_eq!(
+        told.answer,
+        "`d` was deleted on the remote side (seen 2025-06-15 15:06:52 UTC), and so it was removed \
+         on the local side; files that were still in it were put into the trash one by one"
+    );
+    assert_eq!(
+        told.advice,
+        [
+            "take back all that sync did in the local folder since then (add `--dry-run` to look \
+             first): pydio-sync undo docs --since '2025-06-15 15:06:52'"
+        ]
+    );
+    let words = texts(&told).join("\n");
+    assert!(!words.contains("trash"), "{words}");
+}
+
+#[test]
+fn a_conflict_offers_a_command_for_each_choice() {
+    let mut events = vec![];
+    for (side, size) in [(Side::Local, 8), (Side::Remote, 9)] {
+        events.push(seen(side, "new one", Kind::File, size, size));
+    }
+    let mut records = journal(events);
+    let Event::Session(SessionEvent::RootConfigured { policy, .. }) = &mut records[0].event else {
+        panic!("the first event");
+    };
+    policy.solve = Solve::Manual;
+    let at = path("new one");
+    let told = |runs| {
+        let job = "docs".to_owned();
+        let now = Timestamp(JUNE + 3_600_000);
+        let begins = Seq(1);
+        tell(
+            &at,
+            &records,
+            None,
+            &Context {
+                job,
+                now,
+                runs,
+                begins,
+            },
+        )
+    };
+    let here = told(Runs::No);
+    assert_eq!(here.state, Fate::Conflict);
+    assert_eq!(
+        here.answer,
+        "`new one` waits for your decision: created differently on both sides"
+    );
+    assert_eq!(
+        here.advice,
+        [
+            "keep both versions, the remote one under this name, the local one as a conflict \
+             copy: pydio-sync resolve docs 'new one' --keep both",
+            "keep the remote version; the local one goes to the trash: pydio-sync resolve docs \
+             'new one' --keep remote",
+            "keep the local version; the remote one goes to the local trash: pydio-sync resolve \
+             docs 'new one' --keep local",
+        ]
+    );
+    // Its job is not here.
+    assert_eq!(told(Runs::Elsewhere).advice, [""; 0]);
+}
+
+#[test]
+fn a_job_is_said_to_rest_only_by_who_knows_it() {
+    let edited = journal(vec![seen(Side::Local, "d/a", Kind::File, 2, 9)]);
+    let at = path("d/a");
+    for (runs, lines) in [
+        (Runs::No, 1),
+        (Runs::Yes, 0),
+        (Runs::Perhaps, 0),
+        (Runs::Elsewhere, 0),
+    ] {
+        let job = "docs".to_owned();
+        let now = Timestamp(JUNE + 3_600_000);
+        let told = tell(
+            &at,
+            &edited,
+            None,
+            &Context {
+                job,
+                now,
+                runs,
+                begins: Seq(1),
+            },
+        );
+        assert_eq!(told.advice.len(), lines, "{told:?}");
+    }
+}
+
+#[test]
+fn without_its_beginning_a_journal_tells_what_it_has_and_concludes_nothing() {
+    let whole = journal(vec![seen(Side::Local, "d/a", Kind::File, 2, 9)]);
+    let (before, rest) = whole.split_at(11);
+    let told = |at: &str, base: Option<&State>| {
+        let (job, now, runs) = ("docs".to_owned(), Timestamp(JUNE), Runs::Yes);
+        let begins = rest[0].seq;
+        let context = Context {
+            job,
+            now,
+            runs,
+            begins,
+        };
+        let at = path(at);
+        let records = gather_from(rest, &at).expect("few records");
+        tell(&at, &records, base, &context)
+    };
+    let alone = told("d/a", None);
+    assert_eq!(alone.state, Fate::Unknown);
+    assert_eq!(
+        alone.answer,
+        "how `d/a` stands cannot be told: this journal begins at event 12, and what was before is \
+         not in it"
+    );
+    assert_eq!(alone.events.len(), 1);
+    let quiet = told("other", None);
+    assert!(
+        quiet.answer.ends_with("since then it says nothing of it"),
+        "{quiet:?}"
+    );
+    // With the state that it stands on, it tells as ever.
+    let mut engine = Engine::new();
+    before.iter().for_each(|record| engine.replay(record));
+    let base = engine.state();
+    assert_eq!(told("other", Some(base)).state, Fate::Synced);
+    let edited = told("d/a", Some(base));
+    assert_eq!(edited.state, Fate::Pending);
+    assert_eq!(
+        texts(&edited),
+        ["local side: `d/a` was changed, from 5 bytes to 9 bytes"]
+    );
+    assert_eq!(told("nosuch", Some(base)).state, Fate::Unknown);
+}
+
+#[test]
+fn an_event_is_told_to_programs_with_its_facts_and_its_reason() {
+    let told = explain("d/a", &journal(put_into_the_trash()));
+    let started = told.events.iter().find(|it| it.kind == "operation_started");
+    let started = started.expect("an operation");
+    assert_eq!(started.case.as_deref(), Some("D2"));
+    assert_eq!(started.reason.as_deref(), Some(sync_core::reason(Case::D2)));
+    assert_eq!(started.event["seq"], 13);
+    assert_eq!(started.event["action"]["path"], "d/a");
 }

@@ -38,7 +38,7 @@ pub(super) fn sentence(event: &Event, before: &Before<'_>) -> String {
                 format!(
                     "{}. {}",
                     started(&operation.action),
-                    begin(&rule(operation.case))
+                    begin(&reason(operation))
                 )
             }
             OperationEvent::Succeeded { outcome, .. } => done(outcome, before.operation),
@@ -67,9 +67,9 @@ pub(super) fn sentence(event: &Event, before: &Before<'_>) -> String {
     }
 }
 
-/// Tells an event by itself.
+/// Tells an event by itself, or with the operation that it ends.
 #[must_use]
-pub fn event_words(event: &Event) -> String {
+pub fn event_words(event: &Event, operation: Option<&Operation>) -> String {
     let path = match event {
         Event::Observation(
             ObservationEvent::Observed { path, .. }
@@ -85,7 +85,7 @@ pub fn event_words(event: &Event) -> String {
     let before = Before {
         path: &path,
         look: None,
-        operation: None,
+        operation,
     };
     sentence(event, &before)
 }
@@ -95,6 +95,22 @@ fn begin(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(chars).collect()
+}
+
+/// The rule of an operation. Of a folder nothing goes to the trash.
+fn reason(operation: &Operation) -> String {
+    let is_folder = match &operation.action {
+        Action::Remove { expect, .. } => expect.kind == Kind::Directory,
+        _ => false,
+    };
+    match operation.case {
+        Case::D2 if is_folder => format!(
+            "rule {}: it was deleted on the remote side, and nothing in it was added or changed \
+             locally, so it is removed here too",
+            Case::D2.letter()
+        ),
+        case => rule(case),
+    }
 }
 
 /// A rule with its letter and its reason.
@@ -328,34 +344,27 @@ fn started(action: &Action) -> String {
             path,
             expect,
             rescue,
-        } => {
-            let verb = if *side == Side::Local {
-                "move"
-            } else {
-                "delete"
-            };
-            let place = if *side == Side::Local {
-                " to the trash"
-            } else if *rescue {
-                " after a copy went to the local trash"
-            } else {
-                ""
-            };
-            let condition = match expect.kind {
-                Kind::Directory => "if it is empty".to_owned(),
-                Kind::File | Kind::Symlink => {
-                    format!("if it is still the version of {}", version_of(expect))
-                }
-            };
-            format!(
-                "{verb} `{}` on the {side} side{place}, {condition}",
-                shown(path)
-            )
-        }
+        } => removal(*side, path, expect, *rescue),
         Action::Hash { side, path, .. } => {
             format!("read `{}` on the {side} side to compare", shown(path))
         }
     }
+}
+
+fn removal(side: Side, path: &RelPath, expect: &Fingerprint, rescue: bool) -> String {
+    let path = shown(path);
+    if expect.kind == Kind::Directory {
+        return format!("remove the folder `{path}` on the {side} side, if it is empty by then");
+    }
+    let (verb, place) = match side {
+        Side::Local => ("move", " to the trash"),
+        Side::Remote if rescue => ("delete", " after a copy went to the local trash"),
+        Side::Remote => ("delete", ""),
+    };
+    format!(
+        "{verb} `{path}` on the {side} side{place}, if it is still the version of {}",
+        version_of(expect)
+    )
 }
 
 fn transfer(action: &Action) -> String {

@@ -192,8 +192,9 @@ impl fmt::Display for Condition {
     }
 }
 
-/// A rule is stored by its letter, so its reader knows all there are.
-fn letter(text: &str) -> Option<Case> {
+/// Returns the rule with this letter. It is stored by it, so its reader knows all.
+#[must_use]
+pub fn letter(text: &str) -> Option<Case> {
     Case::deserialize(StrDeserializer::<serde::de::value::Error>::new(text)).ok()
 }
 

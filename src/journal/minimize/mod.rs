@@ -11,7 +11,7 @@ mod condition;
 #[cfg(test)]
 mod tests;
 
-pub use condition::{Condition, Kind};
+pub use condition::{Condition, Kind, letter};
 
 use super::explain::gather_from;
 use super::replay::{Replay, Stamp};

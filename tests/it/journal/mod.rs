@@ -1,8 +1,10 @@
 //! The journal as a file, and the commands that look at one.
 
+mod choices;
 mod file;
 mod hints;
 mod missing;
+mod partial;
 mod salvage;
 mod source;
 

@@ -1,0 +1,61 @@
+//! Plans beside one another: under other choices, and of another release.
+
+use crate::program::{Lab, write_long_ago};
+
+#[test]
+fn other_choices_are_told_with_what_their_letters_mean() {
+    let lab = Lab::new();
+    write_long_ago(&lab.local.join("a.txt"), "one");
+    write_long_ago(&lab.local.join("other.txt"), "other");
+    lab.synced();
+    std::fs::remove_file(lab.remote.join("a.txt")).expect("gone");
+    lab.synced();
+    let what_if = |words: &[&str]| lab.offline(&[&["journal", "what-if"], words].concat());
+    let up = what_if(&["--direction", "up"]).out;
+    assert!(
+        up.starts_with("from here on the same would be deleted\n"),
+        "{up}"
+    );
+    assert!(up.contains("had it been so from the beginning"), "{up}");
+    assert!(up.contains("\nV2: the job syncs one way"), "{up}");
+    let braked = what_if(&["--max-delete", "0"]).out;
+    assert!(braked.contains("held back (H1) instead of D2"), "{braked}");
+    assert_eq!(what_if(&[]).code, 2);
+}
+
+#[test]
+fn an_output_that_breaks_off_is_not_compared() {
+    let lab = Lab::new();
+    write_long_ago(&lab.local.join("a.txt"), "one");
+    lab.synced();
+    let whole = lab.offline(&["journal", "replay", "--json"]).out;
+    let end = whole.trim_end().rfind('\n').expect("several lines");
+    let file = lab.dir.path().join("old.plans");
+    let name = file.to_str().expect("UTF-8");
+    for (text, code) in [(whole.as_str(), 0), (&whole[..=end], 2)] {
+        std::fs::write(&file, text).expect("written");
+        let done = lab.offline(&["journal", "compare", name]);
+        assert_eq!(done.code, code, "{done:?}");
+    }
+}
+
+#[test]
+fn a_plan_line_tells_old_names_and_what_becomes_of_the_other_version() {
+    let lab = Lab::new();
+    write_long_ago(&lab.local.join("a.txt"), "one");
+    write_long_ago(&lab.local.join("c.txt"), "one");
+    lab.synced();
+    std::fs::rename(lab.local.join("a.txt"), lab.local.join("b.txt")).expect("renamed");
+    write_long_ago(&lab.local.join("c.txt"), "mine and longer");
+    write_long_ago(&lab.remote.join("c.txt"), "theirs");
+    lab.synced();
+    let plans = lab.offline(&["journal", "replay", "--json"]).out;
+    assert!(
+        plans.contains("M1 move remote b.txt from a.txt ["),
+        "{plans}"
+    );
+    assert!(
+        plans.contains("C1 download c.txt, old version to c (conflict "),
+        "{plans}"
+    );
+}
