@@ -10,6 +10,8 @@ mod crash;
 mod credentials;
 mod daemon;
 mod daemon_folders;
+mod daemon_servers;
+mod far;
 mod folders;
 mod jobs;
 mod journal;
