@@ -32,6 +32,7 @@ mod pydio_shapes;
 mod pydio_site;
 mod pydio_traps;
 mod server;
+mod server_policies;
 mod service;
 mod stage;
 mod stories;
