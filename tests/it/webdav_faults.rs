@@ -1,7 +1,7 @@
 //! What goes wrong on a WebDAV server: nothing follows from it but another try.
 
 use crate::folders::{items, lines, path, request, run};
-use crate::webdav_site::{DavSite, entry, put, tried};
+use crate::webdav_site::{DavSite, entry, fetch, put, tried};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::Seq;
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
@@ -140,6 +140,62 @@ fn an_answer_that_got_lost_is_in_doubt_only_where_something_may_have_happened() 
     assert_eq!(
         run(remote.root()).expect_err("away").class,
         FailureClass::Retry
+    );
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up_and_what_may_have_happened_is_in_doubt() {
+    // A client that knows the server already, and bears less silence.
+    let (site, known) = tried(Quirks::nginx());
+    let facts = known.found_out().expect("facts");
+    let mut place = site.place.clone();
+    place.link.timeout = Duration::from_millis(700);
+    let impatient = |client: &str| {
+        let remote = crate::webdav_site::remote(&place, site.server.user().1, client);
+        remote.recall(&facts);
+        remote
+    };
+    let remote = impatient("c");
+    put(&remote, "d/z", b"z", &Expected::Absent).expect("put");
+    let z = entry(&remote, "d/z").fingerprint;
+    site.server
+        .inject(Rule::on("PROPFIND", Fault::Hang).always());
+    let looked = run(remote.stat(&path("d/z")));
+    assert_eq!(looked.expect_err("silent").class, FailureClass::Retry);
+    site.server.clear_faults();
+    let slow = Fault::Drip(20_000, Duration::from_millis(250));
+    site.hand().write("slow", &[7; 100_000]);
+    site.server.inject(Rule::on("GET", slow).path("/slow"));
+    assert_eq!(fetch(&remote, "slow").map(|bytes| bytes.len()), Ok(100_000));
+    for fault in [Fault::Hang, Fault::HangAfter] {
+        let silent = |method: &str| site.server.inject(Rule::on(method, fault.clone()));
+        let mut ends = Vec::new();
+        silent("PUT");
+        ends.push(put(&remote, "d/new", b"new", &Expected::Absent).map(drop));
+        silent("MOVE");
+        ends.push(put(&remote, "d/other", b"o", &Expected::Absent).map(drop));
+        silent("MKCOL");
+        ends.push(run(remote.make_dir(&path("made"))).map(drop));
+        silent("MOVE");
+        ends.push(run(remote.rename(&path("d/z"), &path("d/zz"), &z)).map(drop));
+        for (at, end) in ends.into_iter().enumerate() {
+            let class = end.expect_err("silent").class;
+            // A slot that may not be there puts nothing in doubt.
+            let wanted = match at {
+                0 => FailureClass::Retry,
+                _ => FailureClass::InDoubt,
+            };
+            assert_eq!(class, wanted, "{fault:?} {at}");
+        }
+        site.server.clear_faults();
+    }
+    // What was done was done once, and what was not left nothing half.
+    assert_eq!(site.hand().read("d/zz").expect("moved"), b"z");
+    assert_eq!(site.hand().read("d/other").expect("stored"), b"o");
+    assert!(
+        site.hand()
+            .read("d/new")
+            .is_none_or(|bytes| bytes == b"new")
     );
 }
 
