@@ -216,3 +216,18 @@ fn a_dry_run_changes_nothing_on_a_server() {
         assert_eq!(here(&lab), ["f", "k", "new"], "{}", far.name());
     }
 }
+
+#[test]
+fn a_key_that_means_nothing_to_a_kind_of_server_is_told() {
+    for far in Far::both() {
+        let keys = json!({"requests_max": 500, "recheck": 900});
+        let done = far.synced(&Lab::new(), &keys);
+        let key = match far {
+            Far::Pydio(_) => "requests_max",
+            Far::Dav(_) => "recheck",
+        };
+        let kind = far.name();
+        let told = format!("a {kind} server needs none of these, they are ignored: {key}\n");
+        assert!(done.err.contains(&told), "{done:?}");
+    }
+}
