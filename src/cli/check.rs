@@ -52,7 +52,7 @@ fn tried(args: &Args, passwords: &mut Passwords, job: &Wanted) -> Result<(), Fai
         RemotePlace::Webdav(place) => {
             let secret = passwords.of_job(job.config.password.as_ref(), &job.pair.remote)?;
             let report = run::runtime()?.block_on(server::report(place, secret))?;
-            tell(args, &job.pair.label, &report);
+            tell_all(args, &job.pair.label, &report);
             return Ok(());
         }
         RemotePlace::Pydio(place) => place,
@@ -70,19 +70,26 @@ fn tried(args: &Args, passwords: &mut Passwords, job: &Wanted) -> Result<(), Fai
             plain(&place.user)
         ));
     }
+    let asked = server::folder(place, secret, &job.pair.state_dir);
+    for fact in run::runtime()?.block_on(asked)?.facts {
+        tell(args, &job.pair.label, fact.is_good, &fact.text);
+    }
     Ok(())
 }
 
 /// Says what a WebDAV server is.
-fn tell(args: &Args, label: &str, report: &Report) {
+fn tell_all(args: &Args, label: &str, report: &Report) {
     for fact in &report.remarks {
-        if args.common.json {
-            print::data(&json!({
-                "type": "fact", "job": label, "good": fact.is_good, "text": fact.text,
-            }));
-        } else if !args.common.quiet {
-            print::words(&format!("{}: {}", plain(label), plain(&fact.text)));
-        }
+        tell(args, label, fact.is_good, &fact.text);
+    }
+}
+
+/// Says one thing that was found out.
+fn tell(args: &Args, label: &str, is_good: bool, text: &str) {
+    if args.common.json {
+        print::data(&json!({"type": "fact", "job": label, "good": is_good, "text": text}));
+    } else if !args.common.quiet {
+        print::words(&format!("{}: {}", plain(label), plain(text)));
     }
 }
 
@@ -98,7 +105,7 @@ fn workspaces(args: &Args, flags: &Check) -> Result<Exit, Failure> {
     if is_webdav(&account.server) {
         let place = server::place_of(&account, &link);
         let report = run::runtime()?.block_on(server::report(&place, Some(secret)))?;
-        tell(args, &account.server, &report);
+        tell_all(args, &account.server, &report);
         return Ok(Exit::InSync);
     }
     let asked = server::workspaces(&account, &secret, &link, &state_dir);

@@ -40,7 +40,7 @@ pub(super) struct JobConfig {
     pub(super) is_active: bool,
     /// When the daemon runs it.
     pub(super) frequency: Frequency,
-    /// Keys that were given and mean something for servers only.
+    /// Keys that were given and mean something for some servers only.
     pub(super) server_keys: Vec<&'static str>,
 }
 

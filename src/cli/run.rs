@@ -13,6 +13,8 @@ use super::pair::{self, pair};
 use super::password::{self, Passwords};
 use super::{jobfile, jobs, moved, once, print, serve};
 use crate::adapters::credentials::Credentials;
+use crate::adapters::remote::RemotePlace;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Runs what the flags ask for.
@@ -114,18 +116,17 @@ fn warn(args: &Args, jobs: &[Wanted]) {
     if args.run.password.is_some() {
         password::warn(args);
     }
-    let mut ignored: Vec<_> = jobs
-        .iter()
-        .filter(|job| job.pair.remote.folder().is_some())
-        .flat_map(|job| job.config.server_keys.iter().copied())
-        .collect();
-    ignored.sort_unstable();
-    ignored.dedup();
-    if !ignored.is_empty() {
-        let text = format!(
-            "a folder needs none of these, they are ignored: {}",
-            ignored.join(", ")
-        );
+    let mut ignored: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for job in jobs {
+        let remote = &job.pair.remote;
+        let keys = job.config.server_keys.iter().copied();
+        for key in keys.filter(|key| is_idle(remote, key)) {
+            ignored.entry(kind_of(remote)).or_default().insert(key);
+        }
+    }
+    for (kind, keys) in ignored {
+        let keys = keys.into_iter().collect::<Vec<_>>().join(", ");
+        let text = format!("{kind} needs none of these, they are ignored: {keys}");
         print::warning(args, &text);
     }
     let is_trusting = |job: &&Wanted| {
@@ -138,6 +139,23 @@ fn warn(args: &Args, jobs: &[Wanted]) {
             job.pair.label
         );
         print::warning(args, &text);
+    }
+}
+
+/// Tells whether a key has no effect on a kind of remote.
+fn is_idle(remote: &RemotePlace, key: &str) -> bool {
+    match remote {
+        RemotePlace::Folder(_) => true,
+        RemotePlace::Pydio(_) => key == "requests_max",
+        RemotePlace::Webdav(_) => key == "recheck",
+    }
+}
+
+const fn kind_of(remote: &RemotePlace) -> &'static str {
+    match remote {
+        RemotePlace::Folder(_) => "a folder",
+        RemotePlace::Pydio(_) => "a Pydio server",
+        RemotePlace::Webdav(_) => "a WebDAV server",
     }
 }
 

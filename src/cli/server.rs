@@ -29,12 +29,36 @@ pub(super) async fn workspaces(
     state_dir: &Path,
 ) -> Result<Vec<Workspace>, Failure> {
     let place = place_of(account, link);
-    // Not the name of a job: the server takes a name's old keys away for new ones.
-    let client = open::client(state_dir, "workspaces");
+    let client = open::client(state_dir, ASKING);
     let found = pydio::workspaces(&place, password.clone(), &client).await;
     let mut found = found.map_err(|error| refused(account, &error))?;
     found.retain(Workspace::is_syncable);
     Ok(found)
+}
+
+/// Looks at a workspace and the folder in it as a job would; writes nothing.
+///
+/// # Errors
+/// In words, with the exit code.
+pub(super) async fn folder(
+    place: &ServerPlace,
+    password: Secret,
+    state_dir: &Path,
+) -> Result<pydio::Report, Failure> {
+    let client = open::client(state_dir, ASKING);
+    let found = pydio::probe(place, password, &client).await;
+    let report = found.map_err(|error| refused(&account(place), &error))?;
+    if report.is_there {
+        return Ok(report);
+    }
+    let (workspace, folder) = (plain(&place.workspace), place.folder.as_str());
+    Err(Failure::usage(
+        format!(
+            "no folder `/{}` in the workspace `{workspace}`",
+            plain(folder)
+        ),
+        "name another one with `-r` (`\"remote_folder\"` in a job file), or make it there",
+    ))
 }
 
 /// Looks at a WebDAV folder as a job would; writes nothing.
@@ -171,3 +195,6 @@ pub(super) fn refused(account: &Account, error: &PortError) -> Failure {
         }
     }
 }
+
+/// Not the name of a job: the server takes a name's old keys away for new ones.
+const ASKING: &str = "workspaces";

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A running daemon and where it listens.
-struct Daemon {
-    running: Running,
+pub(crate) struct Daemon {
+    pub(crate) running: Running,
     publish: SocketAddr,
     commands: SocketAddr,
 }
@@ -64,26 +64,9 @@ impl House {
     }
 
     fn start(&self) -> Daemon {
-        let note = self.lab.state.join("ports.json");
-        fs::remove_file(&note).ok();
         let mut command = self.lab.bare();
-        command.arg("-f").arg(self.file()).args(["-z", "auto"]);
-        let daemon = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let running = Running(daemon.expect("the program starts"));
-        until("the daemon tells where it listens", || note.exists());
-        let note: Value =
-            serde_json::from_slice(&fs::read(&note).expect("the note")).expect("JSON");
-        assert_eq!(note["pid"], running.0.id());
-        let address = |key: &str| {
-            let text = note[key].as_str().expect("a text");
-            let text = text.strip_prefix("tcp://").expect("an address");
-            text.parse().expect("an address")
-        };
-        Daemon {
-            running,
-            publish: address("publish"),
-            commands: address("commands"),
-        }
+        command.arg("-f").arg(self.file()).stderr(Stdio::null());
+        Daemon::start(&self.lab, &mut command)
     }
 }
 
@@ -95,6 +78,28 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl Daemon {
+    /// Starts the program on a lab's state folder, and waits until it can be asked.
+    pub(crate) fn start(lab: &Lab, command: &mut Command) -> Self {
+        let note = lab.state.join("ports.json");
+        fs::remove_file(&note).ok();
+        let daemon = command.args(["-z", "auto"]).stdout(Stdio::null()).spawn();
+        let running = Running(daemon.expect("the program starts"));
+        until("the daemon tells where it listens", || note.exists());
+        let note: Value =
+            serde_json::from_slice(&fs::read(&note).expect("the note")).expect("JSON");
+        assert_eq!(note["pid"], running.0.id());
+        let address = |key: &str| {
+            let text = note[key].as_str().expect("a text");
+            let text = text.strip_prefix("tcp://").expect("an address");
+            text.parse().expect("an address")
+        };
+        Self {
+            running,
+            publish: address("publish"),
+            commands: address("commands"),
+        }
+    }
+
     fn say(&self, request: &str) -> String {
         let reply = run(async {
             let mut socket = Request::connect(self.commands, GUARD).await?;
@@ -108,23 +113,23 @@ impl Daemon {
         serde_json::from_str(&self.say(&request.to_string())).expect("JSON")
     }
 
-    fn ask(&self, method: &str, params: Value) -> Value {
+    pub(crate) fn ask(&self, method: &str, params: Value) -> Value {
         let mut reply = self.call(method, params);
         assert!(reply.get("result").is_some(), "{method}: {reply}");
         reply["result"].take()
     }
 
-    fn status(&self, job: &str) -> Value {
+    pub(crate) fn status(&self, job: &str) -> Value {
         self.ask("job.status", json!({"job": job}))["jobs"][0].take()
     }
 
-    fn wait_for(&self, job: &str, state: &str) {
+    pub(crate) fn wait_for(&self, job: &str, state: &str) {
         until(&format!("{job} is {state}"), || {
             self.status(job)["state"] == state
         });
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.running.signal("-TERM");
         assert_eq!(self.running.end().code(), Some(0));
     }

@@ -265,6 +265,19 @@ fn a_server_that_says_nothing_is_given_up_and_a_slow_one_is_not() {
         site.server().inject(Rule::on("upload", Fault::HangAfter));
         let hung = try_put(&remote, "g", Memory::file(b"x"), &Expected::Absent).await;
         assert_eq!(class(&hung), Some(FailureClass::InDoubt));
+        let stalled = Fault::StallRequest(100_000);
+        site.server().inject(Rule::on("upload", stalled));
+        let large = Memory::file(&[7; 8 << 20]);
+        let ended = try_put(&remote, "h", large, &Expected::Absent).await;
+        let is_careful = matches!(
+            class(&ended),
+            Some(FailureClass::Retry | FailureClass::InDoubt)
+        );
+        assert!(is_careful, "{ended:?}");
+        site.server().clear_faults();
+        let late = Fault::Delay(Duration::from_millis(200));
+        site.server().inject(Rule::on("stat_hash", late));
+        assert!(remote.stat(&path("h")).await.is_ok_and(|h| h.is_none()));
     });
 }
 

@@ -278,7 +278,9 @@ fn the_jobs_of_a_file_are_tried_and_doctor_looks_at_their_servers() {
     for line in [
         "ok    server http",
         "ok    clock",
-        "ok    workspace my-files",
+        "ok    workspace my-files: can be synced",
+        "ok    workspace my-files: it keeps a feed of changes",
+        "ok    workspace my-files: folder `/` with",
     ] {
         assert!(well.out.contains(line), "`{line}`: {well:?}");
     }
@@ -290,6 +292,15 @@ fn the_jobs_of_a_file_are_tried_and_doctor_looks_at_their_servers() {
             .contains("l2: the workspace `books` may only be read"),
         "{bad:?}"
     );
+    let mut elsewhere = job("my-files", "l1");
+    elsewhere["remote_folder"] = "/no/such".into();
+    put(json!([elsewhere]));
+    for words in [&["jobs", "check", &path][..], &["doctor", "-f", &path]] {
+        let bad = site.lab.offline(words);
+        assert_eq!(bad.code, 2, "{bad:?}");
+        let said = "no folder `/no/such` in the workspace `my-files`";
+        assert!(bad.out.contains(said) || bad.err.contains(said), "{bad:?}");
+    }
     let before = site.questions();
     put(
         json!([{"id": "x", "server": site.server.url(), "user": "ada", "workspace": "my-files",

@@ -5,7 +5,7 @@ use crate::webdav_site::DavSite;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use test_servers::webdav::Quirks;
+use test_servers::webdav::{Fault, Quirks, Rule};
 
 const SERVERS: [fn() -> Quirks; 6] = [
     Quirks::none,
@@ -148,4 +148,26 @@ fn a_login_by_browser_keeps_an_app_password_that_later_runs_use() {
     let done = done(run.arg(&lab.local).arg("--json"));
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(read(&lab.local.join("there")), "there");
+}
+
+#[test]
+fn a_folder_that_may_only_be_read_is_told_as_such_and_not_as_an_outage() {
+    for (status, methods) in [
+        (403, &["MKCOL"][..]),
+        (403, &["PUT"]),
+        (405, &["MKCOL", "PUT"]),
+    ] {
+        let (lab, site) = (Lab::new(), DavSite::timed(Quirks::none()));
+        site.hand().write("f", b"there");
+        for method in methods {
+            let rule = Rule::on(method, Fault::Status(status));
+            site.server.inject(rule.always());
+        }
+        let refused = done(site.command(&lab).args(["--once", "-dir", "down"]));
+        assert_eq!(refused.code, 2, "{refused:?}");
+        for words in ["may only be read", "with `-dir down` too"] {
+            assert!(refused.err.contains(words), "{refused:?}");
+        }
+        assert!(!refused.err.contains("cannot be reached"), "{refused:?}");
+    }
 }

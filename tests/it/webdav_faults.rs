@@ -1,13 +1,13 @@
 //! What goes wrong on a WebDAV server: nothing follows from it but another try.
 
 use crate::folders::{items, lines, path, request, run};
-use crate::webdav_site::{DavSite, entry, put, tried};
+use crate::webdav_site::{DavSite, entry, fetch, put, tried};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::Seq;
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
 use pydio_sync::ports::{Hint, PortResult, Remote, RootState};
 use std::time::Duration;
-use test_servers::webdav::{Fault, Options, Quirks, Rule, Scheme};
+use test_servers::webdav::{Fault, Options, Quirks, Redirects, Rule, Scheme};
 
 fn scan(remote: &WebdavRemote, name: &str) -> PortResult<Vec<String>> {
     run(items(remote.scan(request(&[(name, true)])))).map(|items| lines(&items))
@@ -144,6 +144,62 @@ fn an_answer_that_got_lost_is_in_doubt_only_where_something_may_have_happened() 
 }
 
 #[test]
+fn a_server_that_says_nothing_is_given_up_and_what_may_have_happened_is_in_doubt() {
+    // A client that knows the server already, and bears less silence.
+    let (site, known) = tried(Quirks::nginx());
+    let facts = known.found_out().expect("facts");
+    let mut place = site.place.clone();
+    place.link.timeout = Duration::from_millis(700);
+    let impatient = |client: &str| {
+        let remote = crate::webdav_site::remote(&place, site.server.user().1, client);
+        remote.recall(&facts);
+        remote
+    };
+    let remote = impatient("c");
+    put(&remote, "d/z", b"z", &Expected::Absent).expect("put");
+    let z = entry(&remote, "d/z").fingerprint;
+    site.server
+        .inject(Rule::on("PROPFIND", Fault::Hang).always());
+    let looked = run(remote.stat(&path("d/z")));
+    assert_eq!(looked.expect_err("silent").class, FailureClass::Retry);
+    site.server.clear_faults();
+    let slow = Fault::Drip(20_000, Duration::from_millis(250));
+    site.hand().write("slow", &[7; 100_000]);
+    site.server.inject(Rule::on("GET", slow).path("/slow"));
+    assert_eq!(fetch(&remote, "slow").map(|bytes| bytes.len()), Ok(100_000));
+    for fault in [Fault::Hang, Fault::HangAfter] {
+        let silent = |method: &str| site.server.inject(Rule::on(method, fault.clone()));
+        let mut ends = Vec::new();
+        silent("PUT");
+        ends.push(put(&remote, "d/new", b"new", &Expected::Absent).map(drop));
+        silent("MOVE");
+        ends.push(put(&remote, "d/other", b"o", &Expected::Absent).map(drop));
+        silent("MKCOL");
+        ends.push(run(remote.make_dir(&path("made"))).map(drop));
+        silent("MOVE");
+        ends.push(run(remote.rename(&path("d/z"), &path("d/zz"), &z)).map(drop));
+        for (at, end) in ends.into_iter().enumerate() {
+            let class = end.expect_err("silent").class;
+            // A slot that may not be there puts nothing in doubt.
+            let wanted = match at {
+                0 => FailureClass::Retry,
+                _ => FailureClass::InDoubt,
+            };
+            assert_eq!(class, wanted, "{fault:?} {at}");
+        }
+        site.server.clear_faults();
+    }
+    // What was done was done once, and what was not left nothing half.
+    assert_eq!(site.hand().read("d/zz").expect("moved"), b"z");
+    assert_eq!(site.hand().read("d/other").expect("stored"), b"o");
+    assert!(
+        site.hand()
+            .read("d/new")
+            .is_none_or(|bytes| bytes == b"new")
+    );
+}
+
+#[test]
 fn what_came_in_between_is_never_replaced_or_removed() {
     for quirks in [
         Quirks::none(),
@@ -208,6 +264,37 @@ fn names_that_a_server_hides_are_problems_and_not_deletions() {
 }
 
 #[test]
+fn names_that_a_server_refuses_are_told_before_anything_is_sent() {
+    let (site, remote) = tried(Quirks::nextcloud());
+    site.server.log().clear();
+    for name in ["d/a\\b", "d/a\nb", "d/.htaccess", "d/.HTACCESS"] {
+        let error = put(&remote, name, b"x", &Expected::Absent).expect_err(name);
+        assert_eq!(error.class, FailureClass::Unsupported, "{name:?}");
+    }
+    for method in ["PUT", "MOVE", "POST"] {
+        assert_eq!(site.server.log().count(method), 0, "{method}");
+    }
+    assert_eq!(site.names(), ["d", "d/x", "d/y"]);
+}
+
+#[test]
+fn a_redirect_that_only_adds_a_slash_is_followed() {
+    let quirks = Quirks {
+        redirects: Redirects::Slash,
+        ..Quirks::none()
+    };
+    let (site, remote) = tried(quirks);
+    site.server.log().clear();
+    assert_eq!(
+        entry(&remote, "d").fingerprint.kind,
+        journal_format::value::Kind::Directory
+    );
+    let entries = site.server.log().entries();
+    let statuses: Vec<u16> = entries.iter().map(|entry| entry.status).collect();
+    assert_eq!(statuses, [301, 207]);
+}
+
+#[test]
 fn every_way_to_log_in_works_and_a_refusal_is_not_repeated() {
     for scheme in [Scheme::Basic, Scheme::Digest(true), Scheme::Digest(false)] {
         let site =
@@ -262,6 +349,42 @@ fn a_download_goes_on_where_it_broke_and_ends_whole_or_not_at_all() {
         read().expect_err("another one").class,
         FailureClass::Precondition
     );
+}
+
+#[test]
+fn a_download_that_goes_on_never_mixes_two_versions() {
+    let big: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
+    let quirks = [
+        Quirks::none(),
+        Quirks::nginx(),
+        Quirks {
+            ranges: false,
+            ..Quirks::none()
+        },
+    ];
+    for quirks in quirks {
+        let has_ranges = quirks.ranges;
+        let (site, remote) = tried(quirks);
+        site.hand().write("big", &big);
+        let broken = || Rule::on("GET", Fault::CutBody(500_000)).path("/big");
+        site.server.inject(broken());
+        assert_eq!(fetch(&remote, "big"), Ok(big.clone()), "{has_ranges}");
+        // Of the same length, between the break and the next request.
+        let edited: Vec<u8> = big.iter().map(|byte| !byte).collect();
+        site.server.clock().advance(Duration::from_secs(5));
+        let hand = site.hand();
+        site.server.inject(broken());
+        let expect = entry(&remote, "big").fingerprint;
+        let ended = run(async {
+            let mut source = remote.open(&path("big"), &expect).await?;
+            site.server
+                .before("GET", "/big", move || hand.write("big", &edited));
+            while source.read().await?.is_some() {}
+            Ok::<(), pydio_sync::ports::PortError>(())
+        });
+        let class = ended.expect_err("two versions").class;
+        assert_eq!(class, FailureClass::Precondition, "{has_ranges}");
+    }
 }
 
 #[test]

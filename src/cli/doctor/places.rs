@@ -53,7 +53,7 @@ pub(super) fn look(findings: &mut Vec<Finding>, state_dir: &Path, patients: &Pat
         }
         let known = asked.iter().find(|(known, _)| *known == account);
         if let Some((_, Some(found))) = known {
-            workspace(findings, job, place, found);
+            workspace(findings, &mut passwords, job, place, found);
         }
     }
 }
@@ -103,14 +103,8 @@ fn webdav(
     };
     match asked() {
         Ok(report) => {
-            for fact in report.remarks {
-                findings.push(if fact.is_good {
-                    Finding::ok(WHAT, &place.url, fact.text)
-                } else {
-                    let way_out = "see the README on WebDAV servers";
-                    Finding::warn(WHAT, &place.url, fact.text, way_out)
-                });
-            }
+            let facts = report.remarks.iter();
+            findings.extend(facts.map(|fact| fact_of(WHAT, &place.url, fact.is_good, &fact.text)));
             findings.extend(report.time.map(|time| apart(place, time)));
         }
         Err(failure) => findings.push(Finding::failure(WHAT, &place.url, failure)),
@@ -177,15 +171,41 @@ fn apart(place: &ServerPlace, theirs: Timestamp) -> Finding {
     }
 }
 
-fn workspace(findings: &mut Vec<Finding>, job: &Wanted, place: &ServerPlace, found: &[Workspace]) {
+fn workspace(
+    findings: &mut Vec<Finding>,
+    passwords: &mut Passwords,
+    job: &Wanted,
+    place: &ServerPlace,
+    found: &[Workspace],
+) {
     const WHAT: &str = "workspace";
     let name = &place.workspace;
-    findings.push(
-        match server::judge(place, found, job.config.policy.direction) {
-            Ok(()) => Finding::ok(WHAT, name, "can be synced"),
-            Err(failure) => Finding::failure(WHAT, name, failure),
-        },
-    );
+    if let Err(failure) = server::judge(place, found, job.config.policy.direction) {
+        findings.push(Finding::failure(WHAT, name, failure));
+        return;
+    }
+    let mut asked = || {
+        let secret = passwords.find(job.config.password.as_ref(), &server::account(place))?;
+        let asked = server::folder(place, secret, &job.pair.state_dir);
+        run::runtime()?.block_on(asked)
+    };
+    match asked() {
+        Ok(report) => {
+            findings.push(Finding::ok(WHAT, name, "can be synced"));
+            let facts = report.facts.iter();
+            findings.extend(facts.map(|fact| fact_of(WHAT, name, fact.is_good, &fact.text)));
+        }
+        Err(failure) => findings.push(Finding::failure(WHAT, name, failure)),
+    }
+}
+
+/// What a server told of itself; nothing of it keeps a job from running.
+fn fact_of(what: &'static str, place: &str, is_good: bool, text: &str) -> Finding {
+    if is_good {
+        Finding::ok(what, place, text)
+    } else {
+        Finding::warn(what, place, text, "see the README on servers of this kind")
+    }
 }
 
 /// More than a slow answer can explain.

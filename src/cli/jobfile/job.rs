@@ -309,8 +309,8 @@ fn proxy(fields: &Fields<'_>) -> Result<Option<Secret>, Fault> {
     }
 }
 
-/// The given keys whose author may expect something of them, and which no folder
-/// needs.
+/// The given keys whose author may expect something of them, and which some kind of
+/// remote does not need.
 fn server_keys(fields: &Fields<'_>) -> Vec<&'static str> {
     let keys = [
         "user",
@@ -321,6 +321,7 @@ fn server_keys(fields: &Fields<'_>) -> Vec<&'static str> {
         "limit_up",
         "limit_down",
         "requests_max",
+        "recheck",
     ];
     let says_something = |value: &Value| value.as_str() != Some("") && value.as_i64() != Some(0);
     keys.into_iter()

@@ -15,6 +15,8 @@ use crate::ports::PortResult;
 pub struct Report {
     /// In the order in which one asks.
     pub facts: Vec<Fact>,
+    /// Whether the folder is there.
+    pub is_there: bool,
 }
 
 /// One thing that was found out.
@@ -44,7 +46,10 @@ pub async fn workspaces(
 /// Nothing can be found out: address, network, credentials.
 pub async fn probe(place: &ServerPlace, password: Secret, client: &str) -> PortResult<Report> {
     let server = Server::new(place, password, client)?;
-    let mut report = Report { facts: Vec::new() };
+    let mut report = Report {
+        facts: Vec::new(),
+        is_there: false,
+    };
     let Some((workspace, limits)) = server.workspace().await? else {
         let all = server.workspaces().await?;
         let names: Vec<String> = all.into_iter().map(|workspace| workspace.slug).collect();
@@ -96,7 +101,7 @@ impl Report {
             "it may only be read: use the direction `down`",
         );
         let text = if workspace.is_writable { can } else { cannot };
-        self.say(workspace.is_writable, text.to_owned());
+        self.good(text.to_owned());
         let (can, cannot) = (
             "it keeps a feed of changes",
             "it keeps no feed of changes (meta.syncable): every look lists everything",
@@ -110,6 +115,7 @@ impl Report {
             self.bad(format!("no folder `{at}` in the workspace"));
             return Ok(());
         }
+        self.is_there = true;
         let document = server.list(at, Listing::Page(1)).await?;
         let tree = document.tree;
         let count = tree.page.map_or(tree.children.len(), |page| page.count);

@@ -74,7 +74,7 @@ impl Auth {
     ///
     /// # Errors
     /// `Auth` when the password was refused a moment ago.
-    pub(super) fn header(&self, method: &str, path: &str) -> PortResult<(Option<Secret>, u64)> {
+    pub(super) fn header(&self, method: &str, target: &str) -> PortResult<(Option<Secret>, u64)> {
         let mut state = self.state();
         if let Some(at) = state.refused {
             if at.elapsed() < PAUSE {
@@ -98,7 +98,7 @@ impl Auth {
                 let context = AuthContext::new_with_method(
                     self.user.as_str(),
                     password.expose(),
-                    path,
+                    target,
                     None::<&[u8]>,
                     method,
                 );

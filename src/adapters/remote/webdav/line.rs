@@ -164,7 +164,12 @@ impl Line {
             Url::parse(&ask.url).map_err(|error| unsupported(format!("no address: {error}")))?;
         let method = Method::from_bytes(ask.method.as_bytes())
             .map_err(|error| unsupported(error.to_string()))?;
-        let (credentials, generation) = self.auth.header(ask.method, url.path())?;
+        // As it stands in the request: a digest is made of all of it.
+        let target = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let (credentials, generation) = self.auth.header(ask.method, &target)?;
         let mut request = client.request(method, url);
         for (name, value) in &ask.headers {
             request = request.header(*name, value);

@@ -62,7 +62,10 @@ impl Server {
                 "a root's marker is 1 to 256 letters, digits and dashes",
             ));
         }
-        self.make_rooms().await?;
+        self.make_rooms().await.map_err(|error| match error.class {
+            FailureClass::Denied | FailureClass::Unsupported => read_only(&error),
+            _ => error,
+        })?;
         let fresh = format!("{STAGING}/{}-root", self.mark);
         let ask = Ask {
             body: Some(Bytes::copy_from_slice(marker.as_bytes())),
@@ -70,7 +73,9 @@ impl Server {
         };
         let stored = verdict(&self.http.fetch(&ask).await?)?;
         if stored != Verdict::Done {
-            return Err(stored.error_at(MARKER));
+            // Nobody else has this name, so no refusal is about what stands there: a server
+            // that knows neither method says "taken" or "absent".
+            return Err(read_only(&stored.error_at(STAGING)));
         }
         let moved = self.send_move(&fresh, MARKER, false, false).await?;
         if moved != Verdict::Done {
@@ -278,6 +283,15 @@ impl Server {
             format!("`{slot}` finds no free name"),
         ))
     }
+}
+
+/// Says what a refusal of our own folder means for a job.
+fn read_only(why: &PortError) -> PortError {
+    unsupported(format!(
+        "the folder may only be read ({}), and a job keeps its marker in it, with `-dir down` \
+         too: get the right to write there, or name a folder that has it with `-r`",
+        why.message
+    ))
 }
 
 fn kept(children: &[Child]) -> usize {

@@ -1,0 +1,144 @@
+//! The daemon against servers of both kinds: what others change arrives, outages and
+//! refusals are told once and mended, logins that grow old are renewed.
+
+use crate::daemon::Daemon;
+use crate::far::Far;
+use crate::program::{Lab, read, until, write_long_ago};
+use crate::webdav_site::DavSite;
+use serde_json::json;
+use std::fs::{self, File};
+use test_servers::webdav::{Clock, Options, Quirks, Scheme};
+
+/// A daemon on a server, in sync.
+fn daemon(far: &Far, lab: &Lab) -> Daemon {
+    let mut command = far.command(lab, &json!({"poll_interval": 1, "timeout": 5}));
+    let told = File::create(lab.dir.path().join("told")).expect("a file");
+    let daemon = Daemon::start(lab, command.arg("-v").stderr(told));
+    daemon.wait_for("job", "synced");
+    daemon
+}
+
+/// How many of its lines hold these words.
+fn told(lab: &Lab, words: &str) -> usize {
+    let text = read(&lab.dir.path().join("told"));
+    text.lines().filter(|line| line.contains(words)).count()
+}
+
+/// What is written here arrives there.
+fn sends(far: &Far, lab: &Lab, name: &str, text: &str) {
+    write_long_ago(&lab.local.join(name), text);
+    until("it arrives on the server", || {
+        far.read(name).is_some_and(|found| found == text)
+    });
+}
+
+#[test]
+fn what_others_change_on_a_server_arrives_by_its_feed() {
+    for far in Far::both() {
+        let lab = Lab::new();
+        far.write("d/old", b"old");
+        let daemon = daemon(&far, &lab);
+        far.write("d/new", b"of another");
+        until("a new file arrives", || lab.local.join("d/new").exists());
+        far.write("d/new", b"of another, edited");
+        until("an edit arrives", || {
+            fs::read(lab.local.join("d/new")).is_ok_and(|text| text.ends_with(b"edited"))
+        });
+        far.rename("d/old", "d/moved");
+        until("a move arrives", || {
+            lab.local.join("d/moved").exists() && !lab.local.join("d/old").exists()
+        });
+        far.remove("d/new");
+        until("a deletion arrives", || !lab.local.join("d/new").exists());
+        daemon.stop();
+    }
+}
+
+#[test]
+fn an_outage_is_told_once_and_work_goes_on_when_the_server_is_back() {
+    for far in Far::both() {
+        let lab = Lab::new();
+        let daemon = daemon(&far, &lab);
+        far.go_away();
+        write_long_ago(&lab.local.join("meanwhile"), "x");
+        daemon.wait_for("job", "offline");
+        let asked = far.refused();
+        until("it is asked again", || far.refused() > asked);
+        far.mend();
+        until("what waited arrives", || far.read("meanwhile").is_some());
+        daemon.wait_for("job", "synced");
+        assert_eq!(told(&lab, "out of reach"), 1, "{}", far.name());
+        assert_eq!(told(&lab, "within reach again"), 1, "{}", far.name());
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_password_that_is_refused_meanwhile_is_told_once_and_not_tried_again() {
+    for far in Far::both() {
+        let lab = Lab::new();
+        let daemon = daemon(&far, &lab);
+        far.lock_out();
+        write_long_ago(&lab.local.join("meanwhile"), "x");
+        daemon.wait_for("job", "credentials");
+        let status = daemon.status("job");
+        let reason = status["reason"].as_str().unwrap_or_default();
+        assert!(reason.contains("refused the password"), "{status}");
+        assert!(status["next_try"].is_null(), "{status}");
+        // What was under way at once, and no more.
+        assert!(far.refused() <= 3, "{}: {}", far.name(), far.refused());
+        assert_eq!(told(&lab, "refused the password"), 1, "{}", far.name());
+        daemon.stop();
+        far.mend();
+        far.synced(&lab, &json!({}));
+        assert_eq!(far.read("meanwhile").as_deref(), Some("x"));
+    }
+}
+
+#[test]
+fn logins_that_grow_old_are_renewed_and_no_upload_is_lost() {
+    for scheme in [Scheme::Digest(true), Scheme::Digest(false), Scheme::Basic] {
+        let options = Options::new(Quirks::nextcloud()).clock(Clock::machine());
+        let far = Far::Dav(DavSite::with(
+            options.schemes(std::slice::from_ref(&scheme)),
+        ));
+        let lab = Lab::new();
+        let daemon = daemon(&far, &lab);
+        let Far::Dav(site) = &far else {
+            unreachable!("made above");
+        };
+        for (name, length) in [("small", 10), ("large", 3 << 20)] {
+            site.server.revoke();
+            sends(&far, &lab, name, &"x".repeat(length));
+        }
+        daemon.wait_for("job", "synced");
+        assert_eq!(told(&lab, "refuses user and password"), 0, "{scheme:?}");
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_token_that_ends_rests_the_job_until_it_counts_again() {
+    let token = Scheme::Bearer("secret".to_owned());
+    let options = Options::new(Quirks::none()).clock(Clock::machine());
+    let mut site = DavSite::with(options.schemes(&[token]));
+    site.place.user = String::new();
+    let far = Far::Dav(site);
+    let lab = Lab::new();
+    let daemon = daemon(&far, &lab);
+    let Far::Dav(site) = &far else {
+        unreachable!("made above");
+    };
+    sends(&far, &lab, "before", "x");
+    site.server.change_token("another");
+    write_long_ago(&lab.local.join("after"), "x");
+    daemon.wait_for("job", "credentials");
+    let refused = site.server.log().entries();
+    let refused = refused.iter().filter(|entry| entry.status == 401);
+    // One that asks who it is, at the first start, and those that were under way.
+    assert!(refused.count() <= 5, "it hammers");
+    site.server.change_token("secret");
+    daemon.ask("job.start", json!({"job": "job"}));
+    until("what waited arrives", || far.read("after").is_some());
+    daemon.stop();
+}
