@@ -3,9 +3,11 @@
 use crate::folders::{items, lines, path, request, run};
 use crate::webdav_site::{DavSite, entry, put, tried};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::Seq;
+use journal_format::value::{DigestKind, Fingerprint, Seq};
+use pydio_sync::adapters::local_fs::LocalFolder;
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
-use pydio_sync::ports::{Hint, PortResult, Remote, RootState};
+use pydio_sync::adapters::rooted::Options as FolderOptions;
+use pydio_sync::ports::{Hint, LocalFs, PortResult, Remote, RootState};
 use std::time::Duration;
 use test_servers::webdav::{Fault, Options, Quirks, Rule, Scheme};
 
@@ -262,6 +264,44 @@ fn a_download_goes_on_where_it_broke_and_ends_whole_or_not_at_all() {
         read().expect_err("another one").class,
         FailureClass::Precondition
     );
+}
+
+#[test]
+fn downloads_that_all_break_wait_for_each_other_and_all_end() {
+    let count = 6;
+    let content = vec![7; 16 << 20];
+    let mut site = DavSite::of(Quirks::none());
+    for number in 0..count {
+        site.hand().write(&number.to_string(), &content);
+    }
+    // One place for all of them: whoever breaks off waits behind the others.
+    site.place.link.poolsize = 2;
+    let remote = site.remote("client");
+    let prints = (0..count).map(|number| entry(&remote, &number.to_string()).fingerprint);
+    let prints: Vec<_> = prints.collect();
+    let root = tempfile::tempdir().expect("temporary directory");
+    let local = LocalFolder::open(root.path(), FolderOptions::default()).expect("folder");
+    run(local.claim_root("root-1")).expect("claim");
+    let cut = Rule::on("GET", Fault::CutBody(12 << 20)).times(count);
+    site.server.inject(cut);
+    let stage = async |(number, print): (u64, &Fingerprint)| {
+        let source = remote.open(&path(&number.to_string()), print).await?;
+        local.stage(Seq(number), source, DigestKind::Blake3).await
+    };
+    // Fewer threads than downloads that began.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .build();
+    let staged = runtime.expect("runtime").block_on(async {
+        let all = futures::future::join_all((0..).zip(&prints).map(stage));
+        tokio::time::timeout(Duration::from_secs(60), all).await
+    });
+    let staged = staged.expect("they do not hold each other up");
+    assert!(staged.iter().all(|staged| {
+        let bytes = staged.as_ref().map(|staged| staged.bytes);
+        bytes == Ok(content.len() as u64)
+    }));
 }
 
 #[test]
