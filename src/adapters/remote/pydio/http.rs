@@ -37,6 +37,8 @@ pub(super) struct Call {
     pub(super) effect: Effect,
     /// The most bytes that are read of the answer.
     pub(super) bytes_max: usize,
+    /// Whether it is sent in a place that whoever makes it holds.
+    pub(super) has_place: bool,
 }
 
 impl Call {
@@ -48,6 +50,7 @@ impl Call {
             form: None,
             effect: Effect::Reads,
             bytes_max: ANSWER_BYTES_MAX,
+            has_place: false,
         }
     }
 
@@ -191,7 +194,11 @@ impl Http {
             Some(_) if !is_long => Arc::clone(&self.reads).acquire_owned().await.ok(),
             _ => None,
         };
-        let places = self.places(is_long, extra);
+        let places = if call.has_place {
+            self.held(Permits::new(), extra)
+        } else {
+            self.places(is_long, extra)
+        };
         let url = self.url(call, extra);
         let mut request = match &call.form {
             None => self.quick.get(url),
@@ -242,12 +249,27 @@ impl Http {
     /// Returns where a request waits for a free place; long transfers, which may make
     /// short calls before their end, always leave one to those.
     pub(super) fn places(&self, is_long: bool, extra: &Extra<'_>) -> Places {
+        let long = is_long.then(|| Arc::clone(&self.long));
         Places {
-            long: is_long.then(|| Arc::clone(&self.long)),
-            any: Arc::clone(&self.any),
+            wanted: long.into_iter().chain([Arc::clone(&self.any)]).collect(),
+            ..self.held(Permits::new(), extra)
+        }
+    }
+
+    /// Returns a place that was taken before.
+    pub(super) fn held(&self, held: Permits, extra: &Extra<'_>) -> Places {
+        Places {
+            wanted: Vec::new(),
+            held,
             unrefused: Arc::clone(&self.unrefused),
             generation: extra.generation,
         }
+    }
+
+    /// Takes a place for several requests, one after the other. One is always left for
+    /// what these need.
+    pub(super) async fn place(&self) -> Permits {
+        taken(&[Arc::clone(&self.long), Arc::clone(&self.any)]).await
     }
 
     fn url(&self, call: &Call, extra: &Extra<'_>) -> String {
@@ -265,8 +287,8 @@ impl Http {
 
 /// The places that a request waits for.
 pub(super) struct Places {
-    long: Option<Arc<Semaphore>>,
-    any: Arc<Semaphore>,
+    wanted: Vec<Arc<Semaphore>>,
+    held: Permits,
     unrefused: Arc<AtomicU64>,
     /// The credentials by which the request is signed; none when it proves them.
     generation: Option<u64>,
@@ -274,12 +296,9 @@ pub(super) struct Places {
 
 impl Places {
     /// Waits for them.
-    pub(super) async fn take(&self) -> Permits {
-        let mut permits = Vec::with_capacity(2);
-        if let Some(long) = &self.long {
-            permits.extend(Arc::clone(long).acquire_owned().await.ok());
-        }
-        permits.extend(Arc::clone(&self.any).acquire_owned().await.ok());
+    pub(super) async fn take(&mut self) -> Permits {
+        let mut permits = std::mem::take(&mut self.held);
+        permits.extend(taken(&self.wanted).await);
         permits
     }
 
@@ -288,7 +307,7 @@ impl Places {
     /// what was under way are all that the server sees.
     /// Nothing when no answer began for so long.
     pub(super) async fn send(
-        self,
+        mut self,
         request: RequestBuilder,
         wait: Duration,
     ) -> Option<Result<Reply, reqwest::Error>> {
@@ -310,6 +329,14 @@ impl Places {
         }
         Some(Ok(Reply::take(response, permits, AHEAD_BYTES).await))
     }
+}
+
+async fn taken(places: &[Arc<Semaphore>]) -> Permits {
+    let mut permits = Permits::with_capacity(places.len());
+    for place in places {
+        permits.extend(Arc::clone(place).acquire_owned().await.ok());
+    }
+    permits
 }
 
 /// What credentials add to a call.
