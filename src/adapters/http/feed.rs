@@ -6,7 +6,7 @@
 //! changed. Deliberately absent: what the answer means. Leaves nothing behind.
 
 use super::content::{PIECE_BYTES, changed};
-use super::{AHEAD_BYTES, Bucket, Content, Effect, Permits, Reply, Wire, lost, silent};
+use super::{Bucket, Content, Effect, Permits, Reply, Wire, lost, silent};
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
 use futures::stream;
@@ -67,7 +67,7 @@ impl Feeder {
         let mut pump = std::pin::pin!(pump(rate, load, self.0, &moved));
         let mut sending = std::pin::pin!(wire.run(async move {
             let response = request.send().await?;
-            Ok(Reply::take(response, permits, AHEAD_BYTES).await)
+            Ok(Reply::take(response, permits, timeout).await)
         }));
         let (mut is_pumping, mut is_whole) = (true, false);
         loop {

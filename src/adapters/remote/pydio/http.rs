@@ -7,7 +7,7 @@
 //! Deliberately absent: credentials (`auth`), meaning (`answer`), retries but one.
 
 use super::names::{canonical_base, encode};
-use crate::adapters::http::{AHEAD_BYTES, Bucket, Permits, Wire, build, rate, silent};
+use crate::adapters::http::{Bucket, Permits, Wire, build, rate, silent};
 pub(super) use crate::adapters::http::{Effect, Reply, doubt, header, lost, unsupported};
 use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
@@ -89,10 +89,7 @@ pub(super) struct Http {
     origin: String,
     /// The path of the address, as the server spells it.
     prefix: String,
-    /// Gives up after silence.
-    quick: Client,
-    /// Never gives up by itself: for bodies that are watched elsewhere.
-    patient: Client,
+    client: Client,
     any: Arc<Semaphore>,
     long: Arc<Semaphore>,
     /// Downloads from their request until they were taken, so that a short call waits
@@ -124,8 +121,7 @@ impl Http {
         Ok(Self {
             origin: url.origin().ascii_serialization(),
             prefix: canonical_base(url.path()),
-            quick: build(&place.link, USER_AGENT, true)?,
-            patient: build(&place.link, USER_AGENT, false)?,
+            client: build(&place.link, USER_AGENT)?,
             any: Arc::new(Semaphore::new(pool)),
             long: Arc::new(Semaphore::new(pool - 1)),
             reads: Arc::new(Semaphore::new(pool * READS_A_PLACE)),
@@ -201,10 +197,10 @@ impl Http {
         };
         let url = self.url(call, extra);
         let mut request = match &call.form {
-            None => self.quick.get(url),
+            None => self.client.get(url),
             Some(form) => {
                 let kind = "application/x-www-form-urlencoded";
-                self.quick
+                self.client
                     .post(url)
                     .header(CONTENT_TYPE, kind)
                     .body(encoded(form))
@@ -215,8 +211,7 @@ impl Http {
         }
         self.requests.set(self.requests.get() + 1);
         let request = extra.apply(request);
-        // It gives up after silence by itself.
-        match self.wire.run(places.send(request, Duration::MAX)).await {
+        match self.wire.run(places.send(request, self.timeout)).await {
             None => Err(Failed {
                 is_again: false,
                 error: silent(call.effect),
@@ -237,7 +232,7 @@ impl Http {
         (kind, length): (&str, u64),
         body: Body,
     ) -> RequestBuilder {
-        let request = self.patient.post(self.url(call, extra));
+        let request = self.client.post(self.url(call, extra));
         let request = request
             .header(CONTENT_TYPE, kind)
             .header(reqwest::header::CONTENT_LENGTH, length)
@@ -261,6 +256,7 @@ impl Http {
         Places {
             wanted: Vec::new(),
             held,
+            silence: self.timeout,
             unrefused: Arc::clone(&self.unrefused),
             generation: extra.generation,
         }
@@ -289,6 +285,8 @@ impl Http {
 pub(super) struct Places {
     wanted: Vec<Arc<Semaphore>>,
     held: Permits,
+    /// How long a piece of the answer may be waited for.
+    silence: Duration,
     unrefused: Arc<AtomicU64>,
     /// The credentials by which the request is signed; none when it proves them.
     generation: Option<u64>,
@@ -327,7 +325,7 @@ impl Places {
         {
             self.unrefused.fetch_max(own + 1, Ordering::AcqRel);
         }
-        Some(Ok(Reply::take(response, permits, AHEAD_BYTES).await))
+        Some(Ok(Reply::take(response, permits, self.silence).await))
     }
 }
 
@@ -382,7 +380,7 @@ pub(super) async fn read(mut reply: Reply, bytes_max: usize, effect: Effect) -> 
                 }
                 body.extend_from_slice(&piece);
             }
-            Err(error) => return Err(lost(error, effect)),
+            Err(broken) => return Err(broken.error(effect)),
         }
     }
     Ok(Answer { body, ..answer })
