@@ -90,6 +90,18 @@ impl Inner {
         }
     }
 
+    /// Looks again whether what was checked stands at the target. What only reading could
+    /// tell was read before, and cannot be now: that takes a place, and here one is held.
+    async fn look_again(&self, target: &Target<'_>) -> PortResult<()> {
+        match target.replaces {
+            Expected::Absent => self.check(target).await,
+            Expected::Version(expect) => {
+                let found = self.hashes.ask(&target.at).await?;
+                self.link.expect(&target.at, &found, expect)
+            }
+        }
+    }
+
     /// Sends the content, in the way that fits to its size; returns its hash.
     async fn send(&self, target: &Target<'_>, source: Box<dyn Source>) -> PortResult<Md5> {
         let mut content = Content::new(source, DigestKind::Md5);
@@ -108,7 +120,7 @@ impl Inner {
             self.check_quota(target.size).await?;
         }
         if target.size > body_max || is_slow && !is_new {
-            content.guard(self.check(target).boxed_local());
+            content.guard(self.look_again(target).boxed_local());
         }
         if target.size > body_max {
             return self.send_chunks(target, content, body_max).await;
