@@ -44,7 +44,8 @@ pub(crate) fn body() -> (Body, Feeder) {
     (Body::wrap_stream(slices), feeder)
 }
 
-/// Makes the slices of a body as the connection takes them.
+/// Makes the slices of a body as the connection takes them: of one size, so that it
+/// shows soon that a line became slow, whatever the size of the pieces.
 fn slices() -> (BoxStream<'static, Piece>, Feeder) {
     let (pieces, coming) = mpsc::channel::<Piece>(PIECES_AHEAD);
     let taken = Arc::new(Mutex::new(Instant::now()));
@@ -57,7 +58,7 @@ fn slices() -> (BoxStream<'static, Piece>, Feeder) {
             };
         }
         *locked(&taken) = Instant::now();
-        let slice = rest.split_to(rest.len());
+        let slice = rest.split_to(rest.len().min(PIECE_BYTES));
         Some((Ok(slice), (coming, rest, taken)))
     });
     (Box::pin(slices), Feeder { pieces, taken })

@@ -92,6 +92,18 @@ fn nothing_is_waited_for_between_the_last_look_and_the_last_bytes() {
 }
 
 #[test]
+fn a_line_that_becomes_slow_in_the_middle_is_not_silent() {
+    let slow = |number| {
+        Some(if number < 100 {
+            Duration::ZERO
+        } else {
+            SILENCE / 2
+        })
+    };
+    assert_eq!(sent(12 << 20, None, after(Duration::ZERO), slow), Ok(401));
+}
+
+#[test]
 fn a_line_that_stands_still_is_given_up_and_in_doubt_after_the_last_byte() {
     let class = |stop: usize| {
         let line = move |number| (number < stop).then_some(Duration::ZERO);
