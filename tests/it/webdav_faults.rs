@@ -1,7 +1,7 @@
 //! What goes wrong on a WebDAV server: nothing follows from it but another try.
 
 use crate::folders::{items, lines, path, request, run};
-use crate::webdav_site::{DavSite, entry, put, tried};
+use crate::webdav_site::{DavSite, entry, fact, put, tried};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Fingerprint, Seq};
 use pydio_sync::adapters::local_fs::LocalFolder;
@@ -9,7 +9,7 @@ use pydio_sync::adapters::remote::webdav::WebdavRemote;
 use pydio_sync::adapters::rooted::Options as FolderOptions;
 use pydio_sync::ports::{Hint, LocalFs, PortResult, Remote, RootState};
 use std::time::Duration;
-use test_servers::webdav::{Fault, Options, Quirks, Rule, Scheme};
+use test_servers::webdav::{Entry as Asked, Fault, Options, Quirks, Rule, Scheme};
 
 fn scan(remote: &WebdavRemote, name: &str) -> PortResult<Vec<String>> {
     run(items(remote.scan(request(&[(name, true)])))).map(|items| lines(&items))
@@ -302,6 +302,35 @@ fn downloads_that_all_break_wait_for_each_other_and_all_end() {
         let bytes = staged.as_ref().map(|staged| staged.bytes);
         bytes == Ok(content.len() as u64)
     }));
+}
+
+#[test]
+fn what_a_server_can_do_is_found_out_while_large_files_come() {
+    let mut site = DavSite::of(Quirks::none());
+    site.hand().write("big", &[7; 16 << 20]);
+    site.place.link.poolsize = 2;
+    site.place.link.timeout = Duration::from_secs(1);
+    let remote = site.remote("client");
+    run(remote.claim_root("remote-1")).expect("claim");
+    // It takes a few times as long as an answer may.
+    let slow = Fault::Drip(2 << 20, Duration::from_millis(400));
+    site.server.inject(Rule::on("GET", slow).path("*big"));
+    let print = entry(&remote, "big").fingerprint;
+    run(async {
+        let (big, new) = (path("big"), path("new"));
+        let download = async {
+            // Right before the trial that looks while an upload is under way.
+            let is_next = |entry: &Asked| entry.method == "PUT" && entry.path.ends_with("/f");
+            while !site.server.log().entries().iter().any(is_next) {
+                tokio::task::yield_now().await;
+            }
+            let mut source = remote.open(&big, &print).await.expect("open");
+            while source.read().await.expect("read").is_some() {}
+        };
+        let ((), made) = futures::future::join(download, remote.make_dir(&new)).await;
+        made.expect("the trials");
+    });
+    assert_eq!(fact(&remote, "atomic_put"), "true");
 }
 
 #[test]
