@@ -265,6 +265,10 @@ fn a_server_that_says_nothing_is_given_up_and_a_slow_one_is_not() {
         site.server().inject(Rule::on("upload", Fault::HangAfter));
         let hung = try_put(&remote, "g", Memory::file(b"x"), &Expected::Absent).await;
         assert_eq!(class(&hung), Some(FailureClass::InDoubt));
+        site.server()
+            .inject(Rule::on("upload", Fault::StallBody(10)));
+        let stalled = try_put(&remote, "i", Memory::file(b"x"), &Expected::Absent).await;
+        assert_eq!(class(&stalled), Some(FailureClass::InDoubt));
         let stalled = Fault::StallRequest(100_000);
         site.server().inject(Rule::on("upload", stalled));
         let large = Memory::file(&[7; 8 << 20]);

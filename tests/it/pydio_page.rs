@@ -230,6 +230,7 @@ const PAGE: &[Row] = &[
         &[
             "pydio_traps::something_new_never_replaces_what_came_in_between",
             "pydio_traps::a_large_replacement_is_looked_at_again_before_its_last_bytes",
+            "pydio_traps::a_replacement_follows_its_look_whatever_else_waits",
             "pydio_names::a_decomposed_name_of_ours_is_found_as_the_server_composes_it",
             "send::a_form_names_its_fields_and_its_length",
         ],

@@ -1,7 +1,8 @@
 //! Surprises and traps of the Pydio protocol, each met by the client.
 
 use crate::folders::{Memory, path, run};
-use crate::pydio_site::{Site, class, entry, names, put, read, try_put};
+use crate::pydio_site::{Site, class, entry, names, put, read, try_put, try_put_as};
+use futures::future::join_all;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Entry, Kind, Seq};
 use pydio_sync::ports::{Chunk, PutRequest, Remote, Source, Task};
@@ -276,6 +277,43 @@ fn a_large_replacement_is_looked_at_again_before_its_last_bytes() {
 }
 
 #[test]
+fn a_replacement_follows_its_look_whatever_else_waits() {
+    let mut site = Site::of(Quirks::v6_4());
+    site.write("edited", b"the old version");
+    site.place.link.poolsize = 2;
+    let remote = site.remote("client");
+    let log = site.server().log();
+    run(async {
+        let old = Expected::Version(entry(&remote, "edited").await.fingerprint);
+        log.clear();
+        let write = async |id: u8| {
+            let is_edit = id == 14;
+            // The others after it wait behind the first ones, as it does.
+            while id >= 14 && log.count("upload") == 0 {
+                tokio::task::yield_now().await;
+            }
+            let source = Memory::file(&long(100_000, id));
+            let (name, replaces) = if is_edit {
+                ("edited".to_owned(), &old)
+            } else {
+                (format!("new {id}"), &Expected::Absent)
+            };
+            try_put_as(Seq(u64::from(id)), &remote, &name, source, replaces).await
+        };
+        let written = join_all((1..40).map(write)).await;
+        assert!(written.iter().all(Result::is_ok));
+    });
+    let entries = log.entries();
+    let of_edited = |action: &str| {
+        let mut all = entries.iter();
+        let at = all.position(|entry| entry.action == action && entry.path == "/edited");
+        at.expect(action)
+    };
+    let between = of_edited("upload") - of_edited("stat_hash") - 1;
+    assert!(between <= 2, "{between} of {}", entries.len());
+}
+
+#[test]
 fn an_upload_goes_on_with_its_part_and_not_with_another_ones() {
     let content = long(300_000, 1);
     for (is_ours, what) in [(true, "ours"), (false, "another one's")] {
@@ -396,7 +434,7 @@ fn what_lies_in_the_flat_bin_is_never_replaced() {
         remove(1, all[0]).await;
         remove(2, all[1]).await;
         let rest = (3..).zip(&all[2..]).map(|(id, folder)| remove(id, folder));
-        futures::future::join_all(rest).await;
+        join_all(rest).await;
     });
     let bin = site.server().folder("sync").join("recycle_bin");
     let mut kept: Vec<String> = fs::read_dir(bin)

@@ -1,13 +1,15 @@
 //! What goes wrong on a WebDAV server: nothing follows from it but another try.
 
 use crate::folders::{items, lines, path, request, run};
-use crate::webdav_site::{DavSite, entry, fetch, put, tried};
+use crate::webdav_site::{DavSite, entry, fact, fetch, put, tried};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::Seq;
+use journal_format::value::{DigestKind, Fingerprint, Seq};
+use pydio_sync::adapters::local_fs::LocalFolder;
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
-use pydio_sync::ports::{Hint, PortResult, Remote, RootState};
+use pydio_sync::adapters::rooted::Options as FolderOptions;
+use pydio_sync::ports::{Hint, LocalFs, PortResult, Remote, RootState};
 use std::time::Duration;
-use test_servers::webdav::{Fault, Options, Quirks, Redirects, Rule, Scheme};
+use test_servers::webdav::{Entry as Asked, Fault, Options, Quirks, Redirects, Rule, Scheme};
 
 fn scan(remote: &WebdavRemote, name: &str) -> PortResult<Vec<String>> {
     run(items(remote.scan(request(&[(name, true)])))).map(|items| lines(&items))
@@ -385,6 +387,73 @@ fn a_download_that_goes_on_never_mixes_two_versions() {
         let class = ended.expect_err("two versions").class;
         assert_eq!(class, FailureClass::Precondition, "{has_ranges}");
     }
+}
+
+#[test]
+fn downloads_that_all_break_wait_for_each_other_and_all_end() {
+    let count = 6;
+    let content = vec![7; 16 << 20];
+    let mut site = DavSite::of(Quirks::none());
+    for number in 0..count {
+        site.hand().write(&number.to_string(), &content);
+    }
+    // One place for all of them: whoever breaks off waits behind the others.
+    site.place.link.poolsize = 2;
+    let remote = site.remote("client");
+    let prints = (0..count).map(|number| entry(&remote, &number.to_string()).fingerprint);
+    let prints: Vec<_> = prints.collect();
+    let root = tempfile::tempdir().expect("temporary directory");
+    let local = LocalFolder::open(root.path(), FolderOptions::default()).expect("folder");
+    run(local.claim_root("root-1")).expect("claim");
+    let cut = Rule::on("GET", Fault::CutBody(12 << 20)).times(count);
+    site.server.inject(cut);
+    let stage = async |(number, print): (u64, &Fingerprint)| {
+        let source = remote.open(&path(&number.to_string()), print).await?;
+        local.stage(Seq(number), source, DigestKind::Blake3).await
+    };
+    // Fewer threads than downloads that began.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .build();
+    let staged = runtime.expect("runtime").block_on(async {
+        let all = futures::future::join_all((0..).zip(&prints).map(stage));
+        tokio::time::timeout(Duration::from_secs(60), all).await
+    });
+    let staged = staged.expect("they do not hold each other up");
+    assert!(staged.iter().all(|staged| {
+        let bytes = staged.as_ref().map(|staged| staged.bytes);
+        bytes == Ok(content.len() as u64)
+    }));
+}
+
+#[test]
+fn what_a_server_can_do_is_found_out_while_large_files_come() {
+    let mut site = DavSite::of(Quirks::none());
+    site.hand().write("big", &[7; 16 << 20]);
+    site.place.link.poolsize = 2;
+    site.place.link.timeout = Duration::from_secs(1);
+    let remote = site.remote("client");
+    run(remote.claim_root("remote-1")).expect("claim");
+    // It takes a few times as long as an answer may.
+    let slow = Fault::Drip(2 << 20, Duration::from_millis(400));
+    site.server.inject(Rule::on("GET", slow).path("*big"));
+    let print = entry(&remote, "big").fingerprint;
+    run(async {
+        let (big, new) = (path("big"), path("new"));
+        let download = async {
+            // Right before the trial that looks while an upload is under way.
+            let is_next = |entry: &Asked| entry.method == "PUT" && entry.path.ends_with("/f");
+            while !site.server.log().entries().iter().any(is_next) {
+                tokio::task::yield_now().await;
+            }
+            let mut source = remote.open(&big, &print).await.expect("open");
+            while source.read().await.expect("read").is_some() {}
+        };
+        let ((), made) = futures::future::join(download, remote.make_dir(&new)).await;
+        made.expect("the trials");
+    });
+    assert_eq!(fact(&remote, "atomic_put"), "true");
 }
 
 #[test]

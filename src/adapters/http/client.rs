@@ -3,7 +3,8 @@
 //! In: a link. Out: clients of the vendor crate. Invariant: redirects are never
 //! followed, so credentials stay with the origin they are for; connections are
 //! given up before the server closes them. Deliberately absent: decompression,
-//! which hides lengths. Leaves nothing behind.
+//! which hides lengths; limits on silence but for the connecting, since only who sends
+//! and reads knows when the server is waited for. Leaves nothing behind.
 
 use super::fault::unsupported;
 use crate::adapters::remote::Link;
@@ -11,11 +12,11 @@ use crate::ports::PortResult;
 use reqwest::{Certificate, Client, Identity, Proxy, redirect};
 use std::time::Duration;
 
-/// Makes a client that gives up after silence, or one that is watched elsewhere.
+/// Makes a client. It waits for an answer for ever.
 ///
 /// # Errors
 /// `Unsupported` when the proxy or the certificate file cannot be used.
-pub(crate) fn build(link: &Link, agent: &str, gives_up: bool) -> PortResult<Client> {
+pub(crate) fn build(link: &Link, agent: &str) -> PortResult<Client> {
     // A second installation is refused, which is fine: the first one is the same.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = Client::builder()
@@ -28,9 +29,6 @@ pub(crate) fn build(link: &Link, agent: &str, gives_up: bool) -> PortResult<Clie
         .pool_idle_timeout(POOL_IDLE)
         .connect_timeout(link.timeout)
         .tls_danger_accept_invalid_certs(link.trust_ssl);
-    if gives_up {
-        builder = builder.read_timeout(link.timeout);
-    }
     builder =
         match &link.proxy {
             None => builder.no_proxy(),

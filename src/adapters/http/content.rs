@@ -153,4 +153,4 @@ pub(super) fn changed(how: &str) -> PortError {
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

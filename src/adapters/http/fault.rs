@@ -18,6 +18,22 @@ pub(crate) enum Effect {
     Writes,
 }
 
+/// Why the rest of a body does not come.
+pub(crate) enum Broken {
+    Lost(reqwest::Error),
+    Silent,
+}
+
+impl Broken {
+    /// Says what it means.
+    pub(crate) fn error(self, effect: Effect) -> PortError {
+        match self {
+            Self::Lost(error) => lost(error, effect),
+            Self::Silent => silent(effect),
+        }
+    }
+}
+
 /// What a failure before the answer means.
 pub(crate) fn lost(error: reqwest::Error, effect: Effect) -> PortError {
     let class = if error.is_connect() || error.is_builder() {

@@ -9,6 +9,7 @@
 use crate::ports::{PortError, PortResult};
 use journal_format::event::FailureClass;
 use std::convert::Infallible;
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
@@ -28,22 +29,32 @@ impl Wire {
     /// # Errors
     /// `Retry` when the machine has no threads or descriptors left.
     pub(crate) fn start() -> PortResult<Self> {
+        Self::start_in(std::thread::Builder::new().name("wire".to_owned()))
+    }
+
+    fn start_in(thread: std::thread::Builder) -> PortResult<Self> {
         let none = |error| PortError::new(FailureClass::Retry, format!("no thread: {error}"));
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(none)?;
-        let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<Infallible>();
+        let (begun, has_begun) = sync_channel(1);
+        // The runtime is made there: here it could not be dropped when there is no thread.
         let work = move || {
+            let runtime = match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(begun.send(Err(error))),
+            };
+            drop(begun.send(Ok(runtime.handle().clone())));
             // It ends with its other half.
             drop(runtime.block_on(stopped));
             // A name that is looked up may take its time; nobody waits for it any more.
             runtime.shutdown_background();
         };
-        let thread = std::thread::Builder::new().name("wire".to_owned());
+        let thread = thread.spawn(work).map_err(none)?;
+        let ended = |_| std::io::Error::other("it ended");
+        let runtime = has_begun.recv().map_err(ended).and_then(|begun| begun);
         Ok(Self {
-            runtime: handle,
+            runtime: runtime.map_err(none)?,
             stop: Some(stop),
-            thread: Some(thread.spawn(work).map_err(none)?),
+            thread: Some(thread),
         })
     }
 
@@ -115,6 +126,17 @@ mod tests {
         let wire = Wire::start().expect("a wire");
         let name = run(wire.run(async { std::thread::current().name().map(str::to_owned) }));
         assert_eq!(name.as_deref(), Some("wire"));
+    }
+
+    #[test]
+    fn a_machine_without_threads_is_asked_again_later() {
+        // No thread gets so large a stack.
+        let thread = std::thread::Builder::new().stack_size(1 << 50);
+        let started = run(async { Wire::start_in(thread).map(drop) });
+        assert_eq!(
+            started.map_err(|error| error.class),
+            Err(FailureClass::Retry)
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::thread::Builder;
 use tokio::sync::mpsc;
 
 /// Content up to this size is read, hashed and written at once.
@@ -64,14 +65,15 @@ pub(crate) fn write_stream(
 ) -> io::Result<Content> {
     std::thread::scope(|scope| {
         let (written, to_hash) = sync_channel::<Chunk>(CHUNKS_AHEAD);
-        let hasher = scope.spawn(move || {
+        let hasher = Builder::new().spawn_scoped(scope, move || {
             let mut hasher = Hasher::new(kind);
             to_hash.iter().for_each(|chunk| hasher.update(&chunk));
             hasher.finish()
-        });
+        })?;
         let (grown, to_flush) = sync_channel::<()>(1);
         // A failed flush is told once only: so it fails the whole.
-        let flusher = scope.spawn(move || to_flush.iter().try_for_each(|()| slot.sync_data()));
+        let flush = move || to_flush.iter().try_for_each(|()| slot.sync_data());
+        let flusher = Builder::new().spawn_scoped(scope, flush)?;
         let stopped = || io::Error::other("hashing stopped");
         let (mut bytes, mut flushed) = (0, 0);
         while let Some(chunk) = chunks.blocking_recv() {
@@ -149,7 +151,8 @@ fn pump(
     std::thread::scope(|scope| {
         let (filled, to_hash) = channel::<(Arc<Vec<u8>>, usize)>();
         let (hashed, free) = channel::<()>();
-        let hasher = scope.spawn(move || hash_all(&to_hash, &hashed, kind));
+        let hash = move || hash_all(&to_hash, &hashed, kind);
+        let hasher = Builder::new().spawn_scoped(scope, hash)?;
         let complete = read_all(source, slot, size, &filled, &free);
         drop(filled);
         let digest = hasher

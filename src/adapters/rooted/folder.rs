@@ -20,6 +20,7 @@ use rustix::fs::{Mode, OFlags, fstatfs, open, stat};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::oneshot;
 
 /// What both kinds of folder can be told.
 #[derive(Debug, Clone, Default)]
@@ -178,14 +179,27 @@ impl Folder {
         self.long_work.run(move || work(&folder)).await
     }
 
-    /// As [`Folder::run`], for work that waits for a peer most of the time.
+    /// As [`Folder::run`], for work that waits for a peer most of the time. It has a thread
+    /// of its own: on a thread that others wait for it could wait for what they hold.
     pub(crate) async fn run_waiting<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Arc<Self>) -> PortResult<T> + Send + 'static,
     ) -> PortResult<T> {
         let folder = Arc::clone(self);
-        let result = tokio::task::spawn_blocking(move || work(&folder)).await;
-        result.map_err(|error| fatal(format!("work on a folder stopped: {error}")))?
+        let (sender, receiver) = oneshot::channel();
+        let work = move || {
+            // Whoever is gone by now wants nothing begun.
+            if !sender.is_closed() {
+                drop(sender.send(work(&folder)));
+            }
+        };
+        let thread = std::thread::Builder::new().name("write".to_owned());
+        thread
+            .spawn(work)
+            .map_err(|error| fault(error, "no thread"))?;
+        receiver
+            .await
+            .map_err(|_| fatal("work on a folder stopped"))?
     }
 
     /// Tells whether a stat of a file in use never hangs.

@@ -38,7 +38,12 @@ impl Source for Fake {
     }
 }
 
-fn content(size: u64, text: &[u8], piece: usize, is_changed: bool) -> Content<'static> {
+pub(in crate::adapters::http) fn content(
+    size: u64,
+    text: &[u8],
+    piece: usize,
+    is_changed: bool,
+) -> Content<'static> {
     let mut pieces: Vec<Vec<u8>> = text.chunks(piece).map(<[u8]>::to_vec).collect();
     pieces.reverse();
     let source = Box::new(Fake {

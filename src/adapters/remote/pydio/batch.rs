@@ -51,6 +51,14 @@ impl<V> Drop for Coming<V> {
     }
 }
 
+impl<V> Drop for Batcher<V> {
+    fn drop(&mut self) {
+        // The batch that is being gathered keeps all that it needs alive, itself too.
+        let open = self.0.open.take();
+        drop(open);
+    }
+}
+
 impl<V: Clone + 'static> Batcher<V> {
     pub(super) fn new(patience: Duration, fetch: Fetch<V>) -> Self {
         Self(Rc::new(Inner {
@@ -227,6 +235,22 @@ mod tests {
             let second = batcher.ask("bb");
             drop(first);
             assert_eq!(second.await, Ok(2));
+        });
+    }
+
+    #[test]
+    fn a_batch_that_nobody_waits_for_goes_with_its_batcher() {
+        run(async {
+            let (sizes, batcher) = counting(3600);
+            let coming = batcher.coming();
+            for _ in 0..3 {
+                // It begins, and waits for who is coming.
+                let mut asker = Box::pin(batcher.ask("a"));
+                assert!(futures::poll!(&mut asker).is_pending());
+                assert!(futures::poll!(&mut asker).is_pending());
+            }
+            drop((coming, batcher));
+            assert_eq!(Rc::strong_count(&sizes), 1);
         });
     }
 

@@ -16,8 +16,9 @@ use reqwest::header::DATE;
 /// # Errors
 /// `Unsupported` for a place that is none, `Retry` when it cannot be reached.
 pub async fn server_time(place: &ServerPlace) -> PortResult<Option<Timestamp>> {
-    let client = build(&place.link, USER_AGENT, true)?;
-    let answer = client.head(format!("{}/", place.url)).send().await;
+    let client = build(&place.link, USER_AGENT)?;
+    let question = client.head(format!("{}/", place.url));
+    let answer = question.timeout(place.link.timeout).send().await;
     let answer = answer.map_err(|error| {
         let text = format!("the server's clock: {}", error.without_url());
         PortError::new(FailureClass::Retry, text)

@@ -8,7 +8,7 @@
 use super::Inner;
 use super::answer;
 use super::batch::Coming;
-use super::http::{Call, Effect, Reply, Span, check, header, lost, read};
+use super::http::{Call, Effect, Reply, Span, check, header, read};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::{Hasher, digest_of};
 use crate::ports::{Chunk, PortError, PortResult, Source, Task};
@@ -185,7 +185,7 @@ impl Inner {
     async fn piece(&self, opened: &mut Opened) -> PortResult<Option<Vec<u8>>> {
         loop {
             let piece = opened.reply.chunk().await;
-            let Some(piece) = piece.map_err(|error| lost(error, Effect::Reads))? else {
+            let Some(piece) = piece.map_err(|broken| broken.error(Effect::Reads))? else {
                 return Ok(None);
             };
             self.link.server.http.down.take(piece.len()).await;

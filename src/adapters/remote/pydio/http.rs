@@ -7,7 +7,7 @@
 //! Deliberately absent: credentials (`auth`), meaning (`answer`), retries but one.
 
 use super::names::{canonical_base, encode};
-use crate::adapters::http::{AHEAD_BYTES, Bucket, Permits, Wire, build, rate, silent};
+use crate::adapters::http::{Bucket, Permits, Wire, build, rate, silent};
 pub(super) use crate::adapters::http::{Effect, Reply, doubt, header, lost, unsupported};
 use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
@@ -37,6 +37,8 @@ pub(super) struct Call {
     pub(super) effect: Effect,
     /// The most bytes that are read of the answer.
     pub(super) bytes_max: usize,
+    /// Whether it is sent in a place that whoever makes it holds.
+    pub(super) has_place: bool,
 }
 
 impl Call {
@@ -48,6 +50,7 @@ impl Call {
             form: None,
             effect: Effect::Reads,
             bytes_max: ANSWER_BYTES_MAX,
+            has_place: false,
         }
     }
 
@@ -86,10 +89,7 @@ pub(super) struct Http {
     origin: String,
     /// The path of the address, as the server spells it.
     prefix: String,
-    /// Gives up after silence.
-    quick: Client,
-    /// Never gives up by itself: for bodies that are watched elsewhere.
-    patient: Client,
+    client: Client,
     any: Arc<Semaphore>,
     long: Arc<Semaphore>,
     /// Downloads from their request until they were taken, so that a short call waits
@@ -121,8 +121,7 @@ impl Http {
         Ok(Self {
             origin: url.origin().ascii_serialization(),
             prefix: canonical_base(url.path()),
-            quick: build(&place.link, USER_AGENT, true)?,
-            patient: build(&place.link, USER_AGENT, false)?,
+            client: build(&place.link, USER_AGENT)?,
             any: Arc::new(Semaphore::new(pool)),
             long: Arc::new(Semaphore::new(pool - 1)),
             reads: Arc::new(Semaphore::new(pool * READS_A_PLACE)),
@@ -191,13 +190,17 @@ impl Http {
             Some(_) if !is_long => Arc::clone(&self.reads).acquire_owned().await.ok(),
             _ => None,
         };
-        let places = self.places(is_long, extra);
+        let places = if call.has_place {
+            self.held(Permits::new(), extra)
+        } else {
+            self.places(is_long, extra)
+        };
         let url = self.url(call, extra);
         let mut request = match &call.form {
-            None => self.quick.get(url),
+            None => self.client.get(url),
             Some(form) => {
                 let kind = "application/x-www-form-urlencoded";
-                self.quick
+                self.client
                     .post(url)
                     .header(CONTENT_TYPE, kind)
                     .body(encoded(form))
@@ -208,8 +211,7 @@ impl Http {
         }
         self.requests.set(self.requests.get() + 1);
         let request = extra.apply(request);
-        // It gives up after silence by itself.
-        match self.wire.run(places.send(request, Duration::MAX)).await {
+        match self.wire.run(places.send(request, self.timeout)).await {
             None => Err(Failed {
                 is_again: false,
                 error: silent(call.effect),
@@ -230,7 +232,7 @@ impl Http {
         (kind, length): (&str, u64),
         body: Body,
     ) -> RequestBuilder {
-        let request = self.patient.post(self.url(call, extra));
+        let request = self.client.post(self.url(call, extra));
         let request = request
             .header(CONTENT_TYPE, kind)
             .header(reqwest::header::CONTENT_LENGTH, length)
@@ -242,12 +244,28 @@ impl Http {
     /// Returns where a request waits for a free place; long transfers, which may make
     /// short calls before their end, always leave one to those.
     pub(super) fn places(&self, is_long: bool, extra: &Extra<'_>) -> Places {
+        let long = is_long.then(|| Arc::clone(&self.long));
         Places {
-            long: is_long.then(|| Arc::clone(&self.long)),
-            any: Arc::clone(&self.any),
+            wanted: long.into_iter().chain([Arc::clone(&self.any)]).collect(),
+            ..self.held(Permits::new(), extra)
+        }
+    }
+
+    /// Returns a place that was taken before.
+    pub(super) fn held(&self, held: Permits, extra: &Extra<'_>) -> Places {
+        Places {
+            wanted: Vec::new(),
+            held,
+            silence: self.timeout,
             unrefused: Arc::clone(&self.unrefused),
             generation: extra.generation,
         }
+    }
+
+    /// Takes a place for several requests, one after the other. One is always left for
+    /// what these need.
+    pub(super) async fn place(&self) -> Permits {
+        taken(&[Arc::clone(&self.long), Arc::clone(&self.any)]).await
     }
 
     fn url(&self, call: &Call, extra: &Extra<'_>) -> String {
@@ -265,8 +283,10 @@ impl Http {
 
 /// The places that a request waits for.
 pub(super) struct Places {
-    long: Option<Arc<Semaphore>>,
-    any: Arc<Semaphore>,
+    wanted: Vec<Arc<Semaphore>>,
+    held: Permits,
+    /// How long a piece of the answer may be waited for.
+    silence: Duration,
     unrefused: Arc<AtomicU64>,
     /// The credentials by which the request is signed; none when it proves them.
     generation: Option<u64>,
@@ -274,12 +294,9 @@ pub(super) struct Places {
 
 impl Places {
     /// Waits for them.
-    pub(super) async fn take(&self) -> Permits {
-        let mut permits = Vec::with_capacity(2);
-        if let Some(long) = &self.long {
-            permits.extend(Arc::clone(long).acquire_owned().await.ok());
-        }
-        permits.extend(Arc::clone(&self.any).acquire_owned().await.ok());
+    pub(super) async fn take(&mut self) -> Permits {
+        let mut permits = std::mem::take(&mut self.held);
+        permits.extend(taken(&self.wanted).await);
         permits
     }
 
@@ -288,7 +305,7 @@ impl Places {
     /// what was under way are all that the server sees.
     /// Nothing when no answer began for so long.
     pub(super) async fn send(
-        self,
+        mut self,
         request: RequestBuilder,
         wait: Duration,
     ) -> Option<Result<Reply, reqwest::Error>> {
@@ -308,8 +325,16 @@ impl Places {
         {
             self.unrefused.fetch_max(own + 1, Ordering::AcqRel);
         }
-        Some(Ok(Reply::take(response, permits, AHEAD_BYTES).await))
+        Some(Ok(Reply::take(response, permits, self.silence).await))
     }
+}
+
+async fn taken(places: &[Arc<Semaphore>]) -> Permits {
+    let mut permits = Permits::with_capacity(places.len());
+    for place in places {
+        permits.extend(Arc::clone(place).acquire_owned().await.ok());
+    }
+    permits
 }
 
 /// What credentials add to a call.
@@ -355,7 +380,7 @@ pub(super) async fn read(mut reply: Reply, bytes_max: usize, effect: Effect) -> 
                 }
                 body.extend_from_slice(&piece);
             }
-            Err(error) => return Err(lost(error, effect)),
+            Err(broken) => return Err(broken.error(effect)),
         }
     }
     Ok(Answer { body, ..answer })

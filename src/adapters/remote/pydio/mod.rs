@@ -53,7 +53,6 @@ use server::Server;
 use stat::Found;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// A workspace as the remote. Its calls are polled inside a tokio runtime.
 pub struct PydioRemote {
@@ -74,8 +73,6 @@ struct Inner {
     folders: Batcher<Made>,
     /// Files whose content is in memory: some wait while others are sent.
     turns: Turns,
-    /// Replacements between their last look and the server's answer.
-    writes: Semaphore,
     user: String,
 }
 
@@ -176,7 +173,6 @@ impl Inner {
             proofs,
             folders,
             turns: Turns::new(width),
-            writes: Semaphore::new(width),
             user,
         }
     }

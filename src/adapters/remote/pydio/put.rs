@@ -2,8 +2,8 @@
 //!
 //! In: content and what is expected at its path. Out: what stands there now. Invariant:
 //! something new is sent so that the server renames it rather than replaces what came
-//! in between; a replacement follows a look at the path, a large one is looked at again
-//! when all but its last bytes were sent. What arrived is verified by size and hash.
+//! in between; a replacement follows a look at the path, by the next request in its
+//! place; a large one is looked at again when all but its last bytes were sent. What arrived is verified by size and hash.
 //! RACE: between the last look and the server's own rename of a replacement another
 //! client's version may be replaced; the server has no condition for it (0045).
 //! CRASH: a part, which the next try goes on with.
@@ -15,11 +15,11 @@ use super::http::unsupported;
 use super::send::{Form, fields, send_bytes, send_stream};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::digest_of;
-use crate::adapters::http::Content;
-use crate::ports::{PortError, PortResult, Put, PutRequest};
+use crate::adapters::http::{Content, Permits};
+use crate::ports::{PortError, PortResult, Put, PutRequest, Source};
 use futures::FutureExt;
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{Digest, DigestKind, Entry, Kind, Seq};
+use journal_format::value::{Digest, DigestKind, Entry, Fingerprint, Kind, Seq};
 use sync_core::spelling::composed;
 
 /// Where something is written, and what must be there right before.
@@ -62,19 +62,8 @@ impl Inner {
         // Those who wait for their turn count, so that verifications wait for them.
         let coming = self.proofs.coming();
         let turn = self.turns.take(target.size).await;
-        let mut write = None;
-        if *target.replaces != Expected::Absent {
-            // Few at once, so that little time passes between its look and its sending.
-            write = self.writes.acquire().await.ok();
-            self.check(&target).await?;
-        }
-        let mut content = Content::new(request.source, DigestKind::Md5);
-        let is_slow = target.size > SMALL_BYTES && *target.replaces != Expected::Absent;
-        if is_slow || target.size > self.body_max().await? {
-            content.guard(self.check(&target).boxed_local());
-        }
-        let sent = self.send(&target, content).await?;
-        drop((turn, write));
+        let sent = self.send(&target, request.source).await?;
+        drop(turn);
         let found = self.proofs.ask_as(coming, &target.at).await?;
         let version = self.verify(&target, &found, sent).await?;
         let written = link.file_entry(&target.at, &version);
@@ -101,22 +90,43 @@ impl Inner {
         }
     }
 
+    /// Looks again whether what was checked stands at the target. What only reading could
+    /// tell was read before, and cannot be now: that takes a place, and here one is held.
+    async fn look_again(&self, target: &Target<'_>) -> PortResult<()> {
+        match target.replaces {
+            Expected::Absent => self.check(target).await,
+            Expected::Version(expect) => {
+                let found = self.hashes.ask(&target.at).await?;
+                self.link.expect(&target.at, &found, expect)
+            }
+        }
+    }
+
     /// Sends the content, in the way that fits to its size; returns its hash.
-    async fn send(&self, target: &Target<'_>, mut content: Content<'_>) -> PortResult<Md5> {
+    async fn send(&self, target: &Target<'_>, source: Box<dyn Source>) -> PortResult<Md5> {
+        let mut content = Content::new(source, DigestKind::Md5);
         let body_max = self.body_max().await?;
-        if target.size > SMALL_BYTES {
-            self.check_quota(target.size).await?;
-        }
-        if target.size > body_max {
-            return self.send_chunks(target, content, body_max).await;
-        }
         if target.size == 0 {
             content.all().await?;
             self.make_empty(target).await?;
             return Ok(md5_of(&[]));
         }
+        let is_new = *target.replaces == Expected::Absent;
+        let is_slow = target.size > body_max.min(SMALL_BYTES);
+        if is_slow && !is_new {
+            self.check(target).await?;
+        }
+        if target.size > SMALL_BYTES {
+            self.check_quota(target.size).await?;
+        }
+        if target.size > body_max || is_slow && !is_new {
+            content.guard(self.look_again(target).boxed_local());
+        }
+        if target.size > body_max {
+            return self.send_chunks(target, content, body_max).await;
+        }
         let mut form = fields(target.name());
-        if *target.replaces == Expected::Absent {
+        if is_new {
             form.push(("auto_rename", "true".to_owned()));
         }
         let form = Form::new(&form, &self.mark(target));
@@ -125,7 +135,15 @@ impl Inner {
             let bytes = content.all().await?;
             let answer = server
                 .upload(target.folder(), async |http, call, extra| {
-                    send_bytes(http, call, extra, &form, &bytes).await
+                    // All that takes its time comes before the last look.
+                    http.up.take(bytes.len()).await;
+                    let places = match target.replaces {
+                        Expected::Absent => http.places(false, extra),
+                        Expected::Version(expect) => {
+                            http.held(self.place(target, expect).await?, extra)
+                        }
+                    };
+                    send_bytes(http, call, extra, (&form, &bytes), places).await
                 })
                 .await?;
             (answer, super::send::md5(&content.finish()))
@@ -142,6 +160,28 @@ impl Inner {
         let verdict = super::answer::verdict(&answer)?;
         self.stored(target, verdict, md5).await?;
         Ok(md5)
+    }
+
+    /// Takes the place in which a replacement is sent, and looks in it whether what is
+    /// expected stands at the target: so between the look and the replacement no other
+    /// request is waited for, however many wait.
+    async fn place(&self, target: &Target<'_>, expect: &Fingerprint) -> PortResult<Permits> {
+        match self.try_place(target, expect).await {
+            Err(error) if error.class == FailureClass::Precondition => {
+                // To be sure it may have to be read, which takes a place of its own.
+                self.check(target).await?;
+                self.try_place(target, expect).await
+            }
+            placed => placed,
+        }
+    }
+
+    async fn try_place(&self, target: &Target<'_>, expect: &Fingerprint) -> PortResult<Permits> {
+        let server = &self.link.server;
+        let place = server.http.place().await;
+        let found = server.look_in_place(&target.at).await?;
+        self.link.expect(&target.at, &found, expect)?;
+        Ok(place)
     }
 
     /// Reads from the answer to an upload whether it was stored as it was meant.

@@ -5,7 +5,7 @@
 //! it. Deliberately absent: belief. What a row says of a node may be wrong (`feed`).
 
 use super::answer::{self, number, unknown};
-use super::http::{Answer, Call, Effect, Span, check, lost};
+use super::http::{Answer, Call, Effect, Span, check};
 use super::names::is_binned;
 use super::server::Server;
 use super::stat::{Md5, md5};
@@ -70,7 +70,7 @@ impl Server {
             match reply.chunk().await {
                 Ok(Some(piece)) => reader.take(&piece)?,
                 Ok(None) => return reader.end(&call),
-                Err(error) => return Err(lost(error, Effect::Reads)),
+                Err(broken) => return Err(broken.error(Effect::Reads)),
             }
         }
     }

@@ -3,7 +3,7 @@
 //! In: a content, or bytes. Out: the server's answer. Invariant: as told by
 //! `adapters/http`. Deliberately absent: what the answer means (`put`).
 
-use super::http::{Answer, Call, Effect, Extra, Http, lost, read};
+use super::http::{Answer, Call, Effect, Extra, Http, Places, lost, read};
 use super::names::encode;
 use super::stat::Md5;
 use crate::adapters::http::{Content, Load, answer_wait, body, silent};
@@ -63,20 +63,19 @@ pub(super) fn fields(name: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Sends content that is all there.
+/// Sends content that is all there, in places that are waited for or held.
 pub(super) async fn send_bytes(
     http: &Http,
     call: &Call,
     extra: &Extra<'_>,
-    form: &Form,
-    content: &[u8],
+    (form, content): (&Form, &[u8]),
+    places: Places,
 ) -> PortResult<Answer> {
-    http.up.take(content.len()).await;
     let body = [&form.head, content, &form.tail].concat();
     let length = form.length(content.len() as u64);
     let request = http.upload(call, extra, (&form.kind, length), Body::from(body));
     let wait = answer_wait(http.timeout) + Duration::from_secs(length / SLOW_BYTES_PER_S);
-    let (places, bytes_max) = (http.places(false, extra), call.bytes_max);
+    let bytes_max = call.bytes_max;
     let sent = http.wire.run(async move {
         match places.send(request, wait).await {
             Some(Ok(reply)) => read(reply, bytes_max, Effect::Writes).await,

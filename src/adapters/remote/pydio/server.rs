@@ -195,14 +195,26 @@ impl Server {
 
     /// Looks at one path.
     pub(super) async fn look(&self, path: &str, hashed: bool) -> PortResult<Found> {
+        self.look_by(path, hashed, false).await
+    }
+
+    /// Looks at one path with its hash, in a place that the caller holds.
+    pub(super) async fn look_in_place(&self, path: &str) -> PortResult<Found> {
+        self.look_by(path, true, true).await
+    }
+
+    async fn look_by(&self, path: &str, hashed: bool, has_place: bool) -> PortResult<Found> {
         let hashed = hashed && !self.is_hashless.get();
         let action = if hashed { "stat_hash" } else { "stat" };
-        let answer = self.call(&Call::get(self.path(action, path))).await?;
-        match answer::json(&answer) {
+        let call = Call {
+            has_place,
+            ..Call::get(self.path(action, path))
+        };
+        match answer::json(&self.call(&call).await?) {
             Ok(Some(value)) => Ok(stat::single(&value)),
             Ok(None) if hashed => {
                 self.is_hashless.set(true);
-                Box::pin(self.look(path, false)).await
+                Box::pin(self.look_by(path, false, has_place)).await
             }
             Ok(None) => Err(unknown("`stat`: is the REST access switched on?")),
             Err(error) if error.class == FailureClass::Precondition => Ok(Found::Odd),

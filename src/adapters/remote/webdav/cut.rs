@@ -4,7 +4,7 @@
 //! Invariant: only what changes nothing is asked twice. Deliberately absent: requests that
 //! got no answer at all (`http`), and trying again later, which the core plans.
 
-use crate::adapters::http::{Effect, lost};
+use crate::adapters::http::{Broken, Effect};
 use crate::ports::{PortError, PortResult};
 
 /// Why there is no whole answer.
@@ -28,8 +28,8 @@ impl From<Failed> for PortError {
 }
 
 /// An answer that broke off after its headers.
-pub(super) fn cut(error: reqwest::Error, effect: Effect) -> Failed {
-    let error = lost(error, effect);
+pub(super) fn cut(broken: Broken, effect: Effect) -> Failed {
+    let error = broken.error(effect);
     Failed {
         error: PortError {
             message: format!("the answer broke off: {}", error.message),

@@ -32,6 +32,15 @@ pub(super) struct Glances {
     is_full: Cell<bool>,
 }
 
+impl Glances {
+    /// Gives looks at folders up: those that began keep the server alive, and here nobody
+    /// waits for them any more.
+    pub(super) fn forget(&self) {
+        let flying = self.flying.take();
+        drop(flying);
+    }
+}
+
 impl Server {
     /// Looks at a slot of staging, together with all others who want to by then.
     pub(super) async fn glance(self: &Rc<Self>, slot: &str) -> PortResult<Found> {
@@ -93,3 +102,34 @@ impl Server {
 
 /// Beyond so many entries slots are looked at one by one.
 const SLOTS_MAX: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::super::WebdavRemote;
+    use crate::adapters::remote::{Link, ServerPlace};
+    use crate::adapters::rooted::Filter;
+    use journal_format::value::RelPath;
+    use std::rc::Rc;
+
+    #[tokio::test]
+    async fn a_look_that_nobody_waits_for_goes_with_its_remote() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let place = ServerPlace {
+            url: format!("webdav://{address}"),
+            workspace: String::new(),
+            folder: RelPath::root(),
+            user: String::new(),
+            link: Link::default(),
+        };
+        let remote = WebdavRemote::open(&place, None, "client", Filter::default());
+        let remote = remote.expect("a remote");
+        let server = Rc::downgrade(&remote.inner.server);
+        {
+            let mut look = Box::pin(remote.inner.server.look_once("folder"));
+            assert!(futures::poll!(&mut look).is_pending());
+        }
+        drop(remote);
+        assert_eq!(server.strong_count(), 0);
+    }
+}

@@ -13,7 +13,7 @@ use super::line::{Line, answer, read};
 use super::multistatus::{Reader, Response as Told};
 use super::status::{fault, time};
 pub(super) use crate::adapters::http::Reply;
-use crate::adapters::http::{Bucket, Content, Effect, Load, Wire, body, header, rate};
+use crate::adapters::http::{Bucket, Content, Effect, Load, Wire, body, header, rate, silent};
 use crate::adapters::remote::ServerPlace;
 use crate::ports::{PortError, PortResult};
 use bytes::Bytes;
@@ -57,6 +57,12 @@ impl Ask {
             effect: Effect::Writes,
             ..Self::read(method, url)
         }
+    }
+
+    /// Tells whether the answer is about one path, and so a short one.
+    fn is_look(&self) -> bool {
+        let mut headers = self.headers.iter();
+        headers.any(|(name, value)| *name == "Depth" && value == "0")
     }
 
     /// Adds a header.
@@ -145,8 +151,9 @@ impl Http {
     /// Sends a request whose answer is to be read in pieces.
     pub(super) async fn open(&self, ask: &Ask) -> PortResult<Reply> {
         let (line, ask) = (Arc::clone(&self.line), ask.clone());
+        let is_long = !ask.is_look();
         self.wire
-            .run(async move { line.begin(&ask, true).await })
+            .run(async move { line.begin(&ask, is_long).await })
             .await
     }
 
@@ -234,7 +241,7 @@ impl Http {
     /// server answered before the end.
     ///
     /// # Errors
-    /// As the credentials are refused.
+    /// As the credentials are refused; `Retry` when what is waited for takes too long.
     pub(super) async fn break_off<T>(
         &self,
         ask: &Ask,
@@ -243,7 +250,8 @@ impl Http {
         meanwhile: impl Future<Output = T>,
     ) -> PortResult<Option<T>> {
         let line = &self.line;
-        let _permits = line.permits(false).await;
+        // As a long one, since what is waited for needs another place.
+        let _permits = line.permits(true).await;
         line.up.take(part.len()).await;
         let (gone, is_gone) = oneshot::channel();
         let (gate, opened) = oneshot::channel::<()>();
@@ -256,14 +264,22 @@ impl Http {
         let body = Body::wrap_stream(stream::iter([Ok(part)]).chain(stream::once(end)));
         let (request, _) = line.streamed(ask, body, length)?;
         let mut sending = std::pin::pin!(self.wire.run(request.send()));
-        let seen = async {
-            is_gone.await.ok()?;
-            Some(meanwhile.await)
+        let has_left = tokio::select! {
+            biased;
+            _ = &mut sending => false,
+            gone = tokio::time::timeout(line.timeout, is_gone) => matches!(gone, Ok(Ok(()))),
         };
+        if !has_left {
+            return Ok(None);
+        }
         let seen = tokio::select! {
             biased;
             _ = &mut sending => None,
-            seen = tokio::time::timeout(line.timeout, seen) => seen.ok().flatten(),
+            seen = tokio::time::timeout(line.timeout, meanwhile) => match seen {
+                Ok(seen) => Some(seen),
+                // That nobody could look says nothing of the server's uploads.
+                Err(_) => return Err(silent(Effect::Reads)),
+            },
         };
         drop(gate);
         if seen.is_some() {

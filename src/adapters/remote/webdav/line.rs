@@ -11,8 +11,7 @@ use super::cut::{Failed, cut};
 use super::http::{Answer, Ask};
 use super::status::{fault, redirected, slashed, time};
 use crate::adapters::http::{
-    AHEAD_BYTES, Bucket, Effect, Permits, Reply, answer_wait, build, lost, rate, silent,
-    unsupported,
+    Bucket, Effect, Permits, Reply, answer_wait, build, lost, rate, silent, unsupported,
 };
 use crate::adapters::remote::ServerPlace;
 use crate::ports::PortResult;
@@ -27,10 +26,7 @@ use tokio::time::Instant;
 
 /// What requests to one server share.
 pub(super) struct Line {
-    /// Gives up after silence.
-    quick: Client,
-    /// Never gives up by itself: for bodies that are watched elsewhere.
-    patient: Client,
+    client: Client,
     pub(super) auth: Auth,
     any: Arc<Semaphore>,
     long: Arc<Semaphore>,
@@ -51,8 +47,7 @@ impl Line {
         let link = &place.link;
         let pool = link.poolsize.clamp(1, POOL_MAX).max(2);
         Ok(Self {
-            quick: build(link, USER_AGENT, true)?,
-            patient: build(link, USER_AGENT, false)?,
+            client: build(link, USER_AGENT)?,
             auth,
             any: Arc::new(Semaphore::new(pool)),
             long: Arc::new(Semaphore::new(pool - 1)),
@@ -91,15 +86,13 @@ impl Line {
         let mut permits = Some(self.permits(is_long).await);
         loop {
             let length = ask.body.as_ref().map_or(0, Bytes::len);
-            // The quick one gives up after silence from the start, however long the body.
-            let client = if length > QUICK_BYTES || !ask.patience.is_zero() {
-                &self.patient
-            } else {
-                &self.quick
-            };
-            let (request, generation) = self.request(client, &ask, None)?;
+            let (request, generation) = self.request(&ask, None)?;
             self.up.take(length).await;
-            let wait = answer_wait(self.timeout) + slow(length) + ask.patience;
+            let wait = if length > QUICK_BYTES || !ask.patience.is_zero() {
+                answer_wait(self.timeout) + slow(length) + ask.patience
+            } else {
+                self.timeout
+            };
             let sent = tokio::time::timeout(wait, request.send()).await;
             let response = match sent {
                 Ok(Ok(response)) => response,
@@ -140,23 +133,22 @@ impl Line {
                 return Err(error);
             }
             let permits = permits.take().unwrap_or_default();
-            return Ok(Reply::take(response, permits, AHEAD_BYTES).await);
+            return Ok(Reply::take(response, permits, self.timeout).await);
         }
     }
 
-    /// Makes the request of a body that is streamed, for the client that never gives up.
+    /// Makes the request of a body that is streamed, to be sent by who watches it.
     pub(super) fn streamed(
         &self,
         ask: &Ask,
         body: Body,
         length: u64,
     ) -> PortResult<(RequestBuilder, u64)> {
-        self.request(&self.patient, ask, Some((body, length)))
+        self.request(ask, Some((body, length)))
     }
 
     fn request(
         &self,
-        client: &Client,
         ask: &Ask,
         streamed: Option<(Body, u64)>,
     ) -> PortResult<(RequestBuilder, u64)> {
@@ -170,7 +162,7 @@ impl Line {
             None => url.path().to_owned(),
         };
         let (credentials, generation) = self.auth.header(ask.method, &target)?;
-        let mut request = client.request(method, url);
+        let mut request = self.client.request(method, url);
         for (name, value) in &ask.headers {
             request = request.header(*name, value);
         }

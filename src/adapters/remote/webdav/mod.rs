@@ -62,6 +62,12 @@ struct Inner {
     server: Rc<Server>,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.server.glances.forget();
+    }
+}
+
 impl WebdavRemote {
     /// Makes the remote; nothing is sent yet. `client` stays the same over restarts, and
     /// no other job of any installation has it.
