@@ -17,6 +17,7 @@ mod logs;
 mod merge_table;
 mod mirror;
 mod program;
+mod pydio_bin;
 mod pydio_e2e;
 mod pydio_faults;
 mod pydio_feed;

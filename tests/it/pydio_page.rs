@@ -177,6 +177,7 @@ const PAGE: &[Row] = &[
         "5",
         "pages cut recursive listings, too; the bin and hidden names",
         &[
+            "pydio_bin::what_a_server_hides_in_a_folder_outlives_the_removal_of_the_folder",
             "xml::a_listing_keeps_its_nesting_and_archives_are_files",
             "pydio_names::a_folder_above_the_page_limit_is_listed_whole_and_recursion_is_not_trusted",
             "pydio_names::names_that_cannot_be_reached_are_told_as_such_and_never_as_absent",
@@ -269,6 +270,8 @@ const PAGE: &[Row] = &[
         &[
             "pydio_e2e::a_renamed_folder_is_one_request_beside_the_looks_whatever_it_holds",
             "pydio_traps::what_lies_in_the_flat_bin_is_never_replaced",
+            "pydio_bin::what_comes_into_a_folder_at_the_last_moment_brings_it_back",
+            "pydio_bin::a_bin_is_asked_for_once_a_round_however_many_folders_are_removed",
             "change::a_name_in_the_bin_keeps_its_extension_and_fits",
             "pydio_lies::what_is_written_after_a_deletion_in_the_background_stays",
             "pydio_lies::a_deletion_in_the_background_that_meets_another_version_is_in_doubt",

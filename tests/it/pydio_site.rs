@@ -279,17 +279,6 @@ pub(crate) fn object(entry: &Entry) -> Option<u64> {
     entry.fingerprint.identity.map(|identity| identity.object)
 }
 
-/// Removes as another client.
-pub(crate) fn remove(site: &Site, name: &str) {
-    site.other(|remote| {
-        run(async {
-            let now = entry(remote, name).await.fingerprint;
-            let removed = remote.remove(Seq(9), &path(name), &now).await;
-            removed.expect("remove");
-        });
-    });
-}
-
 /// Renames as another client.
 pub(crate) fn rename(site: &Site, from: &str, to: &str) {
     site.other(|remote| {

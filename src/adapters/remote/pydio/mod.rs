@@ -11,6 +11,7 @@
 mod answer;
 mod auth;
 mod batch;
+mod bin;
 mod change;
 mod chunks;
 mod clock;
@@ -184,6 +185,7 @@ impl Inner {
     /// Looks at the root. What it is made of stands for a marker.
     async fn root(&self) -> PortResult<RootState> {
         let link = &self.link;
+        link.doubt_bin();
         let workspace = match link.server.workspace().await {
             Ok(Some((workspace, _))) => workspace,
             Ok(None) => return Ok(RootState::Missing),

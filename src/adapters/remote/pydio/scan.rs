@@ -266,6 +266,7 @@ async fn list(link: &Link, folder: &RelPath) -> PortResult<Listings> {
         match link.server.list(&at, How::Deep).await {
             Ok(document) => {
                 let mtime = document.tree.mtime;
+                link.note_bin(&at, &document.tree, false);
                 link.folders.borrow_mut().seen(&at, Some(mtime));
                 return deep(link, folder, document.tree).await;
             }
@@ -328,6 +329,7 @@ async fn pages(link: &Link, at: &str) -> PortResult<(Vec<Node>, bool)> {
         let tree = document.tree;
         let came = tree.children.len();
         let told = tree.page.map_or((came, 1), |page| (page.count, page.total));
+        link.note_bin(at, &tree, page >= told.1);
         nodes.extend(
             tree.children
                 .into_iter()
