@@ -162,6 +162,8 @@ const PAGE: &[Row] = &[
         "workspaces: one is no list, some have no feed, one may be each user's",
         &[
             "workspace::one_workspace_is_an_object_and_many_are_an_array",
+            "pydio_faults::a_workspace_that_was_made_anew_under_its_name_is_another_root",
+            "pydio_faults::a_right_that_was_taken_away_is_seen_at_the_next_look_at_the_root",
             "pydio_names::workspaces_and_facts_are_told_before_a_job_is_made",
             "pydio_names::a_root_is_known_by_id_alias_and_scheme_free_name",
             "pydio_feed::a_workspace_without_a_feed_says_so_and_is_listed",

@@ -119,6 +119,22 @@ impl Link {
         }
     }
 
+    /// Forgets what was seen of a workspace that another one took the name of.
+    pub(super) fn forget(&self) {
+        self.index.borrow_mut().clear();
+        self.folders.take();
+        self.has_feed.set(true);
+        for paths in [
+            &self.decomposed,
+            &self.unfit,
+            &self.leftovers,
+            &self.too_deep,
+            &self.untold,
+        ] {
+            paths.take();
+        }
+    }
+
     /// Returns a path from the workspace's root; empty for that root itself. Names
     /// are composed, as uploads are stored, unless they were seen in another form.
     pub(super) fn at(&self, path: &RelPath) -> String {
