@@ -38,6 +38,7 @@ mod subcommands;
 mod trouble;
 mod undo;
 mod webdav_answers;
+mod webdav_case;
 mod webdav_chunks;
 mod webdav_e2e;
 mod webdav_faults;
