@@ -1,11 +1,11 @@
 //! Where removed folders go on a Pydio server, and what goes with them.
 
-use crate::folders::{path, run};
-use crate::pydio_site::{Site, class, entry, names};
+use crate::folders::{items, lines, path, run};
+use crate::pydio_site::{Site, class, entry, hinted, names, since};
 use journal_format::event::FailureClass;
 use journal_format::value::Seq;
 use pydio_sync::adapters::remote::pydio::PydioRemote;
-use pydio_sync::ports::{PortResult, Remote};
+use pydio_sync::ports::{PortResult, Remote, ScanRequest, ScanTarget};
 use std::fs;
 use std::path::PathBuf;
 use test_servers::pydio::{Fault, Rule, Workspace};
@@ -100,5 +100,56 @@ fn a_bin_is_asked_for_once_a_round_however_many_folders_are_removed() {
         }
         // Each folder is looked at twice.
         assert_eq!(log.count("ls") - before, 3 * 2 + 1);
+    });
+}
+
+/// A site whose administrator gave the bin another name, with `d/x` and `e/x`.
+fn elsewhere() -> Site {
+    let site = Site::with(|options| options.workspace(Workspace::new("1", "sync").bin("/trash")));
+    site.write("d/x", b"first");
+    site.write("e/x", b"second");
+    site
+}
+
+#[test]
+fn a_bin_of_any_name_keeps_all_versions_and_is_left_out() {
+    let site = elsewhere();
+    let remote = site.remote("client");
+    run(async {
+        for name in ["d/x", "e/x"] {
+            remove(&remote, name).await.expect(name);
+        }
+        assert_eq!(names(&remote).await, ["d", "e"]);
+    });
+    let entries = fs::read_dir(on_disk(&site, "trash")).expect("the bin");
+    let paths = entries.map(|entry| entry.expect("entry").path());
+    let shown = paths.filter(|path| !path.ends_with(".ajxp_recycle_cache.ser"));
+    let mut kept: Vec<Vec<u8>> = shown.map(|path| fs::read(path).expect("file")).collect();
+    kept.sort();
+    assert_eq!(kept, [b"first".to_vec(), b"second".to_vec()]);
+}
+
+#[test]
+fn what_the_feed_tells_of_a_bin_of_any_name_is_no_hint() {
+    let site = elsewhere();
+    let remote = site.remote("client");
+    run(async {
+        let begun = since(&remote, None).await;
+        // With something in it already, and a change of what lies in it.
+        site.ask("delete/", "file=/d/x");
+        site.ask("rename/", "file=/trash/x&dest=/trash/y");
+        let changes = since(&remote, Some(&begun.cursor)).await;
+        let hinted = hinted(&changes);
+        let is_in_bin = |target: &&ScanTarget| target.path.as_str().starts_with("trash");
+        assert_eq!(hinted.iter().find(is_in_bin), None);
+        let place = vec![ScanTarget {
+            path: path("trash/y"),
+            subtree: false,
+        }];
+        let seen = items(remote.scan(ScanRequest { targets: place })).await;
+        assert_eq!(
+            lines(&seen.expect("scan")),
+            ["/ names trash", "/trash Excluded"]
+        );
     });
 }

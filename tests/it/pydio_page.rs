@@ -273,6 +273,8 @@ const PAGE: &[Row] = &[
             "pydio_e2e::a_renamed_folder_is_one_request_beside_the_looks_whatever_it_holds",
             "pydio_traps::what_lies_in_the_flat_bin_is_never_replaced",
             "pydio_bin::what_comes_into_a_folder_at_the_last_moment_brings_it_back",
+            "pydio_bin::a_bin_of_any_name_keeps_all_versions_and_is_left_out",
+            "pydio_bin::what_the_feed_tells_of_a_bin_of_any_name_is_no_hint",
             "pydio_bin::a_bin_is_asked_for_once_a_round_however_many_folders_are_removed",
             "change::a_name_in_the_bin_keeps_its_extension_and_fits",
             "pydio_lies::what_is_written_after_a_deletion_in_the_background_stays",

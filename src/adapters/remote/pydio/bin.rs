@@ -9,7 +9,7 @@
 use super::Inner;
 use super::change::{NAMES_MAX, aside, in_doubt, refused};
 use super::link::Link;
-use super::names::BIN;
+use super::names::{self, BIN};
 use super::server::Listing;
 use super::stat::Found;
 use super::xml::Node;
@@ -59,6 +59,27 @@ impl Link {
             bin: Some(bin),
             is_old: false,
         };
+    }
+
+    /// Tells whether a path is the bin or lies in it.
+    pub(super) fn is_binned(&self, at: &str) -> bool {
+        let is_in = |bin: &str| {
+            let rest = at.strip_prefix(bin);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let seen = self.bin.borrow();
+        names::is_binned(at) || matches!(&seen.bin, Some(Bin::At(bin)) if is_in(bin))
+    }
+
+    /// Returns where files go that are deleted; asked for once. Where no bin is seen it
+    /// is the usual one, which does no harm.
+    pub(super) async fn usual_bin(&self) -> PortResult<String> {
+        let known = self.bin.borrow().bin.clone();
+        let bin = match known {
+            Some(bin) => bin.path(),
+            None => self.bin().await?,
+        };
+        Ok(bin.unwrap_or_else(|| BIN.to_owned()))
     }
 
     /// Has the bin looked for again before it is next relied on.

@@ -8,7 +8,7 @@
 use super::Inner;
 use super::answer::{Refused, Verdict};
 use super::link::Link;
-use super::names::{BIN, obstacle};
+use super::names::obstacle;
 use super::server::Server;
 use super::stat::Found;
 use crate::ports::{PortError, PortResult};
@@ -194,8 +194,9 @@ impl Inner {
     ) -> PortResult<()> {
         let link = &self.link;
         let name = at.rsplit('/').next().unwrap_or_default();
-        let binned = format!("{BIN}/{name}");
-        let [found, bin, taken] = self.hashes.ask_few([at, BIN, &binned]).await?;
+        let bin_at = link.usual_bin().await?;
+        let binned = format!("{bin_at}/{name}");
+        let [found, bin, taken] = self.hashes.ask_few([at, &bin_at, &binned]).await?;
         self.expect(at, &found, expect).await?;
         if bin == Found::Directory && taken != Found::Absent {
             self.make_room(id, &binned).await?;
@@ -265,7 +266,7 @@ impl Inner {
         let name = at.rsplit('/').next().unwrap_or_default();
         let reason = obstacle(name)
             .or_else(|| (name.len() > limits.name_max).then_some("the name is too long"))
-            .or_else(|| super::names::is_binned(&at).then_some("the name is the bin's"))
+            .or_else(|| link.is_binned(&at).then_some("the name is the bin's"))
             .or_else(|| super::names::is_part(name).then_some("the name is that of a part"));
         match reason {
             Some(reason) => Err(super::http::unsupported(format!("`{path}`: {reason}"))),

@@ -6,7 +6,7 @@
 //! to look and never what is there. Leaves nothing behind.
 
 use super::link::Link;
-use super::names::{is_binned, is_hidden, is_part, obstacle};
+use super::names::{is_hidden, is_part, obstacle};
 use super::server::Listing as How;
 use super::stat::{Found, Version};
 use super::xml::Node;
@@ -430,7 +430,7 @@ fn left_out(
     name: &str,
     is_folder: Option<bool>,
 ) -> Option<UnknownReason> {
-    if is_hidden(name) || is_binned(at) {
+    if is_hidden(name) || link.is_binned(at) {
         return Some(UnknownReason::Excluded);
     }
     if link
