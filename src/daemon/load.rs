@@ -82,7 +82,8 @@ pub(super) async fn begin(
     let open = open
         .map(|(id, open)| (*id, open.operation.clone()))
         .collect();
-    if roots_are_there(ports).await {
+    let are_there = roots_are_there(ports).await;
+    if are_there {
         let tidied = ports.remote.tidy_up().await;
         tidied.map_err(|error| RunError::Side {
             side: Side::Remote,
@@ -94,11 +95,21 @@ pub(super) async fn begin(
             error,
         })?;
     }
+    let is_new = engine.state().root.is_none();
+    let fold_case = if is_new && are_there {
+        let folds = ports.remote.folds_case().await;
+        folds.map_err(|error| RunError::Side {
+            side: Side::Remote,
+            error,
+        })?
+    } else {
+        capabilities.fold_case
+    };
     let identity = Identity {
         job: job.id.clone(),
         label: job.label.clone(),
         digest,
-        fold_case: capabilities.fold_case || job.fold_case,
+        fold_case: fold_case || job.fold_case,
         policy: job.policy,
     };
     engine.begin(

@@ -17,6 +17,15 @@ pub trait Remote {
     /// Returns what this remote can do; constant while the adapter lives.
     fn capabilities(&self) -> &Capabilities;
 
+    /// Tells whether names that differ in case only are one, where that has to be tried;
+    /// asked before anything is known of what the root holds. May leave a folder of ours.
+    ///
+    /// # Errors
+    /// It cannot be tried; nothing follows from that.
+    fn folds_case(&self) -> Task<'_, bool> {
+        Box::pin(async { Ok(self.capabilities().fold_case) })
+    }
+
     /// Takes over what an earlier process found out about this remote by trying. What
     /// does not fit any more is forgotten, and tried again.
     fn recall(&self, facts: &[Fact]) {

@@ -1,15 +1,15 @@
 //! A Pydio server and a network at their worst.
 
 use crate::folders::{Memory, entries, items, lines, path, request, run};
-use crate::pydio_site::{Site, class, put, read, try_put};
+use crate::pydio_site::{Site, class, entry, put, read, try_put};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::Seq;
 use pydio_sync::adapters::remote::pydio::PydioRemote;
 use pydio_sync::adapters::rooted::{Filter, FilterRules};
 use pydio_sync::adapters::secret::Secret;
-use pydio_sync::ports::Remote;
+use pydio_sync::ports::{Remote, RootState};
 use std::time::Duration;
-use test_servers::pydio::{Fault, Options, Quirks, Rule};
+use test_servers::pydio::{Fault, Options, Quirks, Rights, Rule, User, Workspace};
 
 /// What happens before the server does anything.
 const BEFORE: [Fault; 4] = [
@@ -353,6 +353,52 @@ fn two_jobs_of_one_user_do_not_revoke_each_others_keys() {
         }
     });
     assert_eq!(site.server().log().count("keystore_generate_auth_token"), 2);
+}
+
+#[test]
+fn a_workspace_that_was_made_anew_under_its_name_is_another_root() {
+    let mut site = Site::with(|options| options.workspace(Workspace::new("1", "sync")));
+    site.write("f", b"f");
+    let remote = site.remote("client");
+    run(async {
+        let root = remote.root().await.expect("root");
+        let old = entry(&remote, "f").await;
+        let log = site.server().log();
+        let asked = log.total();
+        assert_eq!(remote.root().await.as_ref(), Ok(&root));
+        assert_eq!(log.total() - asked, 2, "the workspaces and the folder");
+        site.restart(|options| options.workspace(Workspace::new("2", "sync")));
+        site.server().reset_index().expect("no rows");
+        let other = remote.root().await.expect("root");
+        assert!(matches!(other, RootState::Present { .. }));
+        assert_ne!(other, root);
+        // Nor is what was known of the one a fact about the other.
+        let now = entry(&remote, "f").await;
+        assert_ne!(now.fingerprint.identity, old.fingerprint.identity);
+        site.restart(|options| options.workspace(Workspace::new("3", "other")));
+        assert_eq!(remote.root().await, Ok(RootState::Missing));
+    });
+}
+
+#[test]
+fn a_right_that_was_taken_away_is_seen_at_the_next_look_at_the_root() {
+    let mut site = Site::of(Quirks::v6_4());
+    let remote = site.remote("client");
+    run(async {
+        put(&remote, "before", b"1", &Expected::Absent).await;
+        let reader = User::new("alice", "secret").limited("sync", Some(Rights::Read));
+        site.restart(|options| options.user(reader));
+        remote.root().await.expect("root");
+        let log = site.server().log();
+        let asked = log.total();
+        let refused = try_put(&remote, "f", Memory::file(b"f"), &Expected::Absent).await;
+        assert_eq!(class(&refused), Some(FailureClass::Denied));
+        assert_eq!(
+            log.total(),
+            asked,
+            "nothing is asked of a server that forbids it"
+        );
+    });
 }
 
 #[test]

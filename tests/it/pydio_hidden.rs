@@ -2,7 +2,7 @@
 //! is seen all the same: looks at what it hints at, listings, the times of folders.
 
 use crate::folders::{path, run};
-use crate::pydio_site::{Site, all, look, md5, object, put, remove, rename, since};
+use crate::pydio_site::{Site, all, look, md5, object, put, rename, since};
 use journal_format::event::Expected;
 use pydio_sync::ports::{Hint, Remote};
 use std::fs;
@@ -23,8 +23,7 @@ fn a_false_deletion_of_everything_that_begins_alike_is_looked_at_and_not_believe
     run(async {
         let begun = since(&remote, None).await;
         all(&remote).await;
-        remove(&site, "foo/x");
-        remove(&site, "foo");
+        site.ask("delete/", "file=/foo");
         let changes = since(&remote, Some(&begun.cursor)).await;
         let seen = look(&remote, &changes).await;
         for there in ["/foobar Directory", "foobar/y File", "/foo.txt File"] {

@@ -162,6 +162,8 @@ const PAGE: &[Row] = &[
         "workspaces: one is no list, some have no feed, one may be each user's",
         &[
             "workspace::one_workspace_is_an_object_and_many_are_an_array",
+            "pydio_faults::a_workspace_that_was_made_anew_under_its_name_is_another_root",
+            "pydio_faults::a_right_that_was_taken_away_is_seen_at_the_next_look_at_the_root",
             "pydio_names::workspaces_and_facts_are_told_before_a_job_is_made",
             "pydio_names::a_root_is_known_by_id_alias_and_scheme_free_name",
             "pydio_feed::a_workspace_without_a_feed_says_so_and_is_listed",
@@ -177,6 +179,7 @@ const PAGE: &[Row] = &[
         "5",
         "pages cut recursive listings, too; the bin and hidden names",
         &[
+            "pydio_bin::what_a_server_hides_in_a_folder_outlives_the_removal_of_the_folder",
             "xml::a_listing_keeps_its_nesting_and_archives_are_files",
             "pydio_names::a_folder_above_the_page_limit_is_listed_whole_and_recursion_is_not_trusted",
             "pydio_names::names_that_cannot_be_reached_are_told_as_such_and_never_as_absent",
@@ -270,6 +273,10 @@ const PAGE: &[Row] = &[
         &[
             "pydio_e2e::a_renamed_folder_is_one_request_beside_the_looks_whatever_it_holds",
             "pydio_traps::what_lies_in_the_flat_bin_is_never_replaced",
+            "pydio_bin::what_comes_into_a_folder_at_the_last_moment_brings_it_back",
+            "pydio_bin::a_bin_of_any_name_keeps_all_versions_and_is_left_out",
+            "pydio_bin::what_the_feed_tells_of_a_bin_of_any_name_is_no_hint",
+            "pydio_bin::a_bin_is_asked_for_once_a_round_however_many_folders_are_removed",
             "change::a_name_in_the_bin_keeps_its_extension_and_fits",
             "pydio_lies::what_is_written_after_a_deletion_in_the_background_stays",
             "pydio_lies::a_deletion_in_the_background_that_meets_another_version_is_in_doubt",

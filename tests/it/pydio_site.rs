@@ -21,7 +21,7 @@ use test_servers::pydio::{Options, PydioServer, Quirks};
 pub(crate) struct Site {
     /// Only with the test server: what goes wrong is told to it.
     pub(crate) server: Option<PydioServer>,
-    _dir: Option<TempDir>,
+    dir: Option<TempDir>,
     pub(crate) place: ServerPlace,
     password: String,
     /// Tells its clients from those of other tests on the same server: two clients of
@@ -43,7 +43,7 @@ impl Site {
         Self {
             place: place(server.url(), &workspace, &user),
             server: Some(server),
-            _dir: Some(dir),
+            dir: Some(dir),
             password,
             unique: unique(),
         }
@@ -59,7 +59,7 @@ impl Site {
         let read = |name: &str| std::env::var(format!("PYDIO_SYNC_TEST_{name}")).ok();
         Some(Self {
             server: None,
-            _dir: None,
+            dir: None,
             place: place(&read("URL")?, &read("WORKSPACE")?, &read("USER")?),
             password: read("PASSWORD")?,
             unique: unique(),
@@ -85,6 +85,15 @@ impl Site {
         let password = Secret::new(self.password.as_str());
         let client = format!("{client} {}", self.unique);
         PydioRemote::open(&self.place, password, &client, filter).expect("remote")
+    }
+
+    /// Stops the server and starts it at its address again, over the same files, changed.
+    pub(crate) fn restart(&mut self, change: impl FnOnce(Options) -> Options) {
+        let port = self.server().port();
+        drop(self.server.take());
+        let dir = self.dir.as_ref().expect("its folder");
+        let options = change(Options::new(dir.path()).port(port));
+        self.server = Some(PydioServer::start(options).expect("server"));
     }
 
     pub(crate) fn password(&self) -> &str {

@@ -6,7 +6,8 @@ use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Fingerprint, Seq};
 use pydio_sync::adapters::local_fs::LocalFolder;
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
-use pydio_sync::adapters::rooted::Options as FolderOptions;
+use pydio_sync::adapters::rooted::{Filter, FilterRules, Options as FolderOptions};
+use pydio_sync::adapters::secret::Secret;
 use pydio_sync::ports::{Hint, LocalFs, PortResult, Remote, RootState};
 use std::time::Duration;
 use test_servers::webdav::{Entry as Asked, Fault, Options, Quirks, Redirects, Rule, Scheme};
@@ -317,6 +318,37 @@ fn every_way_to_log_in_works_and_a_refusal_is_not_repeated() {
     let remote = crate::webdav_site::remote(&place, "a token", "c");
     let wanted = RootState::Present { marker: None };
     assert_eq!(run(remote.root()), Ok(wanted));
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_however_many_jobs_have_it() {
+    let scheme = Scheme::Basic;
+    let site = DavSite::with(Options::new(Quirks::none()).schemes(std::slice::from_ref(&scheme)));
+    let open = |password: &Secret, number: usize| {
+        let filter = Filter::new(&FilterRules::default()).expect("filter");
+        let client = format!("client {number}");
+        WebdavRemote::open(&site.place, Some(password.clone()), &client, filter).expect("remote")
+    };
+    let (wrong, right) = (Secret::new("wrong"), Secret::new(site.server.user().1));
+    run(async {
+        let log = site.server.log();
+        for (password, count) in [(&wrong, 4), (&wrong, 2)] {
+            let before = log.total();
+            let remotes: Vec<WebdavRemote> = (0..count).map(|n| open(password, n)).collect();
+            let looks = remotes.iter().map(|remote| remote.root());
+            for found in futures::future::join_all(looks).await {
+                assert_eq!(found.map_err(|error| error.class), Err(FailureClass::Auth));
+            }
+            // Each asks without a password at first; the wrong one is sent once in all.
+            let tries = usize::from(count == 4);
+            assert_eq!(log.total() - before, count + tries);
+        }
+        let remotes: Vec<WebdavRemote> = (0..4).map(|n| open(&right, n)).collect();
+        let looks = remotes.iter().map(|remote| remote.root());
+        for found in futures::future::join_all(looks).await {
+            assert_eq!(found, Ok(RootState::Present { marker: None }));
+        }
+    });
 }
 
 #[test]

@@ -12,13 +12,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::answer::{Answer, Diff, message};
 use super::index::Event;
 use super::moves;
-use super::names::{self, BIN};
+use super::names;
 use super::node::{self, Style};
 use super::place::Place;
 use super::quirks::Quirk;
 use super::server::{Ctx, Server, not_writeable};
 
-const ORIGINS: &str = "/recycle_bin/.ajxp_recycle_cache.ser";
+const ORIGINS: &str = ".ajxp_recycle_cache.ser";
 
 /// Answers `delete`.
 pub(super) fn delete(ctx: &Ctx<'_>) -> Answer {
@@ -40,7 +40,7 @@ pub(super) fn delete(ctx: &Ctx<'_>) -> Answer {
     let in_bin = ctx
         .call
         .path_param(ctx.quirks(), "dir")
-        .is_some_and(|dir| names::in_bin(ctx.quirks(), &dir));
+        .is_some_and(|dir| names::in_bin(ctx.quirks(), &ctx.place.bin, &dir));
     let forced = ctx.call.params.get("force_deletion") == Some("true");
     if ctx.place.recycle && !in_bin && !forced {
         to_bin(ctx, &nodes)
@@ -50,14 +50,15 @@ pub(super) fn delete(ctx: &Ctx<'_>) -> Answer {
 }
 
 fn to_bin(ctx: &Ctx<'_>, nodes: &[String]) -> Answer {
+    let bin = ctx.place.bin.as_str();
     let (mut done, mut diff) = (Vec::new(), Diff::default());
-    if let Err(error) = fs::create_dir_all(ctx.place.at(BIN)) {
+    if let Err(error) = fs::create_dir_all(ctx.place.at(bin)) {
         return Answer::error(&error.to_string());
     }
     for node in nodes {
         let name = names::base(node);
-        let target = names::join(BIN, name);
-        if *node == BIN || names::parent(node) == BIN {
+        let target = names::join(bin, name);
+        if node == bin || names::parent(node) == bin {
             return Answer::error("The origin and destination folders are the same!");
         }
         if let Err(error) = moves::move_one(ctx, node, &target) {
@@ -168,14 +169,14 @@ pub(super) fn restore(ctx: &Ctx<'_>) -> Answer {
 }
 
 fn remember(ctx: &Ctx<'_>, name: &str, node: &str) -> io::Result<()> {
-    let path = ctx.place.at(ORIGINS);
+    let path = ctx.place.at(&names::join(&ctx.place.bin, ORIGINS));
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     file.write_all(format!("{name}\t{node}\n").as_bytes())
 }
 
 /// Where a name in the bin came from; the last line counts.
 fn origin(ctx: &Ctx<'_>, name: &str) -> Option<String> {
-    let lines = fs::read_to_string(ctx.place.at(ORIGINS)).ok()?;
+    let lines = fs::read_to_string(ctx.place.at(&names::join(&ctx.place.bin, ORIGINS))).ok()?;
     lines
         .lines()
         .rev()

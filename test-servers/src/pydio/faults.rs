@@ -4,6 +4,7 @@
 //! before. Deliberately absent: with which request, which is a rule's (`rules`). The next
 //! one: a variant of [`Fault`], and its place in `serve`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::rules::Mishap;
@@ -44,6 +45,8 @@ pub enum Fault {
     Delay(Duration),
     /// The answer is compressed, asked for or not.
     Gzip,
+    /// A file appears on the server's disk, right before the server does its part.
+    Appear(PathBuf),
     /// 401, as with a wrong password.
     Unauthorized,
     /// The feed lacks its highest row but names it in `last_seq`: a change that landed

@@ -82,9 +82,9 @@ fn line(ctx: &Ctx<'_>, change: Change, row: Option<Row>, filter: Option<&str>) -
     };
     if line.kind == "path" && ctx.place.recycle {
         // Into the bin is a deletion, out of it a creation.
-        if names::in_bin(ctx.quirks(), &line.target) {
+        if names::in_bin(ctx.quirks(), &ctx.place.bin, &line.target) {
             line.becomes_delete();
-        } else if names::in_bin(ctx.quirks(), &line.source) {
+        } else if names::in_bin(ctx.quirks(), &ctx.place.bin, &line.source) {
             line.becomes_create();
         }
     }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use super::answer::Answer;
-use super::names::{self, BIN};
+use super::names;
 use super::node::{self, Style};
 use super::quirks::Quirk;
 use super::server::Ctx;
@@ -96,7 +96,9 @@ fn tree(ctx: &Ctx<'_>, folder: &str, wanted: &Wanted, level: u32) -> String {
             ""
         },
         match folder {
-            BIN if ctx.place.recycle => node::bin_attributes(&stat, !children.is_empty()),
+            bin if ctx.place.recycle && bin == ctx.place.bin => {
+                node::bin_attributes(bin, &stat, !children.is_empty())
+            }
             _ => node::attributes(folder, &stat, style, ""),
         }
     );
@@ -144,11 +146,11 @@ fn child(ctx: &Ctx<'_>, path: &str, wanted: &Wanted, level: u32) -> String {
     let Ok(stat) = fs::symlink_metadata(ctx.place.whole(path)) else {
         return String::new();
     };
-    if ctx.place.recycle && path == BIN {
-        let full = !ctx.place.names(BIN).is_empty();
+    if ctx.place.recycle && path == ctx.place.bin {
+        let full = !ctx.place.names(path).is_empty();
         return format!(
             "<tree{} ajxp_im_time=\"0\"/>",
-            node::bin_attributes(&stat, full)
+            node::bin_attributes(path, &stat, full)
         );
     }
     let shown = names::cut_question(ctx.quirks(), path);
@@ -183,7 +185,8 @@ fn children(ctx: &Ctx<'_>, folder: &str) -> Vec<(String, bool)> {
             (name, is_folder)
         })
         .collect();
-    let is_bin = |name: &str| ctx.place.recycle && folder == "/" && names::join("/", name) == BIN;
+    let is_bin =
+        |name: &str| ctx.place.recycle && folder == "/" && names::join("/", name) == ctx.place.bin;
     children.sort_by_cached_key(|(name, folder)| {
         (is_bin(name), !folder, name.to_lowercase(), name.clone())
     });

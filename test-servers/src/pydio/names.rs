@@ -58,8 +58,8 @@ pub(super) fn hidden(path: &str) -> Option<&str> {
 }
 
 /// Whether a path is the bin or in it, as the server judges.
-pub(super) fn in_bin(quirks: Quirks, path: &str) -> bool {
-    path.strip_prefix(BIN).is_some_and(|rest| {
+pub(super) fn in_bin(quirks: Quirks, bin: &str, path: &str) -> bool {
+    path.strip_prefix(bin).is_some_and(|rest| {
         quirks.has(Quirk::BinPrefix) || rest.is_empty() || rest.starts_with('/')
     })
 }

@@ -8,7 +8,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 
 use super::answer::escape;
-use super::names::{self, BIN, PART};
+use super::names::{self, PART};
 
 /// How much is shown, and in which order.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,19 +92,20 @@ pub(super) fn renamed(element: &str, path: &str, shown: &str) -> String {
 }
 
 /// The bin as listings show it, without what is in it.
-pub(super) fn bin_attributes(stat: &Metadata, full: bool) -> String {
+pub(super) fn bin_attributes(bin: &str, stat: &Metadata, full: bool) -> String {
     let icon = if full {
         "trashcan_full.png"
     } else {
         "trashcan.png"
     };
     format!(
-        " text=\"Recycle Bin\" is_file=\"false\" filename=\"{BIN}\" icon=\"{icon}\" \
+        " text=\"Recycle Bin\" is_file=\"false\" filename=\"{1}\" icon=\"{icon}\" \
          fonticon=\"delete\" mimestring=\"Recycle Bin\" ajxp_mime=\"ajxp_recycle\" \
          file_group=\"1\" file_owner=\"1\" ajxp_readonly=\"false\" file_perms=\"0755\" \
          ajxp_modiftime=\"{0}\" ajxp_relativetime=\"Modified today\" \
          ajxp_description=\"Modified today\" bytesize=\"0\" filesize=\"-\"",
-        stat.mtime()
+        stat.mtime(),
+        escape(bin)
     )
 }
 

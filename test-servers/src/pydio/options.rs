@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::names::BIN;
 use super::quirks::Quirks;
 
 /// What a user may do in a workspace.
@@ -67,6 +68,7 @@ pub struct Workspace {
     pub(super) slug: String,
     pub(super) label: String,
     pub(super) recycle: bool,
+    pub(super) bin: String,
     pub(super) per_user: bool,
     pub(super) syncable: bool,
     pub(super) quota: Option<u64>,
@@ -82,6 +84,7 @@ impl Workspace {
             slug: slug.to_owned(),
             label: slug.to_owned(),
             recycle: true,
+            bin: BIN.to_owned(),
             per_user: false,
             syncable: true,
             quota: None,
@@ -100,6 +103,13 @@ impl Workspace {
     #[must_use]
     pub const fn without_bin(mut self) -> Self {
         self.recycle = false;
+        self
+    }
+
+    /// The bin is another folder than `/recycle_bin`, as administrators may choose.
+    #[must_use]
+    pub fn bin(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.bin);
         self
     }
 

@@ -28,6 +28,7 @@ pub(super) struct Place {
     pub(super) id: String,
     pub(super) user: String,
     pub(super) recycle: bool,
+    pub(super) bin: String,
     pub(super) writable: bool,
     pub(super) quota: Option<u64>,
     pub(super) locks: bool,
@@ -105,7 +106,7 @@ impl Place {
                         .map(|name| names::join(&node, name)),
                 );
             }
-            if node != "/" && !names::in_bin(Quirks::none(), &node) {
+            if node != "/" && !names::in_bin(Quirks::none(), &self.bin, &node) {
                 tree.push((node, facts));
             }
         }

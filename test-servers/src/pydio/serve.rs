@@ -117,6 +117,10 @@ fn before(fault: Option<&Fault>) -> Before {
             "You are not authorized to access this API.",
             true,
         )),
+        Some(Fault::Appear(path)) => match std::fs::write(path, "it appeared") {
+            Ok(()) => Before::Go,
+            Err(_) => Before::Leave,
+        },
         Some(Fault::Hang) => Before::Silence,
         Some(Fault::Refuse) => Before::Leave,
         _ => Before::Go,

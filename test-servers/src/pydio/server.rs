@@ -81,7 +81,7 @@ impl Server {
             options,
         };
         for (place, _) in server.places() {
-            let bin = if place.recycle { names::BIN } else { "/" };
+            let bin = if place.recycle { &place.bin } else { "/" };
             fs::create_dir_all(place.at(bin))?;
         }
         Ok(server)
@@ -259,6 +259,7 @@ impl Server {
             id: workspace.id.clone(),
             user: user.name.clone(),
             recycle: workspace.recycle,
+            bin: workspace.bin.clone(),
             writable: rights == Rights::ReadWrite,
             quota: workspace.quota,
             locks: workspace.locks,
@@ -275,6 +276,7 @@ impl Server {
             id: "ajxp_user".to_owned(),
             user: user.name.clone(),
             recycle: false,
+            bin: names::BIN.to_owned(),
             writable: false,
             quota: None,
             locks: false,

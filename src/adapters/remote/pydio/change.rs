@@ -2,14 +2,14 @@
 //!
 //! In: paths and what is expected there. Out: what stands there now. Invariant: each
 //! step follows a look at the path and is followed by another one; nothing in the bin
-//! is replaced by what comes into it. Deliberately absent: content (`put`). CRASH: an
-//! entry of the bin under another name.
+//! is replaced by what comes into it. Deliberately absent: content (`put`), what becomes of
+//! folders (`bin`). CRASH: an entry of the bin under another name.
 
 use super::Inner;
 use super::answer::{Refused, Verdict};
 use super::link::Link;
-use super::names::{BIN, obstacle};
-use super::server::{Listing, Server};
+use super::names::obstacle;
+use super::server::Server;
 use super::stat::Found;
 use crate::ports::{PortError, PortResult};
 use journal_format::event::FailureClass;
@@ -148,7 +148,7 @@ impl Inner {
         link.settle(path).await?;
         let at = link.at(path);
         if expect.kind == Kind::Directory {
-            self.check_empty(&at).await?;
+            return self.remove_folder(id, &at, expect).await;
         }
         self.delete(id, &at, expect).await?;
         let found = self.proofs.ask(&at).await?;
@@ -179,12 +179,24 @@ impl Inner {
 
     /// Deletes what was seen to be expected right before.
     pub(super) async fn delete(&self, id: Seq, at: &str, expect: &Fingerprint) -> PortResult<()> {
+        let name = at.rsplit('/').next().unwrap_or_default();
+        // Two of one name at once would both find the bin free for them.
+        let _turn = self.link.turn(name).await;
+        self.delete_in_turn(id, at, expect).await
+    }
+
+    /// The same for whoever has the turn of its name.
+    pub(super) async fn delete_in_turn(
+        &self,
+        id: Seq,
+        at: &str,
+        expect: &Fingerprint,
+    ) -> PortResult<()> {
         let link = &self.link;
         let name = at.rsplit('/').next().unwrap_or_default();
-        let binned = format!("{BIN}/{name}");
-        // Two of one name at once would both find the bin free for them.
-        let _turn = link.turn(name).await;
-        let [found, bin, taken] = self.hashes.ask_few([at, BIN, &binned]).await?;
+        let bin_at = link.usual_bin().await?;
+        let binned = format!("{bin_at}/{name}");
+        let [found, bin, taken] = self.hashes.ask_few([at, &bin_at, &binned]).await?;
         self.expect(at, &found, expect).await?;
         if bin == Found::Directory && taken != Found::Absent {
             self.make_room(id, &binned).await?;
@@ -230,20 +242,6 @@ impl Inner {
         Err(PortError::new(FailureClass::Denied, text))
     }
 
-    /// Refuses a folder that holds anything.
-    async fn check_empty(&self, at: &str) -> PortResult<()> {
-        let document = self.link.server.list(at, Listing::Page(1)).await?;
-        let tree = document.tree;
-        let count = tree
-            .page
-            .map_or(0, |page| page.count)
-            .max(tree.children.len());
-        if count == 0 {
-            return Ok(());
-        }
-        Err(PortError::precondition(format!("`{at}` is not empty")))
-    }
-
     /// Refuses what has no folder to be in.
     pub(super) async fn check_parent(&self, at: &str) -> PortResult<()> {
         let parent = parent(at);
@@ -268,7 +266,7 @@ impl Inner {
         let name = at.rsplit('/').next().unwrap_or_default();
         let reason = obstacle(name)
             .or_else(|| (name.len() > limits.name_max).then_some("the name is too long"))
-            .or_else(|| super::names::is_binned(&at).then_some("the name is the bin's"))
+            .or_else(|| link.is_binned(&at).then_some("the name is the bin's"))
             .or_else(|| super::names::is_part(name).then_some("the name is that of a part"));
         match reason {
             Some(reason) => Err(super::http::unsupported(format!("`{path}`: {reason}"))),
@@ -323,7 +321,7 @@ pub(super) fn parent(at: &str) -> &str {
 }
 
 /// Puts a mark into a name, before its extension.
-fn aside(path: &str, mark: &str) -> String {
+pub(super) fn aside(path: &str, mark: &str) -> String {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let (stem, extension) = match name.rfind('.') {
         Some(at) if at > 0 && name.len() - at <= EXTENSION_BYTES_MAX => name.split_at(at),
@@ -346,7 +344,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(60);
 /// Between two looks, doubled each time.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 const LOOK_PAUSE_MAX: Duration = Duration::from_secs(5);
-const NAMES_MAX: u32 = 20;
+pub(super) const NAMES_MAX: u32 = 20;
 const EXTENSION_BYTES_MAX: usize = 32;
 const NAME_BYTES_MAX: usize = 255;
 

@@ -6,7 +6,7 @@
 //! Deliberately absent: belief: what stands at a path, the path says (`scan`).
 
 use super::link::Link;
-use super::names::{is_binned, is_hidden};
+use super::names::is_hidden;
 use super::rows::{Anchor, Row, RowKind, Rows};
 use crate::ports::{Changes, Hint, PortResult};
 use journal_format::value::RelPath;
@@ -96,6 +96,10 @@ impl Link {
                 let fresh: Vec<Row> = fresh.cloned().collect();
                 self.index.borrow_mut().apply(&fresh);
                 let next = fresh.last().map_or(cursor.at, Row::anchor);
+                if !fresh.is_empty() {
+                    // What happens in the bin is no news.
+                    self.usual_bin().await?;
+                }
                 let mut hints = self.hints(&fresh);
                 hints.extend(self.hidden().await);
                 Ok(Changes {
@@ -176,7 +180,7 @@ impl Link {
 
     fn hinted(&self, at: &str) -> Option<RelPath> {
         let path = self.below(at)?;
-        let is_ours = !is_binned(at) && !path.names().any(is_hidden);
+        let is_ours = !self.is_binned(at) && !path.names().any(is_hidden);
         is_ours.then_some(path)
     }
 }

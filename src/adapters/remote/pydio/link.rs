@@ -5,6 +5,7 @@
 //! Deliberately absent: ports. CRASH: nothing of it outlives the process.
 
 use super::batch::BATCH_MAX;
+use super::bin::Sighting;
 use super::folders::Folders;
 use super::index::Index;
 use super::names::other_spelling;
@@ -46,6 +47,10 @@ pub(super) struct Link {
     pub(super) too_deep: RefCell<BTreeSet<String>>,
     /// What is there and the feed does not know: it may go without a word, too.
     pub(super) untold: RefCell<BTreeSet<String>>,
+    /// What was last seen of the workspace's bin.
+    pub(super) bin: RefCell<Sighting>,
+    /// One who asks for the bin at a time.
+    pub(super) bin_gate: Mutex<()>,
     /// Names that are on their way to the bin.
     binning: RefCell<BTreeSet<String>>,
     /// Told when one of them has arrived.
@@ -102,6 +107,8 @@ impl Link {
             leftovers: RefCell::default(),
             too_deep: RefCell::default(),
             untold: RefCell::default(),
+            bin: RefCell::default(),
+            bin_gate: Mutex::default(),
             binning: RefCell::default(),
             binned: Notify::new(),
             lost_anchors: Cell::new(0),
@@ -109,6 +116,22 @@ impl Link {
             scope: parts.scope,
             body_max: Cell::new(u64::MAX),
             width: parts.width,
+        }
+    }
+
+    /// Forgets what was seen of a workspace that another one took the name of.
+    pub(super) fn forget(&self) {
+        self.index.borrow_mut().clear();
+        self.folders.take();
+        self.has_feed.set(true);
+        for paths in [
+            &self.decomposed,
+            &self.unfit,
+            &self.leftovers,
+            &self.too_deep,
+            &self.untold,
+        ] {
+            paths.take();
         }
     }
 

@@ -11,6 +11,7 @@
 mod answer;
 mod auth;
 mod batch;
+mod bin;
 mod change;
 mod chunks;
 mod clock;
@@ -177,16 +178,25 @@ impl Inner {
         }
     }
 
-    /// Looks at the root. What it is made of stands for a marker.
+    /// Looks at the root, and asks each time which workspace it is in. What it is made of
+    /// stands for a marker.
     async fn root(&self) -> PortResult<RootState> {
         let link = &self.link;
-        let workspace = match link.server.workspace().await {
+        link.doubt_bin();
+        let known = link.server.known_id();
+        let workspace = match link.server.workspace_anew().await {
             Ok(Some((workspace, _))) => workspace,
-            Ok(None) => return Ok(RootState::Missing),
+            Ok(None) => {
+                link.forget();
+                return Ok(RootState::Missing);
+            }
             // The user may not enter it any more.
             Err(error) if error.class == FailureClass::Denied => return Ok(RootState::Missing),
             Err(error) => return Err(error),
         };
+        if known.is_some_and(|known| known != workspace.id) {
+            link.forget();
+        }
         if !workspace.is_readable {
             return Ok(RootState::Unreadable(
                 "this user may not read it".to_owned(),

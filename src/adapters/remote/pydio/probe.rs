@@ -60,7 +60,7 @@ pub async fn probe(place: &ServerPlace, password: Secret, client: &str) -> PortR
         ));
         return Ok(report);
     };
-    report.of_workspace(workspace);
+    report.of_workspace(&workspace);
     report.good(format!("one request takes {} bytes", limits.upload_max));
     let at = match place.folder.as_str() {
         "" => String::new(),

@@ -6,7 +6,7 @@
 //! to look and never what is there. Leaves nothing behind.
 
 use super::link::Link;
-use super::names::{is_binned, is_hidden, is_part, obstacle};
+use super::names::{is_hidden, is_part, obstacle};
 use super::server::Listing as How;
 use super::stat::{Found, Version};
 use super::xml::Node;
@@ -266,6 +266,7 @@ async fn list(link: &Link, folder: &RelPath) -> PortResult<Listings> {
         match link.server.list(&at, How::Deep).await {
             Ok(document) => {
                 let mtime = document.tree.mtime;
+                link.note_bin(&at, &document.tree, false);
                 link.folders.borrow_mut().seen(&at, Some(mtime));
                 return deep(link, folder, document.tree).await;
             }
@@ -328,6 +329,7 @@ async fn pages(link: &Link, at: &str) -> PortResult<(Vec<Node>, bool)> {
         let tree = document.tree;
         let came = tree.children.len();
         let told = tree.page.map_or((came, 1), |page| (page.count, page.total));
+        link.note_bin(at, &tree, page >= told.1);
         nodes.extend(
             tree.children
                 .into_iter()
@@ -428,7 +430,7 @@ fn left_out(
     name: &str,
     is_folder: Option<bool>,
 ) -> Option<UnknownReason> {
-    if is_hidden(name) || is_binned(at) {
+    if is_hidden(name) || link.is_binned(at) {
         return Some(UnknownReason::Excluded);
     }
     if link

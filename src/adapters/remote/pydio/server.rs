@@ -18,9 +18,8 @@ use crate::ports::{PortError, PortResult};
 use futures::future::LocalBoxFuture;
 use journal_format::event::FailureClass;
 use serde_json::Value;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use tokio::sync::OnceCell;
 
 /// A server seen through one user and one workspace.
 pub(super) struct Server {
@@ -28,7 +27,8 @@ pub(super) struct Server {
     auth: Auth,
     /// The workspace as the job names it.
     wanted: String,
-    known: OnceCell<(Workspace, Limits)>,
+    /// The workspace as it was last told, with the limits it had when it was first seen.
+    known: RefCell<Option<(Workspace, Limits)>>,
     /// Set when the server computes no hashes.
     pub(super) is_hashless: Cell<bool>,
     /// Set when the workspace has no quota.
@@ -45,7 +45,7 @@ impl Server {
             http: Http::new(place)?,
             auth: Auth::new(place.user.clone(), password, device),
             wanted: place.workspace.clone(),
-            known: OnceCell::new(),
+            known: RefCell::default(),
             is_hashless: Cell::new(false),
             is_unlimited: Cell::new(false),
         })
@@ -155,24 +155,50 @@ impl Server {
     }
 
     /// Returns the job's workspace; nothing when the user has no such one.
-    pub(super) async fn workspace(&self) -> PortResult<Option<&(Workspace, Limits)>> {
-        if let Some(known) = self.known.get() {
-            return Ok(Some(known));
+    pub(super) async fn workspace(&self) -> PortResult<Option<(Workspace, Limits)>> {
+        let known = self.known.borrow().clone();
+        match known {
+            Some(known) => Ok(Some(known)),
+            None => self.workspace_anew().await,
         }
+    }
+
+    /// The same as the server tells it now: by the same name it may be another workspace,
+    /// or one with other rights. The limits of the same one are not asked for again.
+    pub(super) async fn workspace_anew(&self) -> PortResult<Option<(Workspace, Limits)>> {
         let all = self.workspaces().await?;
         let is_wanted = |it: &Workspace| it.slug == self.wanted || it.id == self.wanted;
-        let Some(found) = all.into_iter().find(is_wanted) else {
-            return Ok(None);
+        let found = all.into_iter().find(is_wanted);
+        let known = self.known.borrow().clone();
+        let known = match (found, known) {
+            (None, _) => None,
+            (Some(found), Some((known, limits))) if found.id == known.id => Some((found, limits)),
+            (Some(found), _) => {
+                let limits = self.limits().await?;
+                self.is_hashless.set(false);
+                self.is_unlimited.set(false);
+                Some((found, limits))
+            }
         };
+        self.known.borrow_mut().clone_from(&known);
+        Ok(known)
+    }
+
+    async fn limits(&self) -> PortResult<Limits> {
         let mut call = Call::get(self.path("state/plugins", ""));
         call.query = vec![("format", "json".to_owned())];
         let plugins = answer::json(&self.call(&call).await?)?.unwrap_or(Value::Null);
-        let known = (found, limits(&plugins));
-        Ok(Some(self.known.get_or_init(async || known).await))
+        Ok(limits(&plugins))
+    }
+
+    /// Returns the id of the workspace that is known, if one is.
+    pub(super) fn known_id(&self) -> Option<String> {
+        let known = self.known.borrow();
+        known.as_ref().map(|(workspace, _)| workspace.id.clone())
     }
 
     /// Returns the job's workspace, which must be there.
-    pub(super) async fn entered(&self) -> PortResult<&(Workspace, Limits)> {
+    pub(super) async fn entered(&self) -> PortResult<(Workspace, Limits)> {
         let found = self.workspace().await?;
         found.ok_or_else(|| {
             let text = format!("this user has no workspace `{}`", self.wanted);

@@ -18,6 +18,8 @@ pub(super) struct Node {
     pub(super) size: i64,
     pub(super) mtime: i64,
     pub(super) is_bin: bool,
+    /// Told of the workspace's root: deletions go to a bin.
+    pub(super) has_bin: bool,
     pub(super) is_locked: bool,
     pub(super) is_mine: bool,
     pub(super) is_readonly: bool,
@@ -189,6 +191,7 @@ fn node(start: &BytesStart<'_>) -> Result<Node, String> {
             "is_file" => node.is_file = is_true,
             "bytesize" => node.size = value.parse().unwrap_or(-1),
             "ajxp_modiftime" => node.mtime = value.parse().unwrap_or(0),
+            "repo_has_recycle" => node.has_bin = is_true,
             "ajxp_mime" => node.is_bin = value == "ajxp_recycle",
             "sl_locked" => node.is_locked = is_true,
             "sl_mylock" => node.is_mine = is_true,

@@ -2,10 +2,10 @@
 //!
 //! In: what the user gave, a server's challenges. Out: a header. Invariant: over a
 //! connection that others can read, a password goes out only after the server asked for
-//! it in that form; once it was refused nothing is sent for a minute, so that no account
-//! is locked by hammering. Deliberately absent: storing anything.
+//! it in that form; once it was refused nothing is sent for a minute, by no job that has a
+//! copy of it, so that no account is locked by hammering. Deliberately absent: storing anything.
 
-use crate::adapters::secret::Secret;
+use crate::adapters::secret::{Secret, Trial};
 use crate::ports::{PortError, PortResult};
 use digest_auth::{AuthContext, HttpMethod, WwwAuthenticateHeader};
 use journal_format::event::FailureClass;
@@ -36,6 +36,9 @@ enum Means {
     Bearer,
     Digest(Box<WwwAuthenticateHeader>),
 }
+
+/// The right to try a password that no server has judged yet.
+pub(super) type FirstTry<'a> = tokio::sync::MutexGuard<'a, Trial>;
 
 /// What to do after a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,9 +138,36 @@ impl Auth {
         }
     }
 
-    /// Sends nothing for a while.
-    pub(super) fn give_up(&self) {
-        self.state().refused = Some(Instant::now());
+    /// Returns the right to try the password first, once nobody else tries it; nothing
+    /// where it is known to be right, or where none is sent.
+    ///
+    /// # Errors
+    /// `Auth` when it was refused a moment ago, to whichever job.
+    pub(super) async fn first_try(&self) -> PortResult<Option<FirstTry<'_>>> {
+        let is_sent = !matches!(self.state().means, Means::Waiting);
+        let Some(password) = self.password.as_ref().filter(|_| is_sent) else {
+            return Ok(None);
+        };
+        let trial = password.trial().await;
+        match *trial {
+            Trial::Taken => Ok(None),
+            Trial::Refused(at) if at.elapsed() < PAUSE => Err(refused()),
+            Trial::Untried | Trial::Refused(_) => Ok(Some(trial)),
+        }
+    }
+
+    /// Sends nothing for a while, by no job that has a copy of the password.
+    pub(super) async fn give_up(&self, first: Option<FirstTry<'_>>) {
+        let now = Instant::now();
+        self.state().refused = Some(now);
+        let known = match (first, &self.password) {
+            (Some(first), _) => Some(first),
+            (None, Some(password)) => Some(password.trial().await),
+            (None, None) => None,
+        };
+        if let Some(mut known) = known {
+            *known = Trial::Refused(now);
+        }
     }
 
     /// Returns other means than those that were refused, if the server names some.

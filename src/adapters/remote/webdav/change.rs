@@ -60,6 +60,9 @@ impl Inner {
         self.check_name(to)?;
         let found = server.look(from.as_str()).await?;
         self.expect(from, &found, expect)?;
+        if server.is_respelled(from, to).await? {
+            return self.respell(from, to, expect).await;
+        }
         if !powers.refuses_overwrite {
             self.check_free(to).await?;
         }
@@ -180,7 +183,12 @@ impl Inner {
     }
 
     /// Moves something to a slot.
-    async fn move_out(&self, path: &RelPath, slot: &str, expect: &Fingerprint) -> PortResult<()> {
+    pub(super) async fn move_out(
+        &self,
+        path: &RelPath,
+        slot: &str,
+        expect: &Fingerprint,
+    ) -> PortResult<()> {
         let server = &self.server;
         let is_folder = expect.kind == Kind::Directory;
         let moved = server.send_move(path.as_str(), slot, is_folder, false);

@@ -226,7 +226,10 @@ impl Http {
             // The content is spent; with other means the next try goes through.
             return Err(match line.auth.challenged(&reply.headers, generation) {
                 Refusal::Again => PortError::new(FailureClass::Retry, "the server asks who we are"),
-                Refusal::Final => refused(),
+                Refusal::Final => {
+                    line.auth.give_up(None).await;
+                    refused()
+                }
             });
         }
         line.auth.passed();

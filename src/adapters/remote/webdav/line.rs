@@ -14,6 +14,7 @@ use crate::adapters::http::{
     Bucket, Effect, Permits, Reply, answer_wait, build, lost, rate, silent, unsupported,
 };
 use crate::adapters::remote::ServerPlace;
+use crate::adapters::secret::Trial;
 use crate::ports::PortResult;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
@@ -84,8 +85,12 @@ impl Line {
     pub(super) async fn begin(&self, ask: &Ask, is_long: bool) -> PortResult<Reply> {
         let (mut tries, mut asked, mut ask) = (0, 0, std::borrow::Cow::Borrowed(ask));
         let mut permits = Some(self.permits(is_long).await);
+        let mut first = None;
         loop {
             let length = ask.body.as_ref().map_or(0, Bytes::len);
+            if first.is_none() {
+                first = self.auth.first_try().await?;
+            }
             let (request, generation) = self.request(&ask, None)?;
             self.up.take(length).await;
             let wait = if length > QUICK_BYTES || !ask.patience.is_zero() {
@@ -113,12 +118,17 @@ impl Line {
                 match self.auth.challenged(response.headers(), generation) {
                     Refusal::Again if asked <= 2 => continue,
                     Refusal::Again | Refusal::Final => {
-                        self.auth.give_up();
+                        self.auth.give_up(first).await;
                         return Err(refused());
                     }
                 }
             }
             self.auth.passed();
+            if let Some(mut first) = first.take()
+                && is_proof(status)
+            {
+                *first = Trial::Taken;
+            }
             if (300..400).contains(&status) && status != 304 {
                 tries += 1;
                 let next = slashed(&ask.url, response.headers())
@@ -229,6 +239,11 @@ pub(super) async fn read(mut reply: Reply, effect: Effect) -> Result<Vec<u8>, Fa
             Err(error) => return Err(cut(error, effect)),
         }
     }
+}
+
+/// Tells whether an answer shows that the password was right.
+const fn is_proof(status: u16) -> bool {
+    matches!(status, 200..300 | 404)
 }
 
 fn slow(bytes: usize) -> Duration {

@@ -8,6 +8,7 @@
 //! (`slots`). A new lie of a server is a rule in its module and a test with its name.
 
 mod auth;
+mod case;
 mod change;
 mod chunks;
 mod cut;
@@ -113,6 +114,10 @@ impl Feed for WebdavRemote {
 impl Remote for WebdavRemote {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn folds_case(&self) -> Task<'_, bool> {
+        Box::pin(self.inner.server.folds_case())
     }
 
     fn recall(&self, facts: &[Fact]) {

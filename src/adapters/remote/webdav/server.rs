@@ -57,6 +57,8 @@ pub(super) struct Server {
     pub(super) knows_root: Cell<bool>,
     /// Whether our own folders on the server are there.
     pub(super) has_rooms: Cell<bool>,
+    /// Whether names that differ in case only are one, once that was tried.
+    pub(super) case: Cell<Option<bool>>,
     /// Whether the marker was read.
     pub(super) has_marker: Cell<bool>,
     /// Whether our own folder was missing in the root's listing although it is there.
@@ -119,6 +121,7 @@ impl Server {
             product: RefCell::default(),
             knows_root: Cell::new(false),
             has_rooms: Cell::new(false),
+            case: Cell::new(None),
             has_marker: Cell::new(false),
             hides_ours: Cell::new(false),
             shown: RefCell::default(),
