@@ -466,6 +466,7 @@ const PAGE: &[Row] = &[
 const BESIDE: &[&str] = &[
     "batch::questions_of_one_turn_share_a_request_of_bounded_size",
     "batch::a_dropped_asker_leaves_the_others_their_answer",
+    "batch::a_batch_that_nobody_waits_for_goes_with_its_batcher",
     "batch::a_batch_waits_for_who_is_coming_and_no_longer",
     "clock::a_date_of_http_is_read_and_nothing_else",
     "folders::a_time_that_nobody_explains_is_told_once",
