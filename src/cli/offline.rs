@@ -13,6 +13,7 @@ use super::exit::{Exit, Failure};
 use super::job_args::Jobs;
 use super::journal::explained;
 use super::journal::source::{self, Source};
+use super::journal::words;
 use super::known::Known;
 use super::text::plain;
 use super::view::{HaltView, Item, Status};
@@ -132,12 +133,12 @@ impl AtRest {
         let missing = self.source.missing();
         if let Some(missing) = missing.filter(|missing| !missing.is_known) {
             status.state = "error".to_owned();
-            status.reason = Some(source::missing_words(&missing));
+            status.reason = Some(words::missing_words(&missing));
             status.exit = Some(Exit::JournalDamaged as u8);
         } else if missing.is_some() {
             // As after a start: nothing is known of the sides.
             status.state = "salvaged".to_owned();
-            status.reason = Some(source::SALVAGED.to_owned());
+            status.reason = Some(words::SALVAGED.to_owned());
         } else if status.seq == 0 {
             status.reason = Some("it never ran".to_owned());
         } else {

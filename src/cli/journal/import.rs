@@ -5,7 +5,8 @@
 //! run is told that events may be missing. CRASH: leaves a job without a journal, or with
 //! the whole one.
 
-use super::source::{self, fault, opened};
+use super::source::{self, opened};
+use super::words::fault;
 use crate::adapters::store::{BuildError, build, job_directory};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Import;

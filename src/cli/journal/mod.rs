@@ -20,6 +20,7 @@ mod stat;
 mod tree;
 mod verify;
 mod what_if;
+pub(super) mod words;
 
 pub(super) use explain::explained;
 

@@ -5,8 +5,8 @@
 //! CRASH: what `store::salvage` says.
 
 use super::export::Target;
-use super::source;
 use super::verify::of_job;
+use super::words;
 use crate::adapters::store::{BuildError, SalvageError, Salvaged, salvage};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Salvage;
@@ -85,7 +85,7 @@ fn refused(place: &Path, error: SalvageError) -> Failure {
                 .hint("a newer release wrote it: upgrade this one; nothing was changed")
         }
         SalvageError::Build(BuildError::Open(error)) => error.into(),
-        SalvageError::Build(BuildError::Read(error)) => source::fault(place, error),
+        SalvageError::Build(BuildError::Read(error)) => words::fault(place, error),
         other => Failure::new(Exit::Internal, format!("{}: {other}", shown(place))),
     }
 }

@@ -7,8 +7,9 @@
 //! leaves at most a copy of a running job's store, which the next reader removes.
 
 use super::ahead::Ahead;
+use super::words::{SALVAGED, fault, missing_words};
 use crate::adapters::store::{Missing, Reading};
-use crate::cli::exit::{DAMAGED, Exit, Failure, UPGRADE, upgrade};
+use crate::cli::exit::{Exit, Failure, upgrade};
 use crate::cli::known::{self, Known};
 use crate::cli::offline::shown;
 use crate::cli::print;
@@ -459,43 +460,5 @@ fn ahead<T: Send + 'static>(
     Ahead::of(records).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
 }
 
-/// Says what is wrong with a journal.
-pub(in crate::cli) fn fault(place: &Path, error: ReadError) -> Failure {
-    let exit = match &error {
-        ReadError::Portable(error) if error.is_foreign() => Exit::Usage,
-        ReadError::Portable(_) | ReadError::Store { .. } => Exit::JournalDamaged,
-        ReadError::Io(_) => Exit::Internal,
-    };
-    let hint = match &error {
-        error if error.is_from_newer_release() => UPGRADE,
-        ReadError::Portable(error) if error.is_foreign() => {
-            "name a job, or a file that `pydio-sync journal export` wrote"
-        }
-        ReadError::Portable(_) => FILE_DAMAGED,
-        ReadError::Store { .. } => DAMAGED,
-        ReadError::Io(_) => "check the disk",
-    };
-    Failure::new(exit, format!("{}: {error}", shown(place))).hint(hint)
-}
-
-/// Says which events a journal has lost, and what follows.
-pub(in crate::cli) fn missing_words(missing: &Missing) -> String {
-    let (first, last) = (missing.found.next(), missing.expected);
-    let events = if first == last {
-        format!("event {first} is")
-    } else {
-        format!("events {first} to {last} are")
-    };
-    format!(
-        "{events} missing at the end of the journal; put its files back from a backup if you have \
-         one, or run the job: it looks at both sides anew and deletes nothing unasked"
-    )
-}
-
-/// What is said of a journal that no run has gone on with yet.
-pub(in crate::cli) const SALVAGED: &str = "the journal was salvaged or imported, so later events \
-    may be missing: the next run looks at both sides anew and deletes nothing unasked";
-/// What to do about a damaged file.
-pub(in crate::cli) const FILE_DAMAGED: &str = "export it anew, or copy it again";
 /// How portable files end.
 pub(in crate::cli) const SUFFIX: &str = ".pydiojournal";

@@ -5,6 +5,7 @@
 //! (`journal::verify`), mending (`salvage`).
 
 use super::source::{self, Meant, Source};
+use super::words;
 use crate::adapters::store::{OpenError, Reading, rescue};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Named;
@@ -26,7 +27,7 @@ use std::path::Path;
 pub(super) fn run(args: &Args, state_dir: &Path, named: &Named) -> Result<Exit, Failure> {
     let meant = source::named(named.journal.as_deref(), state_dir)?;
     Ok(match &meant {
-        Meant::File(path) => tell(args, &file(path)?, source::FILE_DAMAGED),
+        Meant::File(path) => tell(args, &file(path)?, words::FILE_DAMAGED),
         Meant::Job(known) => tell(args, &of_job(known)?, MENDABLE),
     })
 }
@@ -85,7 +86,7 @@ fn examine(source: &Source) -> Result<Findings, Failure> {
 fn remarks(reading: &Reading) -> Vec<String> {
     let mut remarks = Vec::new();
     if reading.missing().is_some() {
-        remarks.push(source::SALVAGED.to_owned());
+        remarks.push(words::SALVAGED.to_owned());
     }
     if !reading.is_witnessed() {
         let why = "the file `witness` beside the store is missing: whether events are missing at \
@@ -97,7 +98,7 @@ fn remarks(reading: &Reading) -> Vec<String> {
 
 fn file(path: &Path) -> Result<Findings, Failure> {
     let file = source::opened(path)?;
-    let reader = PortableReader::open(file).map_err(|error| source::fault(path, error))?;
+    let reader = PortableReader::open(file).map_err(|error| words::fault(path, error))?;
     let mut findings = Findings::default();
     findings.file(reader);
     Ok(findings)
