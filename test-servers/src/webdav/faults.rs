@@ -114,7 +114,9 @@ impl Hooks {
         let call = due.map(|at| hooks.remove(at).1);
         drop(hooks);
         if let Some(call) = call {
-            call();
+            // It may wait for other requests: one that came to this thread would never be
+            // served.
+            tokio::task::block_in_place(call);
         }
     }
 

@@ -20,7 +20,7 @@ impl Server {
         if let Some(known) = self.case.get() {
             return Ok(known);
         }
-        self.make_rooms().await?;
+        self.make_first_rooms().await?;
         let other = CONTROL.to_uppercase();
         let ask = self.propfind(&other, true, "0");
         let answer = self.http.multistatus(&ask, &mut |_, _| {}).await?;

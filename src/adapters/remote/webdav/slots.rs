@@ -62,10 +62,7 @@ impl Server {
                 "a root's marker is 1 to 256 letters, digits and dashes",
             ));
         }
-        self.make_rooms().await.map_err(|error| match error.class {
-            FailureClass::Denied | FailureClass::Unsupported => read_only(&error),
-            _ => error,
-        })?;
+        self.make_first_rooms().await?;
         let fresh = format!("{STAGING}/{}-root", self.mark);
         let ask = Ask {
             body: Some(Bytes::copy_from_slice(marker.as_bytes())),
@@ -107,6 +104,14 @@ impl Server {
             )),
             status => Err(strange(&format!("the root's marker: status {status}"))),
         }
+    }
+
+    /// As [`Server::make_rooms`], for a job that begins.
+    pub(super) async fn make_first_rooms(&self) -> PortResult<()> {
+        self.make_rooms().await.map_err(|error| match error.class {
+            FailureClass::Denied | FailureClass::Unsupported => read_only(&error),
+            _ => error,
+        })
     }
 
     /// Sees to it that our folders are there.
