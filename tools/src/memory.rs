@@ -46,7 +46,8 @@ mod tests {
         let status = "Name:\tx\nVmHWM:\t    3184 kB\n";
         assert_eq!(in_status(status, "VmHWM:"), Some(3184));
         assert_eq!(in_status(status, "VmRSS:"), None);
-        assert!(Process::Own.peak_kib() >= Process::Own.resident_kib());
-        assert!(Process::Own.resident_kib().is_some());
+        // Not compared: other tests of this process take memory between two readings.
+        assert!(Process::Own.resident_kib() > Some(0));
+        assert!(Process::Own.peak_kib() > Some(0));
     }
 }
