@@ -9,6 +9,7 @@ use hyper::HeaderMap;
 use super::names::{self, Named};
 
 /// One request.
+#[derive(Clone)]
 pub(super) struct Call {
     pub(super) method: String,
     /// As it came, with the query.
@@ -19,6 +20,7 @@ pub(super) struct Call {
 }
 
 /// What a target is about.
+#[derive(Clone)]
 pub(super) enum Place {
     /// Below the files' root.
     Files(Named),

@@ -21,6 +21,9 @@ pub enum Fault {
     RetryAfter(u16, u64),
     /// This status with an HTML page, after everything was done.
     StatusAfter(u16),
+    /// This status with an HTML page; what was asked for is done when a hand says so, as by
+    /// a server behind a proxy that lost patience.
+    Late(u16),
     /// A login page with status 200, before anything is done.
     Html,
     /// Status 207 with the login page, before anything is done.

@@ -153,6 +153,16 @@ impl Hand {
         self.0.state().uploads.age(time);
     }
 
+    /// Begins or ends maintenance, as [`super::DavServer::maintenance`].
+    pub fn maintenance(&self, on: bool) {
+        self.0.set_maintenance(on);
+    }
+
+    /// Has done what was answered too early; returns the statuses that nobody heard.
+    pub fn catch_up(&self) -> Vec<u16> {
+        self.0.catch_up()
+    }
+
     /// Keeps the files as they are.
     #[must_use]
     pub fn backup(&self) -> Backup {

@@ -11,6 +11,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::quirks::Quirks;
 
 /// The segments of an encoded path, and whether it ended in a slash.
+#[derive(Clone)]
 pub(super) struct Named {
     pub(super) segments: Vec<String>,
     pub(super) slash: bool,

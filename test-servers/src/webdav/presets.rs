@@ -152,6 +152,7 @@ impl Quirks {
             name: "rclone/v1.75.2",
             mkcol_existing: 201,
             put_over: 201,
+            put_in_place: true,
             put_on_folder: 404,
             move_no_parent: 403,
             move_nothing: 403,
@@ -179,6 +180,7 @@ impl Quirks {
         Self {
             name: "WsgiDAV/4.4.0",
             dav: "1,2",
+            put_in_place: true,
             get_folder: 301,
             get_folder_slash: 200,
             file_etags: FileEtags::IdentitySeconds,

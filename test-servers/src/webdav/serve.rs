@@ -80,6 +80,9 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> io::Result<R
     server.hooks.meet(&call.method, &entry.path);
     let fault = server.faults.meet(&call.method, &entry.path);
     entry.faulty |= fault.is_some();
+    if matches!(fault, Some(Fault::Late(_))) {
+        server.put_off(call.clone());
+    }
     let answer = match before(fault.as_ref()) {
         Before::Go => act(&server, &call, fault.as_ref(), &mut entry).await,
         Before::Answer(answer) => answer,
@@ -130,7 +133,9 @@ enum Before {
 
 fn before(fault: Option<&Fault>) -> Before {
     let answer = match fault {
-        Some(Fault::Status(status)) => Answer::page(*status, "Something went wrong"),
+        Some(Fault::Status(status) | Fault::Late(status)) => {
+            Answer::page(*status, "Something went wrong")
+        }
         Some(Fault::RetryAfter(status, seconds)) => {
             Answer::page(*status, "Come back later").with("Retry-After", seconds.to_string())
         }

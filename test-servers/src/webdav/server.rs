@@ -37,6 +37,8 @@ pub(super) struct Server {
     pub(super) logins: Logins,
     pub(super) port: u16,
     state: Mutex<State>,
+    /// What was answered and is not done yet.
+    late: Mutex<Vec<Call>>,
 }
 
 /// What changes.
@@ -67,12 +69,28 @@ impl Server {
                 fingerprint: String::new(),
                 maintenance: false,
             }),
+            late: Mutex::default(),
             options,
         })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts off what was asked for.
+    pub(super) fn put_off(&self, call: Call) {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        late.push(call);
+    }
+
+    /// Does what was put off; returns the statuses that nobody hears any more.
+    pub(super) fn catch_up(&self) -> Vec<u16> {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls: Vec<Call> = late.drain(..).collect();
+        drop(late);
+        let done = calls.iter().map(|call| self.answer(call, None).0.status);
+        done.collect()
     }
 
     pub(super) fn set_maintenance(&self, on: bool) {

@@ -82,8 +82,8 @@ fn a_chunked_upload_becomes_one_file_at_the_end() {
     let root = server.url().replace("/dav/files/", "/dav/uploads/");
     let uploads = Plain::new(&root, "alice", "secret");
     let headers = [("Destination", to.as_str()), ("OC-Total-Length", "6")];
-    assert_eq!(ask(&uploads, "MKCOL", "/id", &[]).status, 400);
     assert_eq!(ask(&uploads, "MKCOL", "/id", &headers).status, 201);
+    assert_eq!(put(&uploads, "/id/00002", "def", &[]).status, 400);
     assert_eq!(put(&uploads, "/id/00002", "def", &headers).status, 201);
     let early = ask(&uploads, "MOVE", "/id/.file", &headers);
     assert_eq!(early.status, 400, "{}", early.text());
@@ -99,6 +99,22 @@ fn a_chunked_upload_becomes_one_file_at_the_end() {
     assert_eq!(server.hand().read("big").unwrap(), b"abcdef");
     assert_eq!(ask(&uploads, "MOVE", "/id/.file", &headers).status, 404);
     assert!(server.hand().uploads().is_empty());
+}
+
+#[test]
+fn parts_named_by_their_range_become_one_file_too() {
+    let (server, client) = start(Quirks::nextcloud());
+    let root = server.url().replace("/dav/files/", "/dav/uploads/");
+    let uploads = Plain::new(&root, "alice", "secret");
+    assert_eq!(ask(&uploads, "MKCOL", "/id", &[]).status, 201);
+    for (name, text) in [("000000000000003-000000000000006", "def"), ("0-3", "abc")] {
+        assert_eq!(put(&uploads, &format!("/id/{name}"), text, &[]).status, 201);
+    }
+    assert_eq!(put(&uploads, "/id/first", "x", &[]).status, 400);
+    let to = client.url("/big");
+    let headers = [("Destination", to.as_str())];
+    assert_eq!(ask(&uploads, "MOVE", "/id/.file", &headers).status, 201);
+    assert_eq!(server.hand().read("big").unwrap(), b"abcdef");
 }
 
 #[test]

@@ -1,9 +1,11 @@
-//! Chunked upload, version 2: a folder, numbered parts, one MOVE.
+//! Chunked upload: a folder, parts, one MOVE. Version 2 numbers the parts and names the
+//! destination with each request; version 1 names them by their range, the start first,
+//! and is what rclone and older clients use.
 //!
 //! In: calls below `/remote.php/dav/uploads/<user>`. Out: answers, and a file at the end.
 //! Invariant: parts become one file at once or not at all, and only if they are as long
-//! together as was said. Uploads that are a day old are gone. Deliberately absent: naming
-//! parts by ranges.
+//! together as was said. Uploads that are a day old are gone. Deliberately absent: a hash
+//! of what was sent, which the server stores and never compares.
 
 use std::collections::BTreeMap;
 
@@ -30,16 +32,32 @@ struct Upload {
     begun: u64,
     /// When it or its last part came.
     touched: u64,
-    parts: BTreeMap<u32, Bytes>,
+    /// Whether it was begun without a destination.
+    is_first_version: bool,
+    /// By number, or by the first byte.
+    parts: BTreeMap<u64, (String, Bytes)>,
+}
+
+impl Upload {
+    const fn new(now: u64, is_first_version: bool) -> Self {
+        Self {
+            begun: now,
+            touched: now,
+            is_first_version,
+            parts: BTreeMap::new(),
+        }
+    }
+
+    fn lengths(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.parts.values().map(|(_, bytes)| bytes.len())
+    }
 }
 
 impl Uploads {
     pub(in super::super) fn begin(&mut self, id: &str, now: u64) {
-        let upload = Upload {
-            begun: now,
-            touched: now,
-            parts: BTreeMap::from([(1, Bytes::from_static(b"part"))]),
-        };
+        let mut upload = Upload::new(now, false);
+        let part = ("00001".to_owned(), Bytes::from_static(b"part"));
+        upload.parts.insert(1, part);
         self.0.insert(id.to_owned(), upload);
     }
 
@@ -84,7 +102,7 @@ impl Part<'_> {
             },
             ("DELETE", [id, part]) => {
                 let upload = state.uploads.0.get_mut(*id);
-                match upload.and_then(|upload| upload.parts.remove(&part.parse().ok()?)) {
+                match upload.and_then(|upload| upload.parts.remove(&first_number(part)?)) {
                     Some(_) => Answer::empty(204),
                     None => gone(id),
                 }
@@ -99,14 +117,13 @@ impl Part<'_> {
             let text = "The resource you tried to create already exists";
             return Answer::sabre(405, "MethodNotAllowed", text);
         }
-        if let Err(status) = self.destination() {
+        let is_first_version = !self.call.headers.contains_key("destination");
+        if let Err(status) = self.destination()
+            && !is_first_version
+        {
             return Answer::status(status);
         }
-        let upload = Upload {
-            begun: self.now,
-            touched: self.now,
-            parts: BTreeMap::new(),
-        };
+        let upload = Upload::new(self.now, is_first_version);
         state.uploads.0.insert(id.to_owned(), upload);
         Answer::empty(201)
     }
@@ -117,10 +134,18 @@ impl Part<'_> {
     }
 
     fn put(&self, state: &mut State, id: &str, part: &str) -> Answer {
-        if let Err(status) = self.destination() {
+        let known = state.uploads.0.get(id);
+        let is_first_version = known.is_some_and(|upload| upload.is_first_version);
+        if let Err(status) = self.destination()
+            && !is_first_version
+        {
             return Answer::status(status);
         }
-        let number = part.parse().ok().filter(|number| PARTS.contains(number));
+        let number = if is_first_version {
+            first_number(part)
+        } else {
+            part.parse().ok().filter(|number| PARTS.contains(number))
+        };
         let Some(number) = number else {
             let text = "Invalid chunk name, must be numeric between 1 and 10000";
             return Answer::sabre(400, "BadRequest", text);
@@ -134,7 +159,8 @@ impl Part<'_> {
             return gone(id);
         };
         upload.touched = self.now;
-        let old = upload.parts.insert(number, self.call.body.clone());
+        let part = (part.to_owned(), self.call.body.clone());
+        let old = upload.parts.insert(number, part);
         Answer::empty(if old.is_some() { 204 } else { 201 })
     }
 
@@ -156,11 +182,12 @@ impl Part<'_> {
         let folder = format!("{}/", self.call.path().trim_end_matches('/'));
         let mut rows = vec![self.row(folder.clone(), 0, true, upload.touched)];
         if self.call.header("depth") != Some("0") && self.fault != Some(&Fault::EmptyListing) {
-            for (number, bytes) in &upload.parts {
-                let href = format!("{folder}{number:05}");
+            for (name, bytes) in upload.parts.values() {
+                let name = hrefs::segment(Percent::STRICT, name);
+                let href = format!("{folder}{name}");
                 rows.push(self.row(href, bytes.len(), false, upload.touched));
             }
-            let whole = upload.parts.values().map(Bytes::len).sum();
+            let whole = upload.lengths().sum();
             let href = format!("{folder}.file");
             rows.push(self.row(href, whole, false, upload.touched));
         }
@@ -200,7 +227,7 @@ impl Part<'_> {
             return status;
         }
         let mut whole = BytesMut::new();
-        for part in upload.parts.values() {
+        for (_, part) in upload.parts.values() {
             whole.extend_from_slice(part);
         }
         let answer = content::store(self.quirks, state, self.call, &to, whole.freeze(), self.now);
@@ -211,10 +238,10 @@ impl Part<'_> {
     }
 
     fn refused(&self, state: &State, upload: &Upload, to: &[String]) -> Option<Answer> {
-        let (parts, quirks) = (&upload.parts, self.quirks);
-        let length: usize = parts.values().map(Bytes::len).sum();
-        let small = |bytes: &Bytes| (bytes.len() as u64) < quirks.chunk_min;
-        if parts.values().rev().skip(1).any(small) {
+        let quirks = self.quirks;
+        let length: usize = upload.lengths().sum();
+        let small = |length| (length as u64) < quirks.chunk_min;
+        if upload.lengths().rev().skip(1).any(small) {
             return Some(Answer::sabre(400, "BadRequest", "Chunk is too small"));
         }
         if let Some(total) = self.call.number("oc-total-length")
@@ -258,10 +285,16 @@ impl Part<'_> {
     }
 }
 
+/// The number that a part's name begins with.
+fn first_number(name: &str) -> Option<u64> {
+    let digits = name.split(|sign: char| !sign.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
 fn gone(id: &str) -> Answer {
     let text = format!("File with name /uploads/{id} could not be located");
     Answer::sabre(404, "NotFound", &text)
 }
 
-const PARTS: std::ops::RangeInclusive<u32> = 1..=10_000;
+const PARTS: std::ops::RangeInclusive<u64> = 1..=10_000;
 const DAY_US: u64 = 86_400_000_000;
