@@ -1,6 +1,7 @@
-//! A journal as one file: header, the records as they are stored, trailer.
+//! A journal as one file: header, perhaps the state before the first record in pieces,
+//! the records as they are stored, trailer.
 //!
-//! In: a header and envelopes, or bytes of a file that may be cut, altered or foreign.
+//! In: a header, pieces and envelopes, or bytes of a file that may be cut, altered or foreign.
 //! Out: bytes, or records one by one. Invariants: records keep their bytes; what comes
 //! out is contiguous from the header's first number; a file without its whole end is
 //! told. Watched by the `.pydiojournal` vectors. Deliberately absent: IO (the caller
@@ -21,6 +22,12 @@ use serde::{Deserialize, Serialize};
 pub const FILE_MAGIC: [u8; 8] = *b"PSYNCJNL";
 /// The first four bytes of what follows the last record.
 pub const TRAILER_MAGIC: [u8; 4] = *b"PSJT";
+/// The first four bytes of each piece of the state before the first record.
+pub const STATE_MAGIC: [u8; 4] = *b"PSJB";
+/// The most bytes of a state in one piece.
+pub const STATE_PIECE_BYTES_MAX: usize = 1 << 18;
+/// The most bytes of a state.
+pub const STATE_BYTES_MAX: u64 = 1 << 30;
 /// The version of this layout.
 pub const FILE_VERSION: u16 = 1;
 /// The most bytes of a header's fields.
@@ -62,6 +69,8 @@ pub struct Trailer {
 pub enum Part {
     /// Its header.
     Header(Header),
+    /// A piece of the state that the events before the first record fold to.
+    State(Vec<u8>),
     /// A record, as long as the bytes it was read from.
     Record(Record),
     /// Its end: nothing may follow.
@@ -105,6 +114,29 @@ impl Encoder {
         Ok((encoder, bytes))
     }
 
+    /// Frames a piece of the state before the first record; returns the bytes to write.
+    /// Pieces come before the records, and none has more than
+    /// [`STATE_PIECE_BYTES_MAX`] bytes.
+    ///
+    /// # Errors
+    /// A record was written, or none can be before the first one.
+    pub fn state(&mut self, piece: &[u8]) -> Result<Vec<u8>, OutOfOrder> {
+        if self.count > 0 || self.next <= Seq(1) {
+            return Err(OutOfOrder {
+                expected: self.next,
+                found: Seq::ZERO,
+            });
+        }
+        let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        let mut bytes = STATE_MAGIC.to_vec();
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(piece);
+        let own = crc32fast::hash(&bytes);
+        bytes.extend_from_slice(&own.to_le_bytes());
+        self.sum.update(&bytes);
+        Ok(bytes)
+    }
+
     /// Takes note of a record, whose envelope the caller writes as it is.
     ///
     /// # Errors
@@ -142,11 +174,15 @@ pub struct Decoder {
     place: Place,
     next: Seq,
     count: u64,
+    /// Bytes of the state that were read.
+    state: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Begin,
+    /// Behind the header: a state can come, or a record.
+    State,
     Records,
     End,
 }
@@ -167,6 +203,7 @@ impl Decoder {
             place: Place::Begin,
             next: Seq(1),
             count: 0,
+            state: 0,
         }
     }
 
@@ -190,10 +227,11 @@ impl Decoder {
     ) -> Result<Option<(Part, usize)>, PortableError> {
         let read = match self.place {
             Place::Begin => self.header(input, is_last),
-            Place::Records if input.get(..4) == Some(&TRAILER_MAGIC) => {
+            Place::State if input.get(..4) == Some(&STATE_MAGIC) => self.state(input, is_last),
+            Place::State | Place::Records if input.get(..4) == Some(&TRAILER_MAGIC) => {
                 self.trailer(input, is_last)
             }
-            Place::Records => self.record(input, is_last),
+            Place::State | Place::Records => self.record(input, is_last),
             Place::End if input.is_empty() => Ok(None),
             Place::End => Err(Fault::Trailing),
         };
@@ -257,16 +295,50 @@ impl Decoder {
                 found: Seq::ZERO,
             });
         }
-        self.place = Place::Records;
+        self.place = if header.first > Seq(1) {
+            Place::State
+        } else {
+            Place::Records
+        };
         self.next = header.first;
         Ok(Some((Part::Header(header), covered.saturating_add(4))))
+    }
+
+    fn state(&mut self, input: &[u8], is_last: bool) -> Result<Option<(Part, usize)>, Fault> {
+        let mut rest = input.get(STATE_MAGIC.len()..).unwrap_or_default();
+        let Some(length) = take(&mut rest).map(u32::from_le_bytes) else {
+            return self.short(is_last);
+        };
+        let announced = usize::try_from(length).unwrap_or(usize::MAX);
+        let all = self.state.saturating_add(u64::from(length));
+        if announced > STATE_PIECE_BYTES_MAX || all > STATE_BYTES_MAX {
+            return Err(Fault::StateLength { found: all });
+        }
+        let Some((piece, mut rest)) = rest.split_at_checked(announced) else {
+            return self.short(is_last);
+        };
+        let covered = PIECE_FRAME_BYTES.saturating_add(announced);
+        let Some(found) = take(&mut rest).map(u32::from_le_bytes) else {
+            return self.short(is_last);
+        };
+        let expected = crc32fast::hash(input.get(..covered).unwrap_or_default());
+        if found != expected {
+            return Err(Fault::Checksum { expected, found });
+        }
+        self.state = all;
+        Ok(Some((
+            Part::State(piece.to_vec()),
+            covered.saturating_add(4),
+        )))
     }
 
     fn record(&mut self, input: &[u8], is_last: bool) -> Result<Option<(Part, usize)>, Fault> {
         let expected = self.next;
         // The end of a file that was cut between records looks like no magic at all.
         if input.len() < MAGIC.len()
-            && (MAGIC.starts_with(input) || TRAILER_MAGIC.starts_with(input))
+            && [MAGIC, TRAILER_MAGIC, STATE_MAGIC]
+                .iter()
+                .any(|magic| magic.starts_with(input))
         {
             return self.short(is_last);
         }
@@ -276,6 +348,7 @@ impl Decoder {
                 found: record.seq,
             }),
             Ok((record, used)) => {
+                self.place = Place::Records;
                 self.next = expected.next();
                 self.count = self.count.saturating_add(1);
                 Ok(Some((Part::Record(record), used)))
@@ -347,6 +420,8 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*first)
 }
 
+/// Magic and length, before the bytes of a piece.
+const PIECE_FRAME_BYTES: usize = 8;
 /// Magic, version and length, before the header's fields.
 const FRAME_BYTES: usize = 14;
 /// What of the trailer its checksum covers.

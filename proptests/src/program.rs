@@ -86,7 +86,10 @@ async fn run_once(
     daemon::run(ports, &job(world), mode, orders.boxed_local())
         .await
         .map_err(|error| match error {
-            RunError::Side { error, .. } | RunError::Append(error) | RunError::Read(error) => error,
+            RunError::Side { error, .. }
+            | RunError::Unclaimed { error, .. }
+            | RunError::Append(error)
+            | RunError::Read(error) => error,
             RunError::RootNeverSeen { .. } => {
                 PortError::new(FailureClass::Fatal, error.to_string())
             }
@@ -111,6 +114,7 @@ fn job(world: &World) -> Job {
         poll_interval_ms: 10_000,
         trash_ms: 30 * 86_400_000,
         checkpoint_tail_min: world.options().checkpoint_tail_min,
+        running_per_record: world.options().running_per_record,
         lost_history: world.with(|state| state.journal.lost_head()),
     }
 }

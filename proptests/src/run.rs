@@ -14,7 +14,7 @@ use crate::checkers::{
 use crate::system::{Mode, Running, System};
 use crate::world::World;
 use crate::world::options::Options;
-use crate::world::prng::{Ratio, Rng};
+use crate::world::prng::Ratio;
 use journal_format::event::Record;
 use journal_format::value::Side;
 use std::collections::BTreeMap;
@@ -42,26 +42,16 @@ pub fn run(seed: u64, system: &dyn System) -> Report {
     run_in(seed, World::drawn(seed), system)
 }
 
-/// Runs a seed in the same world, with a remote that keeps an account of changes.
-#[must_use]
-pub fn run_with_feed(seed: u64, system: &dyn System) -> Report {
-    run_in(seed, World::drawn_with_feed(seed), system)
-}
-
 /// Runs a seed in a world of a given kind.
 #[must_use]
 pub fn run_with(seed: u64, options: Options, system: &dyn System) -> Report {
     run_in(seed, World::new(seed, options), system)
 }
 
-/// Runs a seed and tells the last `lines` steps.
+/// Runs a seed in a world of a given kind and tells the last `lines` steps.
 #[must_use]
-pub fn replay(seed: u64, feed: bool, lines: usize, system: &dyn System) -> Report {
-    let world = if feed {
-        World::drawn_with_feed(seed)
-    } else {
-        World::drawn(seed)
-    };
+pub fn replay(seed: u64, options: Options, lines: usize, system: &dyn System) -> Report {
+    let world = World::new(seed, options);
     world.with(|state| state.trace.keep(lines));
     run_in(seed, world, system)
 }
@@ -364,12 +354,6 @@ impl Run<'_> {
             no_half_file::check(state)
         })
     }
-}
-
-/// Draws a kind of world without running it.
-#[must_use]
-pub fn options_of(seed: u64) -> Options {
-    Options::draw(&mut Rng::new(seed).fork())
 }
 
 /// Naps to the next time that the process set itself.

@@ -4,6 +4,7 @@ mod ring1 {
     mod brakes;
     mod exhaustive;
     mod properties;
+    mod resolve;
     mod seeds;
     mod table;
 }

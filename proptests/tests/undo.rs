@@ -109,7 +109,10 @@ async fn read_all(store: &dyn Store) -> PortResult<Vec<Record>> {
 
 fn port_error(error: RunError) -> PortError {
     match error {
-        RunError::Side { error, .. } | RunError::Append(error) | RunError::Read(error) => error,
+        RunError::Side { error, .. }
+        | RunError::Unclaimed { error, .. }
+        | RunError::Append(error)
+        | RunError::Read(error) => error,
         RunError::RootNeverSeen { .. } => PortError::precondition(error.to_string()),
     }
 }

@@ -55,6 +55,13 @@ impl Secret {
         self.0.trial.lock().await
     }
 
+    /// Tells whether a server refused it the last time it was tried.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let trial = self.0.trial.try_lock();
+        trial.is_ok_and(|trial| matches!(*trial, Trial::Refused(_)))
+    }
+
     /// Tells whether there is no text at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

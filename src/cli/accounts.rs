@@ -1,8 +1,8 @@
 //! Which user of which server is meant.
 //!
 //! In: flags, the jobs that are configured or ran here. Out: an [`Account`]. Invariant:
-//! nothing is guessed: what is left out must follow from the jobs. Deliberately absent:
-//! passwords.
+//! nothing is guessed: what is left out must follow from the jobs; without a user a
+//! WebDAV server's secret is a token. Deliberately absent: passwords.
 
 use super::args::Args;
 use super::config::JobConfig;
@@ -30,6 +30,15 @@ pub(super) fn named(args: &Args, flags: &Flags) -> Result<Account, Failure> {
             .is_none_or(|server| account.server == *server)
             && flags.user.as_ref().is_none_or(|user| account.user == *user)
     });
+    if let (Some(server), None) = (&server, &flags.user)
+        && fitting.is_empty()
+        && place::is_webdav(server)
+    {
+        return Ok(Account {
+            server: server.clone(),
+            user: String::new(),
+        });
+    }
     match fitting.len() {
         1 => Ok(fitting.remove(0)),
         0 => Err(Failure::usage(
@@ -67,8 +76,10 @@ fn all(args: &Args) -> Result<Vec<Account>, Failure> {
     Ok(accounts)
 }
 
+/// A WebDAV job of nobody may have a token.
 fn of_config(job: &JobConfig) -> Option<Account> {
-    let user = job.user.clone()?;
     let server = place::server_url(&job.server).ok()?;
+    let is_webdav = place::is_webdav(&server);
+    let user = job.user.clone().or(is_webdav.then(String::new))?;
     Some(Account { server, user })
 }

@@ -5,10 +5,13 @@
 //! needs no second look at its form. Deliberately absent: what the flags lead to.
 //! A new subcommand is a variant of [`Command`].
 
+mod asked;
+mod examples;
 pub(super) mod journal;
 pub(super) mod undo;
 pub(super) mod views;
 
+use self::asked::{Asked, asked};
 use self::journal::JournalCommand;
 use self::undo::Undo;
 use super::job_args::{Account, Jobs, Login, OneFile, secret};
@@ -320,9 +323,9 @@ pub(super) struct Events {
 pub(super) struct Explain {
     /// The job's id or label; may be left out when only one is known.
     pub(super) job: Option<String>,
-    /// The path below the folder, as it is or was.
-    #[arg(value_parser = relative)]
-    pub(super) path: RelPath,
+    /// The path as it is or was: below the folder, or absolute in the local one.
+    #[arg(value_parser = asked)]
+    pub(super) path: Asked,
 }
 
 #[derive(Debug, Subcommand)]
@@ -349,6 +352,11 @@ pub(super) struct Restore {
 }
 
 impl Args {
+    /// The commands and flags, with everything that help shows.
+    pub(super) fn whole() -> clap::Command {
+        examples::shown(Self::command())
+    }
+
     /// Parses arguments.
     ///
     /// # Errors
@@ -356,7 +364,7 @@ impl Args {
     pub(super) fn parse_from_os(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, clap::Error> {
-        let mut command = Self::command();
+        let mut command = Self::whole();
         let matches = command.try_get_matches_from_mut(normalised(arguments))?;
         if let Some((name, _)) = matches.subcommand() {
             let stray = RUN_FLAGS.into_iter().find(|flag| {
@@ -393,11 +401,12 @@ fn normalised(arguments: impl IntoIterator<Item = OsString>) -> impl Iterator<It
 }
 
 fn relative(text: &str) -> Result<RelPath, String> {
-    let path = RelPath::new(text.trim_matches('/'));
-    match path {
+    let names = text.split('/').filter(|name| !matches!(*name, "" | "."));
+    let names: Vec<&str> = names.collect();
+    match RelPath::new(names.join("/")) {
         Ok(path) if !path.is_root() => Ok(path),
         Ok(_) => Err("name something below the folder".to_owned()),
-        Err(_) => Err("a path below the folder is wanted, without `.` and `..`".to_owned()),
+        Err(_) => Err("a path below the folder is wanted, without `..`".to_owned()),
     }
 }
 

@@ -87,7 +87,7 @@ fn tell_all(args: &Args, label: &str, report: &Report) {
 /// Says one thing that was found out.
 fn tell(args: &Args, label: &str, is_good: bool, text: &str) {
     if args.common.json {
-        print::data(&json!({"type": "fact", "job": label, "good": is_good, "text": text}));
+        print::data(&json!({"type": "fact", "label": label, "good": is_good, "text": text}));
     } else if !args.common.quiet {
         print::words(&format!("{}: {}", plain(label), plain(text)));
     }
@@ -100,14 +100,19 @@ fn workspaces(args: &Args, flags: &Check) -> Result<Exit, Failure> {
         password::warn(args);
     }
     let given = login::given(&flags.access);
-    let secret = Passwords::new(&state_dir).find(given.as_ref(), &account)?;
+    let mut passwords = Passwords::new(&state_dir);
     let link = login::link(&flags.access)?;
     if is_webdav(&account.server) {
         let place = server::place_of(&account, &link);
-        let report = run::runtime()?.block_on(server::report(&place, Some(secret)))?;
+        let secret = passwords.of_job(
+            given.as_ref(),
+            &RemotePlace::Webdav(Box::new(place.clone())),
+        )?;
+        let report = run::runtime()?.block_on(server::report(&place, secret))?;
         tell_all(args, &account.server, &report);
         return Ok(Exit::InSync);
     }
+    let secret = passwords.find(given.as_ref(), &account)?;
     let asked = server::workspaces(&account, &secret, &link, &state_dir);
     let found = run::runtime()?.block_on(asked)?;
     for workspace in &found {

@@ -20,6 +20,8 @@ use std::path::PathBuf;
 pub(super) struct JobConfig {
     /// Its place in its job file, as a JSON pointer.
     pub(super) at: Option<String>,
+    /// The same for people, with the file and the line.
+    pub(super) place: Option<String>,
     /// The id; without one the two places name the job.
     pub(super) id: Option<String>,
     /// The label; without one the local folder's name.
@@ -79,6 +81,7 @@ impl JobConfig {
         let server = flags.server.as_deref().unwrap_or(SERVER);
         Ok(Self {
             at: None,
+            place: None,
             id: None,
             label: None,
             server: server.to_owned(),

@@ -8,6 +8,7 @@
 //! [`Desk::run`].
 
 mod decide;
+mod held_back;
 mod resting;
 mod tell;
 
@@ -24,12 +25,21 @@ use super::view::{Item, PROBLEMS_SHOWN, Status};
 use super::{follow, print};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::time::Duration;
+use sync_core::engine::Planned;
 
 /// Who asks, the daemon if one runs, and where the journals are.
 pub(super) struct Desk<'a> {
     pub(super) args: &'a Args,
     pub(super) state_dir: PathBuf,
     pub(super) daemon: Option<Daemon>,
+}
+
+/// How a job stands, with all that is told of it.
+struct Stands {
+    status: Status,
+    problems: Vec<Item>,
+    held_back: Vec<Planned>,
 }
 
 /// A job that is meant.
@@ -50,8 +60,21 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Carries out a command about jobs.
+    /// Carries out a command about jobs. A job that the daemon is just opening answers in
+    /// a moment.
     pub(super) async fn run(&mut self, command: &Command) -> Result<Exit, Failure> {
+        for _ in 0..TRIES {
+            match self.carry_out(command).await {
+                Err(failure) if failure.exit == Exit::InUse && self.daemon.is_some() => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                done => return done,
+            }
+        }
+        self.carry_out(command).await
+    }
+
+    async fn carry_out(&mut self, command: &Command) -> Result<Exit, Failure> {
         match command {
             Command::Status(flags) if flags.watch => follow::status(self, flags).await,
             Command::Status(flags) => self.status(flags).await,
@@ -140,9 +163,10 @@ impl<'a> Desk<'a> {
     }
 
     async fn status(&mut self, flags: &StatusFlags) -> Result<Exit, Failure> {
-        let show = |desk: &Self, _: &Found, (status, problems): (Status, Vec<Item>), _| {
-            desk.show(&status, &problems);
-            status.exit()
+        let show = |desk: &Self, _: &Found, stands: Stands, _| {
+            desk.show(&stands.status, &stands.problems);
+            desk.show_held_back(&stands.status, &stands.held_back);
+            stands.status.exit()
         };
         self.each(flags.job.as_deref(), Self::status_of, show).await
     }
@@ -177,7 +201,20 @@ impl<'a> Desk<'a> {
         Ok(worst(exits))
     }
 
-    async fn status_of(&mut self, found: &Found) -> Result<(Status, Vec<Item>), Failure> {
+    async fn status_of(&mut self, found: &Found) -> Result<Stands, Failure> {
+        let (status, problems) = self.told_of(found).await?;
+        let held_back = match &status.halt {
+            Some(_) => found.held_back().await,
+            None => Vec::new(),
+        };
+        Ok(Stands {
+            status,
+            problems,
+            held_back,
+        })
+    }
+
+    async fn told_of(&mut self, found: &Found) -> Result<(Status, Vec<Item>), Failure> {
         let enough = if self.args.common.json {
             usize::MAX
         } else {
@@ -209,7 +246,8 @@ impl<'a> Desk<'a> {
         } else {
             print::line(&status.shown());
         }
-        for line in status.ways_out(problems, &self.state_dir) {
+        let flag = print::state_dir_flag(self.args);
+        for line in status.ways_out(problems, &self.state_dir, &flag) {
             print::words(&format!("  {line}"));
         }
     }
@@ -338,5 +376,9 @@ pub(super) fn who() -> String {
     format!("{name} (command line)")
 }
 
+/// How often, and after what pause, a job is asked for that is neither open in the daemon
+/// nor at rest.
+const TRIES: u32 = 30;
+const PAUSE: Duration = Duration::from_millis(100);
 /// With what is added it stays below what the protocol allows.
 const NAME_CHARS_MAX: usize = 40;

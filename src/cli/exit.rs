@@ -64,6 +64,7 @@ impl Exit {
     /// The one that a job's number stands for.
     pub(super) fn of_code(code: u8) -> Self {
         let all = [
+            Self::ItemsFailed,
             Self::Usage,
             Self::Unreachable,
             Self::JournalDamaged,
@@ -132,6 +133,14 @@ impl Failure {
         self
     }
 
+    /// Names the job's place in its file where the user's mistake is.
+    pub(super) fn written_at(mut self, place: Option<&str>) -> Self {
+        if let (Exit::Usage, Some(place)) = (self.exit, place) {
+            self.message = format!("{place}: {}", self.message);
+        }
+        self
+    }
+
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -142,7 +151,8 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let exit = match &error {
             RunError::RootNeverSeen { .. } => Exit::Usage,
-            RunError::Side { .. } => Exit::Unreachable,
+            RunError::Unclaimed { error, .. } if is_refused(error.class) => Exit::Usage,
+            RunError::Unclaimed { .. } | RunError::Side { .. } => Exit::Unreachable,
             RunError::Append(_) => Exit::Internal,
             RunError::Read(_) => Exit::JournalDamaged,
         };
@@ -157,6 +167,10 @@ impl From<RunError> for Failure {
             }
             RunError::Read(_) => failure.hint(DAMAGED),
             RunError::Side { error, .. } if error.is_untrusted => failure.hint(VOUCH),
+            RunError::Unclaimed { .. } => failure.hint(
+                "it holds a marker and what is on its way, in `.pydio-sync`: make it writable, \
+                 whichever way changes travel",
+            ),
             RunError::Side { .. } => failure,
         }
     }
@@ -178,6 +192,10 @@ impl From<OpenError> for Failure {
                 "nothing was changed; put this job's own files back there, or name the right folder \
                  with `--state-dir`",
             ),
+            OpenError::Unbegun { .. } => (
+                Exit::ItemsFailed,
+                "its first run was stopped at once, before anything was synced; run the job again",
+            ),
             OpenError::Io { .. } => (Exit::Internal, "check the state folder and its disk"),
         };
         let message = match &error {
@@ -186,6 +204,11 @@ impl From<OpenError> for Failure {
         };
         Self::new(exit, message).hint(hint)
     }
+}
+
+/// Whether a folder does not let itself be written to, which no waiting mends.
+const fn is_refused(class: FailureClass) -> bool {
+    matches!(class, FailureClass::Denied | FailureClass::Unsupported)
 }
 
 /// What to do about a journal that cannot be read.

@@ -226,7 +226,8 @@ impl Board {
         let mut lines = Vec::new();
         for status in self.jobs.values() {
             lines.push(status.shown());
-            let ways = status.ways_out(&[], &desk.state_dir);
+            let flag = print::state_dir_flag(desk.args);
+            let ways = status.ways_out(&[], &desk.state_dir, &flag);
             lines.extend(ways.into_iter().map(|line| format!("  {line}")));
         }
         text.push_str(&lines.join("\n"));

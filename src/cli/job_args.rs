@@ -73,7 +73,8 @@ pub(super) struct Account {
     /// The server's URL; may be left out when the jobs know only one.
     #[arg(short, long, value_name = "URL")]
     pub(super) server: Option<String>,
-    /// The user's name there; may be left out when the jobs know only one.
+    /// The user's name there; may be left out when the jobs know only one, and for a
+    /// token of a WebDAV server.
     #[arg(short, long, value_name = "NAME")]
     pub(super) user: Option<String>,
 }
@@ -90,6 +91,13 @@ pub(super) struct Access {
     /// Certificates to believe besides the system's, as PEM.
     #[arg(long, value_name = "FILE")]
     pub(super) ca_file: Option<PathBuf>,
+    /// A certificate and its key that say who you are, as PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(super) client_cert: Option<PathBuf>,
+    /// The proxy's URL, like `http://host:3128`; a password in it is visible to other
+    /// users of this machine.
+    #[arg(long, value_name = "URL", value_parser = proxy)]
+    pub(super) proxy: Option<Secret>,
     /// Accept any certificate: whoever is on the way can read the password.
     #[arg(long)]
     pub(super) trust_ssl: bool,
@@ -128,6 +136,16 @@ pub(super) struct NewJob {
     pub(super) label: Option<String>,
     #[command(flatten)]
     pub(super) file: OneFile,
+}
+
+/// Takes a proxy's URL, which may hold a password, so no message shows it.
+fn proxy(text: &str) -> Result<Secret, String> {
+    let url = url::Url::parse(text).ok();
+    let is_right =
+        url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    is_right
+        .then(|| Secret::new(text))
+        .ok_or_else(|| "a URL like `http://host:3128` is wanted".to_owned())
 }
 
 /// Takes a password from the command line.

@@ -89,6 +89,11 @@ fn one(args: &Args, job: &Known, states: &States, is_configured: bool, is_active
     if args.common.json {
         let mut value = serde_json::to_value(job).unwrap_or(Value::Null);
         value["type"] = "job".into();
+        // A note has it as its own id; everywhere else it is the job.
+        value["job"] = value["id"].take();
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("id");
+        }
         value["configured"] = is_configured.into();
         value["active"] = is_active.into();
         value["state"] = state.map_or(Value::Null, |state| state.as_str().into());
@@ -264,6 +269,11 @@ fn described(flags: &NewJob) -> Result<Map<String, Value>, Failure> {
         ("direction", flags.direction.map(|way| word(way.word()))),
         ("solve", flags.conflict.map(|who| word(who.word()))),
         ("ca_file", link.ca_file.as_deref().map(text).transpose()?),
+        (
+            "client_cert",
+            link.client_cert.as_deref().map(text).transpose()?,
+        ),
+        ("proxy", link.proxy.map(|proxy| proxy.expose().to_owned())),
     ];
     let mut job = Map::new();
     job.insert("__type__".to_owned(), "JobConfig".into());

@@ -82,13 +82,18 @@ fn keep(
             "kept": kept.to_string(), "checked": checked != ", unchecked",
         }));
     } else {
-        print::words(&format!(
-            "the password of `{}` at `{}` is kept in {kept}{checked}",
-            plain(&account.user),
-            account.server
-        ));
+        let what = named(account);
+        print::words(&format!("the {what} is kept in {kept}{checked}"));
     }
     Ok(Exit::InSync)
+}
+
+/// An account's password in words; without a user it is a token.
+fn named(account: &Account) -> String {
+    match account.user.as_str() {
+        "" => format!("token for `{}`", account.server),
+        user => format!("password of `{}` at `{}`", plain(user), account.server),
+    }
 }
 
 /// Has a person agree in a browser, and fetches what the server made.
@@ -147,12 +152,12 @@ pub(super) fn logout(args: &Args, flags: &AccountFlags) -> Result<Exit, Failure>
         }));
         return Ok(Exit::InSync);
     }
-    let of = format!("`{}` at `{}`", account.user, account.server);
+    let what = named(&account);
     if places.is_empty() {
-        print::words(&format!("no password of {of} was kept"));
+        print::words(&format!("no {what} was kept"));
     } else {
         let places = places.join(" and ");
-        print::words(&format!("the password of {of} is removed from {places}"));
+        print::words(&format!("the {what} is removed from {places}"));
     }
     Ok(Exit::InSync)
 }
@@ -169,9 +174,12 @@ pub(super) fn given(access: &Access) -> Option<Given> {
 /// A path that is none.
 pub(super) fn link(access: &Access) -> Result<Link, Failure> {
     let ca_file = access.ca_file.as_deref().map(super::pair::absolute);
+    let client_cert = access.client_cert.as_deref().map(super::pair::absolute);
     Ok(Link {
         trust_ssl: access.trust_ssl,
         ca_file: ca_file.transpose()?,
+        client_cert: client_cert.transpose()?,
+        proxy: access.proxy.clone(),
         ..Link::default()
     })
 }

@@ -13,6 +13,7 @@ mod check;
 mod config;
 mod desk;
 mod doctor;
+mod ending;
 mod exit;
 mod follow;
 mod job_args;
@@ -22,6 +23,7 @@ mod journal;
 mod known;
 mod login;
 mod logs;
+mod look;
 mod moved;
 mod offline;
 mod once;
@@ -30,6 +32,7 @@ mod open;
 mod pair;
 mod password;
 mod place;
+mod planned;
 mod print;
 mod progress;
 mod run;
@@ -37,6 +40,7 @@ mod serve;
 mod server;
 mod service;
 mod signals;
+mod story;
 mod text;
 mod trash;
 mod undo;
@@ -45,7 +49,7 @@ mod view;
 mod voice;
 
 use args::Args;
-use exit::Exit;
+use exit::{Exit, Failure};
 
 /// Runs the program. Returns its exit code.
 #[must_use]
@@ -69,6 +73,15 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> std::pro
         Some(command) => offline::run(&args, command),
     };
     match done {
+        Ok(Exit::InSync) if print::unprinted().is_some() => {
+            let why = print::unprinted().map(ToString::to_string);
+            let message = format!(
+                "not all results could be printed: {}",
+                why.unwrap_or_default()
+            );
+            print::failure(&Failure::new(Exit::Internal, message));
+            Exit::Internal.into()
+        }
         Ok(exit) => exit.into(),
         Err(failure) => {
             print::failure(&failure);

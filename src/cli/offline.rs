@@ -9,13 +9,14 @@
 
 use super::args::{Args, Command};
 use super::desk::Desk;
+use super::ending::{self, Ending};
 use super::exit::{Exit, Failure};
 use super::job_args::Jobs;
 use super::journal::explained;
 use super::journal::source::{self, Source};
 use super::journal::words;
 use super::known::Known;
-use super::text::plain;
+use super::text::{plain, time};
 use super::view::{HaltView, Item, Status};
 use super::{check, doctor, jobs, journal, login, pair, print, run, service, trash, undo};
 use crate::adapters::clock::SystemClock;
@@ -24,10 +25,9 @@ use crate::daemon::RunError;
 use crate::daemon::offline::{LastKnown, decide, last_known};
 use crate::journal::ReadError;
 use crate::journal::explain::{Explanation, Runs};
-use clap::CommandFactory;
 use journal_format::event::{Case, Record};
 use journal_format::json::to_json;
-use journal_format::value::{RelPath, Seq};
+use journal_format::value::{RelPath, Seq, Timestamp};
 use serde_json::Value;
 use std::path::Path;
 use sync_core::engine::Remark;
@@ -41,12 +41,12 @@ pub(super) fn run(args: &Args, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Completions { shell } => {
             let mut out = Vec::new();
-            clap_complete::generate(*shell, &mut Args::command(), NAME, &mut out);
+            clap_complete::generate(*shell, &mut Args::whole(), NAME, &mut out);
             return Ok(whole(&out));
         }
         Command::Man => {
             let mut out = Vec::new();
-            let page = clap_mangen::Man::new(Args::command());
+            let page = clap_mangen::Man::new(Args::whole());
             page.render(&mut out)
                 .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
             return Ok(whole(&out));
@@ -139,20 +139,36 @@ impl AtRest {
             // As after a start: nothing is known of the sides.
             status.state = "salvaged".to_owned();
             status.reason = Some(words::SALVAGED.to_owned());
-        } else if status.seq == 0 {
-            status.reason = Some("it never ran".to_owned());
+        } else if let Some(ending) = self.noted_ending(last.time) {
+            let at = time(Timestamp(ending.time));
+            let reason = format!("it does not run; the last run, at {at}: {}", ending.reason);
+            status.reason = Some(reason);
+            status.exit = Some(ending.exit);
+        } else if last.markers.iter().any(Option::is_none) && status.halt.is_none() {
+            status.reason = Some("it does not run; it never saw both sides".to_owned());
+            status.exit = Some(Exit::ItemsFailed as u8);
         } else {
             status.reason = Some(self.ending(status.exit() == Exit::InSync).to_owned());
         }
         Ok((status, last.problems.iter().map(item).collect()))
     }
 
+    /// The note of the last run, unless one that wrote to the journal since then was killed
+    /// before it could leave its own.
+    fn noted_ending(&self, newest: Timestamp) -> Option<Ending> {
+        let ending = ending::of(&self.known.place)?;
+        let is_older = self.was_killed() && ending.time < newest.0;
+        (!is_older).then_some(ending)
+    }
+
+    fn was_killed(&self) -> bool {
+        let reading = self.source.reading();
+        reading.is_some_and(|reading| matches!(reading.health(), Health::UncleanStop { .. }))
+    }
+
     /// How the job ended, and what that says of how it stands.
     fn ending(&self, is_synced: bool) -> &'static str {
-        let reading = self.source.reading();
-        let was_killed =
-            reading.is_some_and(|reading| matches!(reading.health(), Health::UncleanStop { .. }));
-        match (was_killed, is_synced) {
+        match (self.was_killed(), is_synced) {
             (true, true) => {
                 "it does not run; it did not stop by itself (killed, or the power went), and was \
                  synced as far as it had looked"
@@ -165,9 +181,12 @@ impl AtRest {
         }
     }
 
-    /// Lists what waits for a decision and what differs on purpose.
-    pub(super) async fn held(&self) -> Result<Vec<Item>, Failure> {
-        Ok(self.last().await?.held.iter().map(item).collect())
+    /// Lists what waits for a decision and what differs on purpose, and tells the halt
+    /// because of which nothing is looked for.
+    pub(super) async fn held(&self) -> Result<(Vec<Item>, Option<HaltView>), Failure> {
+        let last = self.last().await?;
+        let halt = last.standing.halt.as_ref().map(HaltView::of);
+        Ok((last.held.iter().map(item).collect(), halt))
     }
 
     async fn last(&self) -> Result<LastKnown, Failure> {

@@ -5,14 +5,18 @@
 //! Deliberately absent: what syncing means. CRASH: what each adapter says.
 
 use super::args::Args;
+use super::config::JobConfig;
 use super::exit::{Exit, Failure, worst};
+use super::look::Look;
 use super::open::{Opened, Wanted, named, open};
+use super::pair::Pair;
+use super::print::BrokenOff;
 use super::progress::Bars;
 use super::voice::Voice;
-use super::{print, server, signals};
+use super::{ending, print, server, signals};
 use crate::adapters::clock::SystemClock;
 use crate::daemon::{self, Mode, Ports, RunError};
-use crate::ports::Clock;
+use crate::ports::{Clock, History};
 use tracing::Instrument;
 
 /// Opens all jobs, then runs them side by side.
@@ -27,88 +31,123 @@ pub(super) async fn run_all(args: &Args, jobs: Vec<Wanted>) -> Result<Exit, Fail
     for job in jobs {
         match server::check_new(&job).await {
             Ok(()) => checked.push(job),
-            Err(failure) if alone => return Err(failure),
-            // A mistake: nothing is started, and nothing was made for another job.
-            Err(failure) if failure.exit == Exit::Usage => {
-                return Err(failure.of(&job.pair.label));
-            }
-            Err(failure) => {
-                exits.push(failure.exit);
-                print::failure(&failure.of(&job.pair.label));
-            }
+            Err(failure) => exits.push(not_opened(args, &job.pair, &job.config, failure, alone)?),
         }
     }
     for job in checked {
-        let label = job.pair.label.clone();
-        match open(job, !args.run.dry_run) {
+        let (pair, config) = (job.pair.clone(), job.config.clone());
+        match begin(args, job) {
             Ok(job) => opened.push(job),
-            // A mistake: nothing is started.
-            Err(failure) if alone => return Err(failure),
-            Err(failure) if failure.exit == Exit::Usage => return Err(failure.of(&label)),
-            Err(failure) => {
-                exits.push(failure.exit);
-                print::failure(&failure.of(&label));
-            }
+            Err(failure) => exits.push(not_opened(args, &pair, &config, failure, alone)?),
         }
     }
     let bars = Bars::new(args);
     let runs = opened.into_iter().map(|job| {
         let bars = &bars;
         async move {
-            let label = job.wanted.pair.label.clone();
-            run_one(args, job, bars, alone)
-                .await
-                .unwrap_or_else(|failure| {
-                    let failure = if alone { failure } else { failure.of(&label) };
-                    print::failure(&failure);
-                    failure.exit
-                })
+            let look = match job {
+                Begun::Run(opened) => return run_one(args, *opened, bars, alone).await,
+                Begun::Look(look) => look,
+            };
+            let label = look.label().to_owned();
+            look.show(args, alone).await.unwrap_or_else(|failure| {
+                let failure = if alone { failure } else { failure.of(&label) };
+                print::failure(&failure);
+                failure.exit
+            })
         }
     });
     exits.extend(futures::future::join_all(runs).await);
     Ok(worst(exits))
 }
 
-async fn run_one(args: &Args, opened: Opened, bars: &Bars, alone: bool) -> Result<Exit, Failure> {
-    let exit = with_ports(args, &opened, bars, alone).await;
-    opened.journal.close().map_err(RunError::Append)?;
-    exit
+/// Tells why a job could not be opened; the others go on.
+///
+/// # Errors
+/// A mistake: nothing is started, and nothing was made for another job.
+fn not_opened(
+    args: &Args,
+    pair: &Pair,
+    config: &JobConfig,
+    failure: Failure,
+    alone: bool,
+) -> Result<Exit, Failure> {
+    let exit = failure.exit;
+    let failure = match &config.place {
+        Some(_) if exit == Exit::Usage => failure.written_at(config.place.as_deref()),
+        _ if alone => failure,
+        _ => failure.of(&pair.label),
+    };
+    if exit == Exit::Usage {
+        return Err(failure);
+    }
+    print::failure(&failure);
+    print::broken_off(args, pair, alone, &BrokenOff::default());
+    Ok(exit)
+}
+
+/// A job that was opened.
+enum Begun {
+    Run(Box<Opened>),
+    Look(Box<Look>),
+}
+
+fn begin(args: &Args, job: Wanted) -> Result<Begun, Failure> {
+    Ok(if args.run.dry_run {
+        Begun::Look(Box::new(Look::open(job)?))
+    } else {
+        Begun::Run(Box::new(open(job)?))
+    })
+}
+
+async fn run_one(args: &Args, opened: Opened, bars: &Bars, alone: bool) -> Exit {
+    let began = SystemClock.now();
+    let pair = opened.wanted.pair.clone();
+    let voice = Voice::new(args, &pair, bars.add(), !args.run.once);
+    let ran = with_ports(args, &opened, &voice, alone).await;
+    voice.bar.finish();
+    let seq = opened.journal.head();
+    let closed = opened.journal.close().map_err(RunError::Append);
+    let ran = ran.and_then(|exit| closed.map(|()| exit).map_err(Failure::from));
+    ran.unwrap_or_else(|failure| {
+        ending::gave_up(&pair, &failure);
+        let exit = failure.exit;
+        print::failure(&if alone {
+            failure
+        } else {
+            failure.of(&pair.label)
+        });
+        let elapsed = SystemClock.now().0.saturating_sub(began.0);
+        let broken_off = BrokenOff {
+            tally: voice.tally(),
+            seq,
+            elapsed_ms: elapsed.unsigned_abs(),
+        };
+        if exit != Exit::Usage {
+            print::broken_off(args, &pair, alone, &broken_off);
+        }
+        exit
+    })
 }
 
 async fn with_ports(
     args: &Args,
     opened: &Opened,
-    bars: &Bars,
+    voice: &Voice<'_>,
     alone: bool,
 ) -> Result<Exit, Failure> {
     let clock = SystemClock;
     let began = clock.now();
     let is_once = args.run.once;
-    let voice = Voice {
-        args,
-        pair: &opened.wanted.pair,
-        bar: bars.add(),
-        is_continuous: !is_once && !args.run.dry_run,
-    };
     let ports = Ports {
         local: &opened.local,
         remote: opened.remote.as_ref(),
         store: &opened.journal,
         clock: &clock,
-        observer: &voice,
+        observer: voice,
     };
     let pair = &opened.wanted.pair;
     let job = opened.job();
-    if args.run.dry_run {
-        let (operations, standing) = daemon::preview(ports, &job)
-            .await
-            .map_err(|error| named(error, pair))?;
-        print::preview(args, pair, alone, &operations, &standing);
-        return Ok(match standing.halt {
-            Some(_) => Exit::Halted,
-            None => Exit::InSync,
-        });
-    }
     let (orders, was_stopped) = signals::orders().map_err(|error| {
         Failure::new(
             Exit::Internal,
@@ -125,12 +164,18 @@ async fn with_ports(
         .await
         .map_err(|error| named(error, pair))?;
     voice.bar.finish();
+    ending::reported(pair, &report);
     let elapsed = clock.now().0.saturating_sub(began.0);
     let exit = match Exit::of(&report.standing) {
         // Whoever was stopped on the way has not seen everything.
-        Exit::InSync | Exit::ConflictsWait if was_stopped.get() => Exit::Stopped,
+        Exit::InSync | Exit::ConflictsWait if was_stopped.get() => {
+            ending::failed(pair, Exit::ItemsFailed, STOPPED);
+            Exit::Stopped
+        }
         exit => exit,
     };
     print::report(args, pair, alone, &report, exit, elapsed.unsigned_abs());
     Ok(if is_once { exit } else { Exit::InSync })
 }
+
+const STOPPED: &str = "it was stopped before all was done and looked at";

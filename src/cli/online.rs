@@ -154,35 +154,24 @@ impl Daemon {
         self.ask("job.reload", whom(job, by)).await
     }
 
-    /// Releases this halt and no other. Returns the event.
-    pub(super) async fn approve(
-        &mut self,
-        job: &str,
-        halt: u64,
-        by: &str,
-    ) -> Result<Value, Refused> {
+    /// Releases this halt and no other. Returns the event's number.
+    pub(super) async fn approve(&mut self, job: &str, halt: u64, by: &str) -> Result<u64, Refused> {
         let params = json!({"job": job, "halt": halt, "by": by});
         let decided: Decided = self.ask("halt.approve", params).await?;
-        self.event(job, decided.seq).await
+        Ok(decided.seq)
     }
 
-    /// Decides a conflict. Returns the event.
+    /// Decides a conflict. Returns the event's number.
     pub(super) async fn resolve(
         &mut self,
         job: &str,
         path: &str,
         keep: &str,
         by: &str,
-    ) -> Result<Value, Refused> {
+    ) -> Result<u64, Refused> {
         let params = json!({"job": job, "path": path, "keep": keep, "by": by});
         let decided: Decided = self.ask("conflict.resolve", params).await?;
-        self.event(job, decided.seq).await
-    }
-
-    async fn event(&mut self, job: &str, seq: u64) -> Result<Value, Refused> {
-        let page = self.page(job, seq, 1).await?;
-        let one = page.events().next();
-        one.ok_or_else(|| Refused::Nonsense(format!("no event {seq}")))
+        Ok(decided.seq)
     }
 
     pub(super) async fn page(

@@ -14,7 +14,7 @@ use crate::adapters::remote::{self, Opening, RemotePlace};
 use crate::adapters::rooted::Options;
 use crate::adapters::secret::Secret;
 use crate::adapters::store::{FolderLock, Health, Journal, Options as StoreOptions, job_directory};
-use crate::daemon::{CHECKPOINT_TAIL_MIN, Job, RunError};
+use crate::daemon::{CHECKPOINT_TAIL_MIN, Job, RUNNING_PER_RECORD, RunError};
 use crate::ports::{History, PortError, Remote};
 use journal_format::value::{Seq, Side};
 use std::path::Path;
@@ -38,16 +38,17 @@ pub(super) struct Opened {
     _lock: Option<FolderLock>,
 }
 
-/// Opens a job; with `may_write` a first run begins its journal and its local folder.
+/// Opens a job; a first run begins its journal and its local folder.
 ///
 /// # Errors
 /// In words, with the exit code; nothing was synced.
-pub(super) fn open(wanted: Wanted, may_write: bool) -> Result<Opened, Failure> {
+pub(super) fn open(wanted: Wanted) -> Result<Opened, Failure> {
     let pair = &wanted.pair;
     let directory = job_directory(&pair.state_dir, &pair.job);
     if !directory.exists() {
-        pair::check_new(pair, may_write)?;
+        pair::check_new(pair, true)?;
     }
+    pair::make_state_dir(&pair.state_dir)?;
     let opened = Journal::open(&directory, StoreOptions::default())?;
     let lost_history = match opened.health {
         Health::Shortened { expected, .. } => Some(expected),
@@ -59,10 +60,8 @@ pub(super) fn open(wanted: Wanted, may_write: bool) -> Result<Opened, Failure> {
     };
     let journal = opened.journal;
     if journal.head() == Seq::ZERO {
-        pair::check_new(pair, may_write)?;
-        if may_write {
-            create_local(pair)?;
-        }
+        pair::check_new(pair, true)?;
+        create_local(pair)?;
     }
     let lock = match FolderLock::acquire(&pair.state_dir, &pair.local) {
         Ok(lock) => Some(lock),
@@ -70,19 +69,8 @@ pub(super) fn open(wanted: Wanted, may_write: bool) -> Result<Opened, Failure> {
         Err(_) if !pair.local.exists() => None,
         Err(error) => return Err(error.into()),
     };
-    let options = || Options {
-        filter: wanted.config.filter.clone(),
-    };
-    let local = LocalFolder::open(&pair.local, options()).map_err(unusable(Side::Local))?;
-    let opening = Opening {
-        password: wanted.password.as_ref(),
-        client: &client_name(pair),
-        options: options(),
-    };
-    let remote = remote::open(&pair.remote, opening).map_err(unusable(Side::Remote))?;
-    if may_write {
-        known::remember(pair);
-    }
+    let (local, remote) = sides(&wanted)?;
+    known::remember(pair);
     Ok(Opened {
         journal,
         local,
@@ -93,10 +81,43 @@ pub(super) fn open(wanted: Wanted, may_write: bool) -> Result<Opened, Failure> {
     })
 }
 
+/// Opens both sides of a job.
+///
+/// # Errors
+/// One of them cannot be used at all.
+pub(super) fn sides(wanted: &Wanted) -> Result<(LocalFolder, Box<dyn Remote>), Failure> {
+    let pair = &wanted.pair;
+    let filter = wanted.config.filter.clone();
+    let local = Options {
+        filter: filter.clone(),
+    };
+    let local = LocalFolder::open(&pair.local, local).map_err(unusable(Side::Local))?;
+    // A folder reads its own ignore files.
+    let filter = match pair.remote.folder() {
+        Some(_) => filter,
+        None => filter.with_tree(pair.local.clone()),
+    };
+    let opening = Opening {
+        password: wanted.password.as_ref(),
+        client: &client_name(pair),
+        options: Options { filter },
+    };
+    let remote = remote::open(&pair.remote, opening).map_err(unusable(Side::Remote))?;
+    Ok((local, remote))
+}
+
 impl Opened {
     /// The job as its driver wants it.
     pub(super) fn job(&self) -> Job {
-        let Wanted { config, pair, .. } = &self.wanted;
+        self.wanted.job(self.lost_history)
+    }
+}
+
+impl Wanted {
+    /// The job as its driver wants it; with the head that was acknowledged, when the
+    /// journal has lost events.
+    pub(super) fn job(&self, lost_history: Option<Seq>) -> Job {
+        let Self { config, pair, .. } = self;
         Job {
             id: pair.job.clone(),
             label: pair.label.clone(),
@@ -106,7 +127,8 @@ impl Opened {
             poll_interval_ms: config.poll_interval_ms,
             trash_ms: config.trash_ms,
             checkpoint_tail_min: CHECKPOINT_TAIL_MIN,
-            lost_history: self.lost_history,
+            running_per_record: RUNNING_PER_RECORD,
+            lost_history,
         }
     }
 }
@@ -117,6 +139,10 @@ pub(super) fn named(error: RunError, pair: &Pair) -> Failure {
         (RunError::RootNeverSeen { side }, _) => side,
         (
             RunError::Side {
+                side: Side::Remote,
+                error,
+            }
+            | RunError::Unclaimed {
                 side: Side::Remote,
                 error,
             },

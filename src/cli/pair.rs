@@ -6,11 +6,12 @@
 //! a remote looks like (`place`).
 
 use super::config::JobConfig;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::place;
 use crate::adapters::remote::{RemotePlace, ServerPlace};
 use journal_format::value::Side;
 use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
 /// A local folder, a remote, and where the journal is.
@@ -68,18 +69,20 @@ impl Pair {
 /// folders may share one remote, as several clients would.
 ///
 /// # Errors
-/// The first two that meet.
-pub(super) fn check_together(pairs: &[&Pair]) -> Result<(), Failure> {
+/// The first two that meet, with the place of the later one.
+pub(super) fn check_together(pairs: &[&Pair]) -> Result<(), (usize, Failure)> {
     for (place, one) in pairs.iter().enumerate() {
         for other in &pairs[..place] {
             if let Some((a, b)) = meeting(one, other) {
-                return Err(Failure::usage(
+                let (one, other) = (&one.job, &other.job);
+                let failure = Failure::usage(
                     format!(
-                        "the jobs `{}` and `{}` meet: `{a}` and `{b}` are one folder or lie in one another",
-                        one.label, other.label,
+                        "the jobs `{one}` and `{other}` meet: `{a}` and `{b}` are one folder or \
+                         lie in one another"
                     ),
                     "give each job folders of its own; nothing was started",
-                ));
+                );
+                return Err((place, failure));
             }
         }
     }
@@ -169,6 +172,29 @@ pub(super) fn state_dir(asked: Option<&Path>) -> Result<PathBuf, Failure> {
             "add `--state-dir DIR`",
         )),
     }
+}
+
+/// Makes the state folder, its owner's alone.
+///
+/// # Errors
+/// It cannot be made there.
+pub(super) fn make_state_dir(state_dir: &Path) -> Result<(), Failure> {
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state_dir);
+    made.map_err(|error| {
+        let exit = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Exit::Internal,
+            _ => Exit::Usage,
+        };
+        let place = state_dir.display();
+        Failure::new(
+            exit,
+            format!("the state folder `{place}` cannot be made: {error}"),
+        )
+        .hint("name another one with `--state-dir`")
+    })
 }
 
 /// Makes a path absolute and free of `.` and `..`, following links where it exists.

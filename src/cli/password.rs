@@ -12,6 +12,7 @@ use super::print;
 use crate::adapters::credentials::{Account, Credentials};
 use crate::adapters::remote::RemotePlace;
 use crate::adapters::secret::Secret;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
@@ -163,14 +164,47 @@ pub(super) fn prompt(account: &Account) -> Result<Option<Secret>, Failure> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Ok(None);
     }
-    let text = format!("Password of {} at {}: ", account.user, account.server);
+    let text = match account.user.as_str() {
+        "" => format!(
+            "Token for {} (a password needs `-u NAME`): ",
+            account.server
+        ),
+        user => format!("Password of {user} at {}: ", account.server),
+    };
     let text = super::text::plain(&text);
-    match rpassword::prompt_password(text) {
+    let hidden = Hidden::new();
+    let answer = rpassword::prompt_password(text);
+    drop(hidden);
+    match answer {
         Ok(password) => Ok(Some(Secret::new(password)).filter(|secret| !secret.is_empty())),
         Err(error) => Err(Failure::usage(
             format!("no password was given: {error}"),
             format!("set `{VARIABLE}`, or name a file with `--password-file`"),
         )),
+    }
+}
+
+/// Keeps the terminal from showing what is typed, from before the prompt on: who answers
+/// at once is not to be read either.
+struct Hidden {
+    terminal: std::fs::File,
+    was: Termios,
+}
+
+impl Hidden {
+    fn new() -> Option<Self> {
+        let terminal = std::fs::File::open("/dev/tty").ok()?;
+        let was = tcgetattr(&terminal).ok()?;
+        let mut silent = was.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&terminal, OptionalActions::Now, &silent).ok()?;
+        Some(Self { terminal, was })
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        tcsetattr(&self.terminal, OptionalActions::Now, &self.was).ok();
     }
 }
 

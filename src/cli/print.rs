@@ -6,11 +6,10 @@
 use super::args::Args;
 use super::exit::{Exit, Failure};
 use super::pair::Pair;
-use super::text::{count, duration, plain, quoted, size, time};
-use crate::daemon::{Report, Tally};
-use crate::journal::explain::{Explanation, Fate, Told};
-use journal_format::event::{Action, Case, Displaced, HaltReason, Operation};
-use journal_format::value::{Side, Timestamp};
+use super::text::{count, duration, plain, quoted, size};
+use crate::daemon::{Doubt, Report, Tally};
+use journal_format::event::{Case, HaltReason};
+use journal_format::value::Seq;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::time::Duration;
@@ -41,11 +40,7 @@ pub(super) fn report(
     exit: Exit,
     elapsed_ms: u64,
 ) {
-    let prefix = if alone {
-        String::new()
-    } else {
-        format!("{}: ", plain(&pair.label))
-    };
+    let prefix = prefix(pair, alone);
     problems(args, &pair.job, &prefix, &report.problems);
     held(args, &pair.job, &prefix, &report.held);
     if let Some(halt) = &report.standing.halt {
@@ -126,10 +121,7 @@ fn bounded(remarks: &[Remark], show: impl Fn(&Remark) -> String) {
 /// Says why a job halted and what releases it.
 pub(super) fn halted(args: &Args, prefix: &str, pair: &Pair, halt: &Halt) {
     if args.common.json {
-        let mut value = halt_json(halt);
-        value["type"] = "halted".into();
-        value["job"] = pair.job.as_str().into();
-        data(&value);
+        data(&halted_json(pair, halt));
     }
     words(&format!("{prefix}{}", halted_words(pair, halt)));
     words(&format!(
@@ -152,6 +144,13 @@ pub(super) fn halted_words(pair: &Pair, halt: &Halt) -> String {
         "halted for safety: {what} (`{}`); nothing was deleted",
         plain(&pair.place(halt.side))
     )
+}
+
+fn halted_json(pair: &Pair, halt: &Halt) -> Value {
+    let mut value = halt_json(halt);
+    value["type"] = "halted".into();
+    value["job"] = pair.job.as_str().into();
+    value
 }
 
 /// A halt as one object.
@@ -177,6 +176,40 @@ pub(super) fn release_words(halt: &Halt, job: &str, state_dir: &std::path::Path)
     )
 }
 
+/// What is known of a run that failed.
+#[derive(Debug, Default)]
+pub(super) struct BrokenOff {
+    pub(super) tally: Tally,
+    pub(super) seq: Seq,
+    pub(super) elapsed_ms: u64,
+}
+
+/// Prints the summary of a run that failed: what it did until then.
+pub(super) fn broken_off(args: &Args, pair: &Pair, alone: bool, run: &BrokenOff) {
+    if !args.run.once || args.run.dry_run {
+        return;
+    }
+    let report = Report {
+        standing: Standing::default(),
+        tally: run.tally.clone(),
+        problems: Vec::new(),
+        held: Vec::new(),
+        seq: run.seq,
+        doubt: Some(Doubt::NotLooked),
+    };
+    let prefix = prefix(pair, alone);
+    summary(args, pair, &prefix, &report, "error", run.elapsed_ms);
+}
+
+/// Names the job among several.
+fn prefix(pair: &Pair, alone: bool) -> String {
+    if alone {
+        String::new()
+    } else {
+        format!("{}: ", plain(&pair.label))
+    }
+}
+
 fn summary(args: &Args, pair: &Pair, prefix: &str, report: &Report, state: &str, elapsed_ms: u64) {
     let tally = &report.tally;
     let conflicts = tally.conflicts.max(report.standing.conflicts);
@@ -194,8 +227,7 @@ fn summary(args: &Args, pair: &Pair, prefix: &str, report: &Report, state: &str,
         let elapsed = duration(Duration::from_millis(elapsed_ms));
         let mut parts = summary_parts(tally, conflicts, report.standing.problems);
         if parts.is_empty() {
-            let is_halted = report.standing.halt.is_some();
-            parts = if is_halted {
+            parts = if report.standing.halt.is_some() || report.doubt.is_some() {
                 "nothing was done"
             } else {
                 "nothing to do"
@@ -229,168 +261,6 @@ fn summary_parts(tally: &Tally, conflicts: u64, problems: u64) -> String {
     parts.join("; ")
 }
 
-/// Prints a plan with its reasons.
-pub(super) fn preview(
-    args: &Args,
-    pair: &Pair,
-    alone: bool,
-    operations: &[Operation],
-    standing: &Standing,
-) {
-    let prefix = if alone {
-        String::new()
-    } else {
-        format!("{}: ", plain(&pair.label))
-    };
-    for operation in operations {
-        let case = operation.case.letter();
-        let (what, from, path) = described(&operation.action);
-        if args.common.json {
-            data(&json!({
-                "type": "planned", "job": pair.job, "case": case, "operation": what,
-                "from": from, "path": path,
-            }));
-        } else if let Some(from) = from {
-            line(&format!(
-                "{prefix}{case} {what} {} -> {}",
-                plain(from),
-                plain(path)
-            ));
-        } else {
-            line(&format!("{prefix}{case} {what} {}", plain(path)));
-        }
-    }
-    if operations.is_empty() && !args.common.json {
-        line(&format!("{prefix}nothing to do"));
-    }
-    if let Some(halt) = &standing.halt {
-        words(&format!(
-            "{prefix}would halt for safety: {}",
-            halt_words(halt)
-        ));
-    }
-}
-
-fn described(action: &Action) -> (&'static str, Option<&str>, &str) {
-    match action {
-        Action::Transfer {
-            from,
-            target,
-            displaced,
-            ..
-        } => {
-            let what = match (from, displaced) {
-                (Side::Local, _) => "upload",
-                (Side::Remote, Displaced::ConflictCopy(_)) => "download beside a conflict copy",
-                (Side::Remote, _) => "download",
-            };
-            (what, None, target.as_str())
-        }
-        Action::MakeDirectory {
-            side: Side::Local,
-            path,
-        } => ("create local folder", None, path.as_str()),
-        Action::MakeDirectory {
-            side: Side::Remote,
-            path,
-        } => ("create remote folder", None, path.as_str()),
-        Action::Move {
-            side: Side::Local,
-            from,
-            to,
-            ..
-        } => ("move on the local side", Some(from.as_str()), to.as_str()),
-        Action::Move {
-            side: Side::Remote,
-            from,
-            to,
-            ..
-        } => ("move on the remote side", Some(from.as_str()), to.as_str()),
-        Action::Remove {
-            side: Side::Local,
-            path,
-            ..
-        } => ("delete on the local side", None, path.as_str()),
-        Action::Remove {
-            side: Side::Remote,
-            path,
-            ..
-        } => ("delete on the remote side", None, path.as_str()),
-        Action::Hash { path, .. } => ("compare the content of", None, path.as_str()),
-    }
-}
-
-/// Prints what happened to a path: the answer first, then each event.
-pub(super) fn explanation(args: &Args, job: &str, mut told: Explanation) {
-    let place = state_dir_flag(args);
-    // A command ends its line.
-    let commands = told.trash.iter_mut().map(|version| &mut version.command);
-    let offered = told.advice.iter_mut();
-    let offered = offered.filter(|line| line.contains("pydio-sync "));
-    commands
-        .chain(offered)
-        .for_each(|line| line.push_str(&place));
-    if args.common.json {
-        let mut value = json!(told);
-        value["type"] = "explanation".into();
-        value["job"] = job.into();
-        data(&value);
-        return;
-    }
-    line(&plain(&told.answer));
-    for advice in &told.advice {
-        line(&format!("  {}", plain(advice)));
-    }
-    for version in &told.trash {
-        let what = match told.state {
-            Fate::Gone => "bring it back",
-            _ => "bring an older version back",
-        };
-        let (since, command) = (time(Timestamp(version.time)), plain(&version.command));
-        line(&format!("  {what} (in the trash since {since}): {command}"));
-    }
-    if told.left_out > 0 {
-        let older = count(told.left_out, "older event", "older events");
-        line(&format!("({older} left out)"));
-    }
-    if told.begins > 1 {
-        line(&format!(
-            "(what was before event {} is not in this journal)",
-            told.begins
-        ));
-    }
-    let mut events = told.events.as_slice();
-    while let Some((first, rest)) = events.split_first() {
-        let alike = rest.iter().take_while(|next| goes_on(first, next)).count();
-        let at = time(Timestamp(first.time));
-        let again = match rest.get(..alike).and_then(<[Told]>::last) {
-            Some(last) if alike >= FEW => {
-                let until = time(Timestamp(last.time));
-                format!(
-                    "; and {alike} times more until {until} (event {})",
-                    last.seq
-                )
-            }
-            _ => String::new(),
-        };
-        line(&format!(
-            "{:>8}  {at}  {}{again}",
-            first.seq,
-            plain(&first.text)
-        ));
-        events = rest
-            .get(if again.is_empty() { 0 } else { alike }..)
-            .unwrap_or(&[]);
-    }
-}
-
-/// Tells whether an event only says once more that a side's file was written to.
-fn goes_on(first: &Told, next: &Told) -> bool {
-    let same = |field: &str| first.event[field] == next.event[field];
-    let is_write = |it: &Told| it.kind == OBSERVED && it.event["path"].is_string();
-    is_write(first) && is_write(next) && same("side") && same("path")
-}
-
 /// The flag that leads a command to the state folder that was named, if one was.
 pub(super) fn state_dir_flag(args: &Args) -> String {
     let place = args.common.state_dir.as_ref();
@@ -404,9 +274,20 @@ pub(super) fn data(value: &Value) {
     line(&value.to_string());
 }
 
-/// Prints a line on stdout. A reader that went away is no reason to fail a sync.
+/// Prints a line on stdout. A reader that went away is no reason to fail a sync; a full
+/// disk is told at the end.
 pub(super) fn line(text: &str) {
-    drop(writeln!(std::io::stdout().lock(), "{text}"));
+    let printed = writeln!(std::io::stdout().lock(), "{text}");
+    if let Err(error) = printed
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        UNPRINTED.get_or_init(|| error);
+    }
+}
+
+/// Why not all that was printed got out, if so.
+pub(super) fn unprinted() -> Option<&'static std::io::Error> {
+    UNPRINTED.get()
 }
 
 /// Prints a line on stdout. Returns false when nobody reads any more.
@@ -420,8 +301,6 @@ pub(super) fn words(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
+static UNPRINTED: std::sync::OnceLock<std::io::Error> = std::sync::OnceLock::new();
 /// Lines of a list for people; the rest is counted.
 const LINES_MAX: usize = 50;
-/// Repetitions of a line that are still shown one by one.
-const FEW: usize = 3;
-const OBSERVED: &str = "observed";

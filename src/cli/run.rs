@@ -9,7 +9,7 @@ use super::config::JobConfig;
 use super::exit::{Exit, Failure};
 use super::logs::Switch;
 use super::open::Wanted;
-use super::pair::{self, pair};
+use super::pair::{self, Pair, pair};
 use super::password::{self, Passwords};
 use super::{jobfile, jobs, moved, once, print, serve};
 use crate::adapters::credentials::Credentials;
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 /// Nothing was started.
 pub(super) fn run(args: &Args, logs: &Switch) -> Result<Exit, Failure> {
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
-    let mut wanted = wanted(args)?;
+    let mut wanted = wanted(args, false)?;
     warn(args, &wanted);
     let is_daemon = !args.run.once && !args.run.dry_run;
     let is_alone = wanted.len() == 1;
@@ -67,26 +67,28 @@ pub(super) fn file(args: &Args) -> Option<PathBuf> {
     jobs::usual().ok().filter(|file| file.exists())
 }
 
-/// Reads the jobs that are to run.
+/// Reads the jobs that are to run. Only who runs already can do without any.
 ///
 /// # Errors
 /// The first mistake.
-pub(super) fn wanted(args: &Args) -> Result<Vec<Wanted>, Failure> {
+pub(super) fn wanted(args: &Args, may_be_none: bool) -> Result<Vec<Wanted>, Failure> {
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
-    let configs = match file(args) {
-        Some(file) => jobfile::read(&file)?,
+    let file = file(args);
+    let configs = match &file {
+        Some(file) => jobfile::read(file)?,
         None => vec![JobConfig::from_flags(&args.run)?],
     };
-    active(checked(configs, &state_dir)?)
-}
-
-fn active(mut jobs: Vec<Wanted>) -> Result<Vec<Wanted>, Failure> {
+    let has_any = !configs.is_empty();
+    let mut jobs = checked(configs, &state_dir)?;
     jobs.retain(|job| job.config.is_active);
-    if jobs.is_empty() {
-        return Err(Failure::usage(
-            "the job file has no active job",
-            "set `active` to true in one of them",
-        ));
+    if let (true, Some(file)) = (jobs.is_empty() && !may_be_none, file) {
+        let hint = if has_any {
+            "set `active` to true in one of them"
+        } else {
+            "put one in, as with `pydio-sync jobs add`"
+        };
+        let message = format!("the job file `{}` has no active job", file.display());
+        return Err(Failure::usage(message, hint));
     }
     Ok(jobs)
 }
@@ -99,7 +101,8 @@ fn active(mut jobs: Vec<Wanted>) -> Result<Vec<Wanted>, Failure> {
 pub(super) fn checked(configs: Vec<JobConfig>, state_dir: &Path) -> Result<Vec<Wanted>, Failure> {
     let mut jobs = Vec::new();
     for config in configs {
-        let pair = pair(&config, state_dir)?;
+        let pair = pair(&config, state_dir);
+        let pair = pair.map_err(|failure| failure.written_at(config.place.as_deref()))?;
         jobs.push(Wanted {
             config,
             pair,
@@ -107,7 +110,10 @@ pub(super) fn checked(configs: Vec<JobConfig>, state_dir: &Path) -> Result<Vec<W
         });
     }
     let active = jobs.iter().filter(|job| job.config.is_active);
-    pair::check_together(&active.map(|job| &job.pair).collect::<Vec<_>>())?;
+    let active: Vec<&Wanted> = active.collect();
+    let pairs: Vec<&Pair> = active.iter().map(|job| &job.pair).collect();
+    pair::check_together(&pairs)
+        .map_err(|(later, failure)| failure.written_at(active[later].config.place.as_deref()))?;
     Ok(jobs)
 }
 

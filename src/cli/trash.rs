@@ -57,8 +57,8 @@ async fn list(desk: &Desk<'_>, known: &Known) -> Result<(), Failure> {
         let path = origin.as_ref().map(RelPath::as_str);
         if desk.args.common.json {
             print::data(&json!({
-                "type": "trashed", "job": known.id, "name": entry.name, "path": path,
-                "bytes": entry.bytes, "time": entry.since.0,
+                "type": "trashed", "job": known.id, "entry": entry.name, "path": path,
+                "size": entry.bytes, "time": entry.since.0,
             }));
         } else {
             print::line(&format!(
@@ -120,9 +120,10 @@ async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(
     let mut hand = Hand::new(&local).await.map_err(side)?;
     let restored = hand.restore(&entry.name, &path, trasher(&entry.name)).await;
     let changes = hand.take_changes();
+    let mut seq = None;
     if !changes.is_empty() {
         let mut deeds = deeds(opened).await?;
-        deeds.tell(&local, changes, &who()).await?;
+        seq = deeds.tell(&local, changes, &who()).await?;
         deeds.end().await?;
     }
     restored.map_err(|reason| {
@@ -131,6 +132,12 @@ async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(
             "nothing was replaced; name another place with `--to PATH`",
         )
     })?;
+    if desk.args.common.json {
+        print::data(&json!({
+            "type": "restored", "job": opened.known.id, "seq": seq.map(|seq| seq.0),
+            "entry": entry.name, "path": path.as_str(),
+        }));
+    }
     print::words(&format!(
         "restored: {}; the next run syncs it",
         plain(path.as_str())

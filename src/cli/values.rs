@@ -31,9 +31,11 @@ pub(super) enum Winner {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Pick {
-    /// The local version; the other one goes to the trash.
+    /// The local version; the other one goes to the trash. Of two different things: the
+    /// local one keeps the name, the other one gets a conflict name.
     Local,
-    /// The remote version; the other one goes to the trash.
+    /// The remote version; the other one goes to the trash. Of two different things: the
+    /// remote one keeps the name, the other one gets a conflict name.
     Remote,
     /// Both; the remote one keeps the name.
     Both,

@@ -32,7 +32,8 @@ pub(super) struct Status {
     /// When something was last synced or decided, if that is known.
     pub(super) changed: Option<i64>,
     pub(super) next_try: Option<i64>,
-    /// In an error: how a program that runs only this job would exit.
+    /// In an error, or after a last run that did not end well: how a program that runs
+    /// only this job would exit.
     #[serde(default, skip_serializing)]
     pub(super) exit: Option<u8>,
 }
@@ -104,6 +105,7 @@ impl Status {
             "halted" => Exit::Halted,
             "offline" | "credentials" => Exit::Unreachable,
             "error" => self.exit.map_or(Exit::Internal, Exit::of_code),
+            "stopped" if self.exit.is_some() => self.exit.map_or(Exit::Internal, Exit::of_code),
             _ if self.problems > 0 => Exit::ItemsFailed,
             "synced" if self.conflicts > 0 => Exit::ConflictsWait,
             "synced" => Exit::InSync,
@@ -160,8 +162,9 @@ impl Status {
         )
     }
 
-    /// What a person can do about it, each a line.
-    pub(super) fn ways_out(&self, problems: &[Item], state_dir: &Path) -> Vec<String> {
+    /// What a person can do about it, each a line. `flag` leads a command to the state
+    /// folder that was named.
+    pub(super) fn ways_out(&self, problems: &[Item], state_dir: &Path, flag: &str) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(halt) = &self.halt {
             let halt = halt.halt();
@@ -170,8 +173,8 @@ impl Status {
         }
         let job = quoted(&self.job);
         match self.state.as_str() {
-            "credentials" => lines.push(format!("give them again: pydio-sync login {job}")),
-            "paused" => lines.push(format!("let it go on: pydio-sync start {job}")),
+            "credentials" => lines.push(format!("give them again: pydio-sync login {job}{flag}")),
+            "paused" => lines.push(format!("let it go on: pydio-sync start {job}{flag}")),
             _ => {}
         }
         for item in problems.iter().take(PROBLEMS_SHOWN) {
@@ -183,7 +186,7 @@ impl Status {
             lines.push(format!("and {rest} more; `--json` lists all"));
         }
         if self.conflicts > 0 {
-            lines.push(format!("list what waits: pydio-sync conflicts {job}"));
+            lines.push(format!("list what waits: pydio-sync conflicts {job}{flag}"));
         }
         lines
     }

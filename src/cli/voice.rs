@@ -10,9 +10,11 @@ use super::pair::Pair;
 use super::print;
 use super::progress::Bar;
 use super::text::plain;
+use crate::daemon::Tally;
 use crate::ports::{Observer, Progress};
 use journal_format::event::{ConflictEvent, Event, Record, SessionEvent};
 use serde_json::json;
+use std::cell::RefCell;
 use sync_core::state::Halt;
 
 /// Looks on at one job.
@@ -21,10 +23,26 @@ pub(super) struct Voice<'a> {
     pub(super) pair: &'a Pair,
     pub(super) bar: Bar,
     /// Whether nobody sees a summary soon.
-    pub(super) is_continuous: bool,
+    is_continuous: bool,
+    tally: RefCell<Tally>,
 }
 
-impl Voice<'_> {
+impl<'a> Voice<'a> {
+    pub(super) fn new(args: &'a Args, pair: &'a Pair, bar: Bar, is_continuous: bool) -> Self {
+        Self {
+            args,
+            pair,
+            bar,
+            is_continuous,
+            tally: RefCell::default(),
+        }
+    }
+
+    /// What was done, for a run that cannot say it itself.
+    pub(super) fn tally(&self) -> Tally {
+        self.tally.borrow().clone()
+    }
+
     fn halted(&self, record: &Record) {
         let Event::Session(event) = &record.event else {
             return;
@@ -69,6 +87,7 @@ impl Voice<'_> {
 impl Observer for Voice<'_> {
     fn appended(&self, records: &[Record]) {
         if !self.is_continuous {
+            self.tally.borrow_mut().count(records);
             return;
         }
         for record in records {

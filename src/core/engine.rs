@@ -12,7 +12,7 @@ mod judge;
 mod report;
 mod scans;
 
-use crate::decide::{Busy, Ledger, Round, Session, failed};
+use crate::decide::{Busy, Ledger, Round, Session, interrupted};
 use crate::fold::fold;
 use crate::plan::{self, Moment, Plan, Waiting};
 use crate::schedule::{self, Schedule};
@@ -104,14 +104,7 @@ impl Engine {
         self.configure(identity);
         let open: Vec<Seq> = self.ledger.state.open.keys().copied().collect();
         for operation in open {
-            let class = journal_format::event::FailureClass::InDoubt;
-            failed(
-                &mut self.ledger,
-                operation,
-                class,
-                "the process stopped meanwhile",
-                None,
-            );
+            interrupted(&mut self.ledger, operation);
         }
         self.wanted
             .iter_mut()
@@ -277,12 +270,7 @@ impl Engine {
         self.changes_since_plan = 0;
         self.stale = false;
         self.look_after_twins();
-        let about_root = self
-            .ledger
-            .state
-            .halt
-            .is_some_and(|halt| halt.plan == [0; 16]);
-        if about_root {
+        if self.is_halted_about_a_root() {
             self.schedule.clear();
             return;
         }
@@ -425,7 +413,15 @@ impl Engine {
     pub fn refresh_standing(&mut self, now: Timestamp) {
         let plan = plan::plan(&self.ledger.state, self.moment(now));
         self.waiting = plan.waiting;
-        self.brake(plan.brake);
+        if !self.is_halted_about_a_root() {
+            self.brake(plan.brake);
+        }
+    }
+
+    /// What no plan raised, no plan clears.
+    fn is_halted_about_a_root(&self) -> bool {
+        let halt = self.ledger.state.halt;
+        halt.is_some_and(|halt| halt.plan == [0; 16])
     }
 
     /// Takes the records that were decided since the last call, in order.

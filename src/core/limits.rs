@@ -1,7 +1,7 @@
 //! Every bound and every fixed time of the engine.
 
 /// Version of the fold: changed whenever the same journal folds differently.
-pub const FOLD_VERSION: u32 = 4;
+pub const FOLD_VERSION: u32 = 6;
 /// Version of the merge rules that new journals begin with.
 pub const RULES_VERSION: u32 = 1;
 /// Operations in flight at once.

@@ -6,7 +6,7 @@
 
 use crate::state::State;
 use crate::tree::{NodeId, Presence, Tree, index};
-use journal_format::event::{Case, FailureClass};
+use journal_format::event::{Case, FailureClass, Keep};
 use journal_format::value::{Digest, Entry, Kind, RelPath, Seq, Side, Timestamp};
 
 /// Everything that is known of one node.
@@ -26,6 +26,8 @@ pub struct Look {
     pub failure: Option<Failed>,
     /// The conflict that stands over it: the raising event and its rule.
     pub conflict: Option<(Seq, Case)>,
+    /// What a person decided about that conflict.
+    pub decided: Option<Keep>,
     /// The operation that is under way.
     pub open: Option<Seq>,
 }
@@ -166,6 +168,7 @@ pub fn look(state: &State, id: NodeId) -> Option<Look> {
             retry_at: failure.retry_at,
         }),
         conflict: state.conflicts.get(&id).map(|it| (it.seq, it.case)),
+        decided: state.conflicts.get(&id).and_then(|it| it.resolution),
         open: open
             .find(|(_, open)| open.node == Some((id, node.uid)))
             .map(|(seq, _)| *seq),

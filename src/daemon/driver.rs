@@ -5,8 +5,10 @@
 //! `Happening`. CRASH: dropping the loop at any await leaves the journal at a whole
 //! batch, the sides at whole effects, and slots that the next start puts away.
 
+mod appending;
 mod ending;
 mod feed;
+mod ignores;
 mod orders;
 mod quiet;
 mod reach;
@@ -14,8 +16,10 @@ mod sides;
 mod standing;
 mod witness;
 
+pub use appending::RUNNING_PER_RECORD;
+
 use super::{Control, Job, Ports, Report, RunError, Tally, load};
-use crate::executor::{Failed, Meter, Sides, execute};
+use crate::executor::{Failed, Sides};
 use crate::ports::{
     Changes, Checkpoint, Hint, HintStream, PortError, PortResult, Progress, RootState, ScanItem,
     ScanStream,
@@ -23,7 +27,7 @@ use crate::ports::{
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, LocalBoxStream};
-use journal_format::event::{Action, Operation, Outcome, Record};
+use journal_format::event::{Operation, Outcome, Record};
 use journal_format::value::{Seq, Side, Timestamp};
 use std::collections::VecDeque;
 use sync_core::engine::{Engine, WantedScan};
@@ -41,10 +45,12 @@ pub enum Mode {
 /// Something that was awaited and happened.
 enum Happening<'a> {
     Appended(PortResult<()>, Vec<Record>),
+    /// Enough time passed for more records to come.
+    Gathered,
     Ended(Seq, Result<Outcome, Failed>),
     /// The slot of a failed operation is empty, or could not be emptied.
     Emptied(Seq, Failed, PortResult<()>),
-    RootBefore(Side, WantedScan, PortResult<RootState>),
+    RootBefore(Side, WantedScan, PortResult<(RootState, Option<Changes>)>),
     Claimed(Side, WantedScan, PortResult<()>),
     Scanned(
         Side,
@@ -96,6 +102,7 @@ struct Driver<'a> {
     /// Records that were decided and are not on their way yet.
     unwritten: Vec<Record>,
     is_appending: bool,
+    patience: appending::Patience,
     durable: Seq,
     /// Operations whose start is not durable yet.
     unstarted: VecDeque<(Seq, Operation)>,
@@ -108,6 +115,7 @@ struct Driver<'a> {
     promises: Vec<orders::Promise>,
     trash_ms: i64,
     checkpoint_tail_min: u64,
+    running_per_record: usize,
     is_expiring_trash: bool,
     next_trash: Timestamp,
     /// Failed operations whose slots could not be emptied yet.
@@ -131,6 +139,10 @@ struct Driver<'a> {
 struct SideState {
     is_scanning: bool,
     is_watched: bool,
+    /// Whether its watcher ended.
+    has_lost_watch: bool,
+    /// Another watcher is not tried before.
+    next_watch: Timestamp,
     is_halted: bool,
     /// Why the scan under way says too little.
     broken: Option<PortError>,
@@ -166,6 +178,7 @@ impl<'a> Driver<'a> {
             tasks: FuturesUnordered::new(),
             unwritten: Vec::new(),
             is_appending: false,
+            patience: appending::Patience::default(),
             unstarted: VecDeque::new(),
             running: 0,
             sides_state: Default::default(),
@@ -175,6 +188,7 @@ impl<'a> Driver<'a> {
             promises: Vec::new(),
             trash_ms: job.trash_ms,
             checkpoint_tail_min: job.checkpoint_tail_min,
+            running_per_record: job.running_per_record,
             is_expiring_trash: false,
             next_trash: now,
             full_slots: Vec::new(),
@@ -258,48 +272,14 @@ impl<'a> Driver<'a> {
         self.append();
         self.start_durable();
         self.keep_checkpoint();
-        self.keep_promises();
+        // Who has an answer finds the standing that it led to.
         self.tell_standing();
+        self.keep_promises();
         if !self.is_stopping && !self.is_paused() {
             // Only now is it told that nothing is left to do, and nothing else comes.
             self.read_feed();
         }
         self.set_timer();
-    }
-
-    fn append(&mut self) {
-        self.unwritten.extend(self.engine.take_records());
-        if self.is_appending || self.unwritten.is_empty() {
-            return;
-        }
-        let rest = self
-            .unwritten
-            .split_off(self.unwritten.len().min(BATCH_RECORDS_MAX));
-        let batch = std::mem::replace(&mut self.unwritten, rest);
-        self.is_appending = true;
-        let store = self.ports.store;
-        self.push(async move { Happening::Appended(store.append(batch.clone()).await, batch) });
-    }
-
-    fn start_durable(&mut self) {
-        while self
-            .unstarted
-            .front()
-            .is_some_and(|(id, _)| *id <= self.durable)
-        {
-            let Some((id, operation)) = self.unstarted.pop_front() else {
-                return;
-            };
-            let sides = self.sides;
-            self.running += 1;
-            let meter = Meter::default();
-            if matches!(operation.action, Action::Transfer { .. }) {
-                self.ports.observer.transfers(id, &operation, &meter);
-            }
-            self.push(
-                async move { Happening::Ended(id, execute(sides, id, &operation, &meter).await) },
-            );
-        }
     }
 
     fn set_timer(&mut self) {
@@ -315,7 +295,7 @@ impl<'a> Driver<'a> {
         }
         if self.mode == Mode::Continuous && !self.is_stopping {
             wanted.push(self.next_poll);
-            wanted.extend(self.feed().map(|_| self.feed.next));
+            wanted.extend(self.guide().map(|_| self.feed.next));
             let waiting = self.sides_state.iter().filter(|state| !state.is_scanning);
             wanted.extend(waiting.flat_map(|state| [state.next_scan, state.next_full_scan]));
         } else {
@@ -358,11 +338,12 @@ impl<'a> Driver<'a> {
         let now = self.now();
         match happening {
             Happening::Appended(result, records) => self.appended(result, &records)?,
+            Happening::Gathered => self.gathered(),
             Happening::Ended(id, result) => self.ended(id, result),
             Happening::Emptied(id, error, result) => self.emptied(id, error, result)?,
             Happening::RootBefore(side, wanted, state) => self.root_before(side, wanted, state)?,
             Happening::Claimed(side, wanted, result) => {
-                result.map_err(|error| RunError::Side { side, error })?;
+                result.map_err(|error| RunError::Unclaimed { side, error })?;
                 self.check_root(side, wanted);
             }
             Happening::Scanned(side, whole, stream, batch) => {
@@ -398,22 +379,6 @@ impl<'a> Driver<'a> {
                 }
             }
         }
-        Ok(())
-    }
-
-    fn appended(&mut self, result: PortResult<()>, records: &[Record]) -> Result<(), RunError> {
-        result.map_err(RunError::Append)?;
-        self.is_appending = false;
-        if let Some(last) = records.last() {
-            self.durable = last.seq;
-        }
-        self.tail += u64::try_from(records.len()).unwrap_or(u64::MAX);
-        for record in records {
-            tracing::debug!(seq = record.seq.0, event = ?record.event);
-        }
-        self.tally.count(records);
-        self.note_change(records);
-        self.ports.observer.appended(records);
         Ok(())
     }
 
@@ -476,6 +441,7 @@ impl<'a> Driver<'a> {
             problems: self.engine.problems(),
             held: self.engine.held(),
             seq: self.engine.state().seq,
+            doubt: self.what_is_in_doubt(),
         }
     }
 }
@@ -484,7 +450,5 @@ impl<'a> Driver<'a> {
 const TRASH_PAUSE_MS: i64 = 86_400_000;
 /// Bytes in the trash beyond which the oldest entries go before their time.
 const TRASH_BYTES_MAX: u64 = 100 << 30;
-/// Records in one append; more wait for the next.
-const BATCH_RECORDS_MAX: usize = 16_384;
 /// Records beyond the checkpoint below which a new one is not worth its writing.
 pub const CHECKPOINT_TAIL_MIN: u64 = 20_000;

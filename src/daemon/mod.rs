@@ -22,8 +22,8 @@ pub mod supervisor;
 mod tally;
 
 pub use control::{Control, Lists};
-pub use driver::{CHECKPOINT_TAIL_MIN, Mode, run};
-pub use preview::preview;
+pub use driver::{CHECKPOINT_TAIL_MIN, Mode, RUNNING_PER_RECORD, run};
+pub use preview::{Preview, Sight, preview};
 pub use tally::Tally;
 
 use crate::ports::{Clock, LocalFs, Observer, PortError, Remote, Store};
@@ -65,6 +65,9 @@ pub struct Job {
     /// Records beyond the checkpoint below which a new one is not written; see
     /// [`CHECKPOINT_TAIL_MIN`].
     pub checkpoint_tail_min: u64,
+    /// For each so many running operations there has to be a record before records are
+    /// appended at once; see [`RUNNING_PER_RECORD`].
+    pub running_per_record: usize,
     /// The head that was acknowledged, when the store has lost events.
     pub lost_history: Option<Seq>,
 }
@@ -82,6 +85,22 @@ pub struct Report {
     pub held: Vec<Remark>,
     /// The last event.
     pub seq: Seq,
+    /// Why less is known than `standing` says.
+    pub doubt: Option<Doubt>,
+}
+
+/// Why a run that was told to stop does not know how things stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubt {
+    /// It had not looked at both sides yet.
+    NotLooked,
+    /// A side was out of reach.
+    OutOfReach {
+        /// Which side.
+        side: Side,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Why a job could not run, or not go on.
@@ -92,6 +111,14 @@ pub enum RunError {
     RootNeverSeen {
         /// Which side.
         side: Side,
+    },
+    /// A root that was never used before could not be made ours.
+    #[error("the {side} folder cannot be written to: {error}")]
+    Unclaimed {
+        /// Which side.
+        side: Side,
+        /// Why.
+        error: PortError,
     },
     /// A side could not be reached.
     #[error("the {side} side cannot be used: {error}")]

@@ -9,7 +9,7 @@ use super::{RunError, load};
 use crate::ports::{Clock, History, Store};
 use journal_format::event::Record;
 use journal_format::value::{Seq, Timestamp};
-use sync_core::engine::{Engine, Remark, Standing};
+use sync_core::engine::{Engine, Planned, Remark, Standing};
 use sync_core::input::Input;
 
 /// How a job stood when it ran last.
@@ -21,6 +21,8 @@ pub struct LastKnown {
     pub problems: Vec<Remark>,
     /// Conflicts that wait for a person, and divergences.
     pub held: Vec<Remark>,
+    /// What the halt in `standing` holds back.
+    pub held_back: Vec<Planned>,
     /// The last event.
     pub seq: Seq,
     /// When it was appended.
@@ -40,6 +42,10 @@ pub async fn last_known(history: &dyn History, clock: &dyn Clock) -> Result<Last
     let markers = state.markers.clone();
     // Its own idea of a halt is about a plan that was never journaled.
     engine.refresh_standing(clock.now());
+    let held_back = match halt {
+        Some(_) => engine.judge_without_brakes(clock.now()),
+        None => Vec::new(),
+    };
     Ok(LastKnown {
         standing: Standing {
             halt,
@@ -47,6 +53,7 @@ pub async fn last_known(history: &dyn History, clock: &dyn Clock) -> Result<Last
         },
         problems: engine.problems(),
         held: engine.held(),
+        held_back,
         seq,
         time,
         markers,

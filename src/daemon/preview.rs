@@ -1,24 +1,51 @@
 //! What would be done, without doing or writing anything.
 //!
-//! In: the ports, the job. Out: the operations a plan would begin with, and how things
-//! stand. Invariant: no port method that changes anything is called, and no record is
-//! appended. Deliberately absent: operations that follow from the first ones.
+//! In: both sides, the journal, the job. Out: the steps of the plan, those that are held
+//! back, and how things stand. Invariant: no port method that changes anything is called,
+//! and no record is appended, so a job that another process has may be looked at.
+//! Deliberately absent: steps that follow only from what these bring about.
 
-use super::{Job, Ports, RunError, load, scan};
-use crate::ports::RootState;
+use super::{Job, RunError, load, scan};
+use crate::ports::{Clock, History, LocalFs, Remote, RootState};
 use futures::StreamExt;
-use journal_format::event::Operation;
 use journal_format::value::{RelPath, Side};
-use sync_core::engine::{Engine, Identity, Standing, WantedScan};
+use sync_core::engine::{Engine, Identity, Planned, RootVerdict, Standing, WantedScan};
 use sync_core::input::Input;
+
+/// What is looked at.
+#[derive(Clone, Copy)]
+pub struct Sight<'a> {
+    /// The local side.
+    pub local: &'a dyn LocalFs,
+    /// The remote side.
+    pub remote: &'a dyn Remote,
+    /// The job's journal, as far as it is known.
+    pub history: &'a dyn History,
+    /// Time and chance.
+    pub clock: &'a dyn Clock,
+}
+
+/// What a run would begin with.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// What would be done.
+    pub planned: Vec<Planned>,
+    /// What would be done if the halt in `standing` were not there.
+    pub held_back: Vec<Planned>,
+    /// How things stand.
+    pub standing: Standing,
+    /// Whether the journal has that halt already, so that it can be approved.
+    pub is_halt_known: bool,
+}
 
 /// Scans both sides and plans.
 ///
 /// # Errors
-/// A root is not there, a side cannot be scanned, or the journal cannot be read.
-pub async fn preview(ports: Ports<'_>, job: &Job) -> Result<(Vec<Operation>, Standing), RunError> {
-    let mut engine = load::load(ports.store).await?.engine;
-    let capabilities = ports.remote.capabilities();
+/// A side that was never seen is not there, a side cannot be scanned, or the journal
+/// cannot be read.
+pub async fn preview(sight: Sight<'_>, job: &Job) -> Result<Preview, RunError> {
+    let mut engine = load::load(sight.history).await?.engine;
+    let capabilities = sight.remote.capabilities();
     let identity = Identity {
         job: job.id.clone(),
         label: job.label.clone(),
@@ -26,29 +53,48 @@ pub async fn preview(ports: Ports<'_>, job: &Job) -> Result<(Vec<Operation>, Sta
         fold_case: capabilities.fold_case || job.fold_case,
         policy: job.policy,
     };
-    engine.begin(&job.release, 0, &identity, ports.clock.now());
-    for side in Side::BOTH {
-        scan_side(ports, &mut engine, side).await?;
+    let head = engine.state().seq;
+    engine.begin(&job.release, 0, &identity, sight.clock.now());
+    if let Some(expected) = job.lost_history {
+        engine.handle(Input::HistoryLost { expected }, sight.clock.now());
     }
-    let now = ports.clock.now();
-    let operations = engine.preview(now.plus_millis(sync_core::limits::SETTLE_MS));
+    for side in Side::BOTH {
+        scan_side(sight, &mut engine, side).await?;
+    }
+    let now = sight.clock.now();
+    let then = now.plus_millis(sync_core::limits::SETTLE_MS);
     engine.refresh_standing(now);
-    Ok((operations, engine.standing()))
+    let standing = engine.standing();
+    let (planned, held_back) = match standing.halt {
+        Some(_) => (Vec::new(), engine.judge_without_brakes(then)),
+        None => (engine.judge(then).planned, Vec::new()),
+    };
+    Ok(Preview {
+        planned,
+        held_back,
+        standing,
+        is_halt_known: standing.halt.is_some_and(|halt| halt.seq <= head),
+    })
 }
 
-async fn scan_side(ports: Ports<'_>, engine: &mut Engine, side: Side) -> Result<(), RunError> {
+async fn scan_side(sight: Sight<'_>, engine: &mut Engine, side: Side) -> Result<(), RunError> {
     let failed = |error| RunError::Side { side, error };
-    let state = scan::root(side, ports.local, ports.remote)
+    let clock = sight.clock;
+    let state = scan::root(side, sight.local, sight.remote)
         .await
         .map_err(failed)?;
     let known = engine.state().markers[usize::from(side == Side::Remote)].is_some();
     match &state {
         RootState::Present { marker } if known || marker.is_some() => {
-            engine.root_found(side, &scan::finding(&state), ports.clock.now());
+            let verdict = engine.root_found(side, &scan::finding(&state), clock.now());
+            if verdict == RootVerdict::Halted {
+                // What another folder holds says nothing of ours.
+                return Ok(());
+            }
         }
         RootState::Present { .. } => {}
         _ if known => {
-            engine.root_found(side, &scan::finding(&state), ports.clock.now());
+            engine.root_found(side, &scan::finding(&state), clock.now());
             return Ok(());
         }
         _ => return Err(RunError::RootNeverSeen { side }),
@@ -57,15 +103,15 @@ async fn scan_side(ports: Ports<'_>, engine: &mut Engine, side: Side) -> Result<
         targets: vec![(RelPath::root(), true)],
         whole: true,
     };
-    engine.handle(Input::ScanStarted { side, whole: true }, ports.clock.now());
-    let mut stream = scan::start(side, ports.local, ports.remote, &wanted);
+    engine.handle(Input::ScanStarted { side, whole: true }, clock.now());
+    let mut stream = scan::start(side, sight.local, sight.remote, &wanted);
     while let Some(batch) = stream.next().await {
         for item in batch.map_err(failed)? {
             let input = Input::Scanned {
                 side,
                 found: scan::found(item),
             };
-            engine.handle(input, ports.clock.now());
+            engine.handle(input, clock.now());
         }
         engine.take_records();
     }
@@ -74,7 +120,7 @@ async fn scan_side(ports: Ports<'_>, engine: &mut Engine, side: Side) -> Result<
             side,
             complete: true,
         },
-        ports.clock.now(),
+        clock.now(),
     );
     Ok(())
 }

@@ -37,6 +37,16 @@ impl Source for Metered {
         })
     }
 
+    fn beginning(&self) -> Option<String> {
+        self.source.beginning()
+    }
+
+    fn know(&mut self, piece: &[u8]) {
+        self.source.know(piece);
+        let bytes = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        self.meter.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     fn file(&self) -> Option<Arc<File>> {
         self.source.file()
     }

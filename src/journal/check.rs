@@ -68,6 +68,17 @@ impl Check {
         (check, told)
     }
 
+    /// Begins with a state, and nothing else to compare with.
+    #[must_use]
+    pub fn after(state: State) -> Self {
+        Self {
+            engine: Engine::restore(state),
+            cached: None,
+            is_compared: false,
+            is_founded: true,
+        }
+    }
+
     /// Tells whether there is a state to fold on from: the empty one, or a usable one.
     #[must_use]
     pub const fn is_founded(&self) -> bool {

@@ -83,7 +83,7 @@ pub fn compare(old: &Stream, new: &Stream) -> Vec<Differs> {
     let seqs: BTreeSet<u64> = old.plans.keys().chain(new.plans.keys()).copied().collect();
     let differs = seqs.into_iter().filter_map(|seq| {
         let (before, after) = (old.plans.get(&seq), new.plans.get(&seq));
-        let essence = |plan: &PlanLine| (plan.hash.clone(), plan.held.clone(), plan.brake.clone());
+        let essence = |plan: &PlanLine| (plan.hash.clone(), plan.held.clone(), plan.brake);
         if before.map(essence) == after.map(essence) {
             return None;
         }

@@ -22,9 +22,13 @@ pub struct Figures {
     pub sessions: u64,
     /// How many of them did not stop cleanly; the last one may be running.
     pub unclean: u64,
+    /// How many of them are not known to the end, since events are missing.
+    pub cut: u64,
     /// The last one's release.
     pub release: Option<String>,
     is_open: bool,
+    /// Whether the session before the last one has no stop.
+    follows_open: bool,
 }
 
 /// Events of one kind.
@@ -51,10 +55,17 @@ impl Figures {
             Event::Session(SessionEvent::SessionStarted { release, .. }) => {
                 self.sessions += 1;
                 self.unclean += u64::from(self.is_open);
+                self.follows_open = self.is_open;
                 self.is_open = true;
                 self.release = Some(release.clone());
             }
             Event::Session(SessionEvent::SessionStopped) => self.is_open = false,
+            // Its stop may be among what is missing.
+            Event::Session(SessionEvent::HistoryLost { .. }) if self.follows_open => {
+                self.unclean -= 1;
+                self.cut += 1;
+                self.follows_open = false;
+            }
             _ => {}
         }
     }

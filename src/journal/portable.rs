@@ -6,7 +6,7 @@
 //! (`journal_format::portable`), names of files. CRASH: a file without trailer.
 
 use super::{ReadError, Stored};
-use journal_format::portable::{Decoder, Encoder, Header, OutOfOrder, Part, Trailer};
+use journal_format::portable::{Decoder, Encoder, Header, OutOfOrder, Part, STATE_MAGIC, Trailer};
 use journal_format::value::Seq;
 use journal_format::{EncodeError, RECORD_BYTES_MAX};
 use std::io::{ErrorKind, Read, Write};
@@ -25,6 +25,9 @@ pub struct PortableReader<R> {
     trailer: Option<Trailer>,
     is_broken: bool,
 }
+
+/// How much of a state is written at once.
+const PIECE_BYTES: usize = 1 << 17;
 
 /// Why a portable file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +80,30 @@ impl<R: Read> PortableReader<R> {
         &self.header
     }
 
+    /// Reads the state before the first record, as bytes of a checkpoint, if the file has
+    /// it. To be asked before the records are read.
+    ///
+    /// # Errors
+    /// The file is damaged, or cannot be read.
+    pub fn state(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
+        let mut state: Option<Vec<u8>> = None;
+        while self.is_state_next()? {
+            if let Some((Part::State(piece), used)) = self.part()? {
+                self.start += used;
+                state.get_or_insert_default().extend_from_slice(&piece);
+            }
+        }
+        Ok(state)
+    }
+
+    fn is_state_next(&mut self) -> Result<bool, ReadError> {
+        while self.end - self.start < STATE_MAGIC.len() && !self.is_last {
+            self.fill()?;
+        }
+        let unread = &self.buffer[self.start..self.end];
+        Ok(self.header.first > Seq(1) && unread.starts_with(&STATE_MAGIC))
+    }
+
     /// Returns the file's end, once it was read.
     pub const fn trailer(&self) -> Option<Trailer> {
         self.trailer
@@ -121,7 +148,16 @@ impl<R: Read> PortableReader<R> {
     }
 
     fn stored(&mut self) -> Result<Option<Stored>, ReadError> {
-        match self.part()? {
+        loop {
+            match self.part()? {
+                Some((Part::State(_), used)) => self.start += used,
+                part => return self.taken(part),
+            }
+        }
+    }
+
+    fn taken(&mut self, part: Option<(Part, usize)>) -> Result<Option<Stored>, ReadError> {
+        match part {
             Some((Part::Record(record), used)) => {
                 let end = self.start + used;
                 let bytes = self.buffer[self.start..end].to_vec();
@@ -135,7 +171,7 @@ impl<R: Read> PortableReader<R> {
                 self.part()?;
                 Ok(None)
             }
-            Some((Part::Header(_), _)) | None => Ok(None),
+            Some((Part::Header(_) | Part::State(_), _)) | None => Ok(None),
         }
     }
 }
@@ -169,6 +205,19 @@ impl<W: Write> PortableWriter<W> {
         let (encoder, bytes) = Encoder::begin(header).map_err(WriteError::Header)?;
         output.write_all(&bytes)?;
         Ok(Self { output, encoder })
+    }
+
+    /// Writes the state that the events before the first record fold to, as bytes of a
+    /// checkpoint; before the records.
+    ///
+    /// # Errors
+    /// A record was written, there is none before the first, or the output refuses.
+    pub fn state(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        for piece in bytes.chunks(PIECE_BYTES) {
+            let framed = self.encoder.state(piece).map_err(WriteError::Order)?;
+            self.output.write_all(&framed)?;
+        }
+        Ok(())
     }
 
     /// Writes a record as it is.

@@ -13,14 +13,17 @@ use super::text::{hex, plain};
 use blake3::Hasher;
 use journal_format::codec;
 use journal_format::event::{
-    Action, Case, ConflictEvent, Displaced, Event, Operation, OperationEvent, Record, SessionEvent,
+    Action, Case, ConflictEvent, Displaced, Event, HaltReason, Operation, OperationEvent, Record,
+    SessionEvent,
 };
-use journal_format::value::{RelPath, Seq, Side, Timestamp};
+use journal_format::value::{Kind, RelPath, Seq, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use sync_core::checkpoint;
 use sync_core::engine::{Engine, Judged, Planned};
 use sync_core::limits::FOLD_VERSION;
+use sync_core::look::{self, Column, Row};
+use sync_core::state::Halt;
 
 /// Folds a journal and plans at its decision points.
 #[derive(Debug)]
@@ -30,6 +33,7 @@ pub struct Replay {
     /// Whether something happened since the last plan that no plan leads to.
     is_fresh: bool,
     plans: Purse,
+    steps: Purse,
     digests: Purse,
     stamps: Purse,
 }
@@ -64,6 +68,7 @@ impl Default for Replay {
             changes: 0,
             is_fresh: false,
             plans: purse(PLAN_NODES, 4),
+            steps: purse(PLAN_NODES, 4),
             digests: purse(DIGEST_NODES, 1),
             stamps: purse(STAMP_NODES, 2),
         }
@@ -81,14 +86,39 @@ pub struct PlanLine {
     pub by: BTreeMap<String, u64>,
     /// Which nodes are held, by rule.
     pub held: BTreeMap<String, u64>,
-    /// Why all of it is held back, if it is.
-    pub brake: Option<String>,
+    /// Why all of it is held back, if it is; then nothing is counted above.
+    pub brake: Option<Brake>,
+    /// What the brake holds back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBack>,
     /// A hash over all steps in a fixed order.
     pub hash: String,
     /// The first steps, in a fixed order.
     pub steps: Vec<String>,
     /// The state's digest, where it was not too much to compute.
     pub digest: Option<String>,
+}
+
+/// Why a plan is held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brake {
+    /// The reason.
+    pub reason: HaltReason,
+    /// The side that would lose something.
+    pub side: Side,
+    /// How many entries are at stake.
+    pub count: u64,
+}
+
+/// The steps that a brake holds back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBack {
+    /// How many nodes have one.
+    pub count: u64,
+    /// The same by rule, deed and side.
+    pub by: BTreeMap<String, u64>,
+    /// The first of them, in a fixed order; of the newest plan all.
+    pub steps: Vec<String>,
 }
 
 /// What a stamp in the journal says of this fold.
@@ -151,11 +181,18 @@ impl Replay {
         is_one
     }
 
+    /// Tells whether a plan beside the decision points costs little here.
+    pub fn is_cheap(&mut self) -> bool {
+        let dirty = self.engine.state().tree.dirty().len();
+        dirty <= FEW_NODES && self.steps.spend(u64::try_from(dirty).unwrap_or(u64::MAX))
+    }
+
     /// Folds the next record.
     pub fn fold(&mut self, record: &Record) {
         self.engine.replay(record);
         self.changes += 1;
-        for purse in [&mut self.plans, &mut self.digests, &mut self.stamps] {
+        let [plans, steps] = [&mut self.plans, &mut self.steps];
+        for purse in [plans, steps, &mut self.digests, &mut self.stamps] {
             purse.earn();
         }
         self.is_fresh |= !follows_from_a_plan(&record.event);
@@ -202,44 +239,99 @@ impl Replay {
 
     /// Plans at this point, as a line.
     pub fn line(&mut self, now: Timestamp) -> PlanLine {
+        self.line_with(now, STEPS_MAX)
+    }
+
+    /// As [`Self::line`], with everything that is held back: for the newest plan, which
+    /// somebody may be about to approve.
+    pub fn whole_line(&mut self, now: Timestamp) -> PlanLine {
+        self.line_with(now, usize::MAX)
+    }
+
+    fn line_with(&mut self, now: Timestamp, held_back_max: usize) -> PlanLine {
         let judged = self.judge(now);
         let digest = self.digest().map(|digest| hex(&digest));
-        PlanLine::of(self.seq(), &judged, digest)
+        let mut line = PlanLine::of(self.seq(), &judged, digest);
+        if judged.brake.is_some() {
+            let held = self.engine.judge_without_brakes(now);
+            let Listed { by, steps, .. } = listed(&held, held_back_max);
+            let count = u64::try_from(held.len()).unwrap_or(u64::MAX);
+            line.held_back = Some(HeldBack { count, by, steps });
+        }
+        line
     }
+}
+
+impl Brake {
+    /// The brake in a halt.
+    #[must_use]
+    pub const fn of(halt: &Halt) -> Self {
+        Self {
+            reason: halt.reason,
+            side: halt.side,
+            count: halt.count,
+        }
+    }
+
+    /// Says why, for people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        super::explain::halt_words(&Halt {
+            seq: Seq::ZERO,
+            reason: self.reason,
+            side: self.side,
+            count: self.count,
+            plan: [0; 16],
+        })
+    }
+}
+
+/// Steps in a fixed order.
+struct Listed {
+    by: BTreeMap<String, u64>,
+    hash: String,
+    steps: Vec<String>,
+}
+
+fn listed(planned: &[Planned], steps_max: usize) -> Listed {
+    let mut planned: Vec<&Planned> = planned.iter().collect();
+    planned.sort_by(|a, b| (&a.path, a.node).cmp(&(&b.path, b.node)));
+    let mut hasher = Hasher::new();
+    let mut by = BTreeMap::new();
+    let mut steps = Vec::with_capacity(planned.len().min(steps_max));
+    for step in &planned {
+        let kind = kind_words(step);
+        let words = format!(
+            "{kind} {}{}",
+            plain(step.path.as_str()),
+            details(step.operation.as_ref())
+        );
+        hasher.update(words.as_bytes());
+        hasher.update(b"\n");
+        *by.entry(kind).or_default() += 1;
+        if steps.len() < steps_max {
+            steps.push(words);
+        }
+    }
+    let hash = hasher.finalize().to_hex()[..HASH_DIGITS].to_owned();
+    Listed { by, hash, steps }
 }
 
 impl PlanLine {
     fn of(seq: Seq, judged: &Judged, digest: Option<String>) -> Self {
-        let mut planned: Vec<&Planned> = judged.planned.iter().collect();
-        planned.sort_by(|a, b| (&a.path, a.node).cmp(&(&b.path, b.node)));
-        let mut hasher = Hasher::new();
-        let mut by = BTreeMap::new();
-        let mut steps = Vec::with_capacity(planned.len().min(STEPS_MAX));
-        for step in &planned {
-            let kind = kind_words(step);
-            let words = format!(
-                "{kind} {}{}",
-                plain(step.path.as_str()),
-                details(step.operation.as_ref())
-            );
-            hasher.update(words.as_bytes());
-            hasher.update(b"\n");
-            *by.entry(kind).or_default() += 1;
-            if steps.len() < STEPS_MAX {
-                steps.push(words);
-            }
-        }
+        let Listed { by, hash, steps } = listed(&judged.planned, STEPS_MAX);
         let mut held = BTreeMap::new();
         for node in &judged.held {
             *held.entry(node.case.letter().to_owned()).or_default() += 1;
         }
         Self {
             seq: seq.0,
-            count: u64::try_from(planned.len()).unwrap_or(u64::MAX),
+            count: u64::try_from(judged.planned.len()).unwrap_or(u64::MAX),
             by,
             held,
-            brake: judged.brake.as_ref().map(super::explain::halt_words),
-            hash: hasher.finalize().to_hex()[..HASH_DIGITS].to_owned(),
+            brake: judged.brake.as_ref().map(Brake::of),
+            held_back: None,
+            hash,
             steps,
             digest,
         }
@@ -253,7 +345,11 @@ impl PlanLine {
             each.join(", ")
         };
         let mut text = match (self.count, &self.brake) {
-            (_, Some(brake)) => format!("held back: {brake}"),
+            (_, Some(brake)) => {
+                let held = self.held_back.as_ref();
+                let by = held.map_or_else(String::new, |held| format!(": {}", counted(&held.by)));
+                format!("held back: {}{by}", brake.words())
+            }
             (0, None) => "nothing to do".to_owned(),
             (1..=3, None) => self.steps.join("; "),
             (_, None) => counted(&self.by),
@@ -332,31 +428,46 @@ pub(super) const fn follows_from_a_plan(event: &Event) -> bool {
     }
 }
 
-/// A path's neighbours: itself and what lies right in it, as the three trees have it.
+/// A node as the three trees have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Its best name.
+    pub path: RelPath,
+    /// As the local side, the remote side and the baseline have it.
+    pub rows: [Option<Row>; 3],
+}
+
+/// A path's neighbours: itself and what lies right in it.
 #[must_use]
-pub fn around(engine: &Engine, path: &RelPath) -> Vec<[String; 4]> {
-    use sync_core::look::{Column, around, row};
+pub fn around(engine: &Engine, path: &RelPath) -> Vec<Neighbour> {
     let state = engine.state();
     let columns = [
         Column::Side(Side::Local),
         Column::Side(Side::Remote),
         Column::Synced,
     ];
-    let lines = around(state, path, NEIGHBOURS_MAX).into_iter().map(|id| {
-        let rows = columns.map(|column| row(&state.tree, id, column));
-        let shown = state.tree.shown_path(id);
-        let cell = |row: &Option<sync_core::look::Row>| match row {
-            None => "-".to_owned(),
-            Some(row) => cell_words(row, &shown),
-        };
-        let [local, remote, synced] = rows.each_ref().map(cell);
-        [plain(shown.as_str()), local, remote, synced]
+    let found = look::around(state, path, NEIGHBOURS_MAX).into_iter();
+    let neighbours = found.map(|id| Neighbour {
+        path: state.tree.shown_path(id),
+        rows: columns.map(|column| look::row(&state.tree, id, column)),
     });
-    lines.collect()
+    neighbours.collect()
 }
 
-fn cell_words(row: &sync_core::look::Row, shown: &RelPath) -> String {
-    use journal_format::value::Kind;
+impl Neighbour {
+    /// Path, local, remote and synced, for people.
+    #[must_use]
+    pub fn cells(&self) -> [String; 4] {
+        let cell = |row: &Option<Row>| match row {
+            None => "-".to_owned(),
+            Some(row) => cell_words(row, &self.path),
+        };
+        let [local, remote, synced] = self.rows.each_ref().map(cell);
+        [plain(self.path.as_str()), local, remote, synced]
+    }
+}
+
+fn cell_words(row: &Row, shown: &RelPath) -> String {
     let mut text = match row.kind {
         Kind::File => super::text::size(row.size),
         Kind::Directory => "folder".to_owned(),

@@ -93,6 +93,15 @@ pub struct Left {
 }
 
 impl Inverse {
+    /// Returns where a rename leads.
+    #[must_use]
+    pub const fn to(&self) -> Option<&RelPath> {
+        match self {
+            Self::Rename { to, .. } => Some(to),
+            _ => None,
+        }
+    }
+
     /// Returns what takes a change back; nothing for a change that makes no sense.
     #[must_use]
     pub fn of(change: &Change) -> Option<Self> {

@@ -11,6 +11,7 @@ use super::{Check, PortableReader, ReadError, Stored, chained};
 use journal_format::event::{Event, SessionEvent};
 use journal_format::value::Seq;
 use std::io::Read;
+use sync_core::checkpoint;
 
 /// The next thing that was found in a store that may be damaged.
 #[derive(Debug)]
@@ -221,13 +222,35 @@ impl Findings {
     }
 
     /// Checks a portable file to its last byte, and what follows from its events.
-    pub fn file<R: Read>(&mut self, reader: PortableReader<R>) {
-        let is_whole = reader.header().first == Seq(1) && !reader.header().redacted;
+    pub fn file<R: Read>(&mut self, mut reader: PortableReader<R>) {
         let mut writer = None;
-        let (mut check, _) = Check::new(None);
-        if !is_whole {
-            let why =
-                "the file does not begin with event 1, or is redacted: digests are not compared";
+        let state = match reader.state() {
+            Ok(state) => state,
+            Err(error) => {
+                self.unread(&error, NEWER);
+                self.is_mendable = false;
+                return;
+            }
+        };
+        let first = reader.header().first;
+        let state = state.map(|bytes| {
+            let state = checkpoint::decode_foreign(&bytes).ok();
+            state.filter(|state| state.seq.next() == first)
+        });
+        if matches!(state, Some(None)) {
+            let why = "the state before the first event is of another release, or none";
+            self.remarks.push(why.to_owned());
+        }
+        let mut check = match state.flatten() {
+            Some(state) => Some(Check::after(state)),
+            None => (first == Seq(1)).then(|| Check::new(None).0),
+        };
+        if reader.header().redacted {
+            check = None;
+        }
+        if check.is_none() {
+            let why = "the file does not begin with event 1 or a state before its first one, or \
+                       is redacted: digests are not compared";
             self.remarks.push(why.to_owned());
         }
         for read in reader {
@@ -239,7 +262,8 @@ impl Findings {
                     {
                         writer = Some(release.clone());
                     }
-                    if is_whole && let Err(detail) = check.fold(&stored.record) {
+                    let folded = check.as_mut().map(|check| check.fold(&stored.record));
+                    if let Some(Err(detail)) = folded {
                         self.damage(detail);
                     }
                 }

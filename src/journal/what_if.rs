@@ -9,13 +9,14 @@
 //! then". A filter is compared now only. Invariant: no IO; the journal's own filter is
 //! not in it, so a filter can only leave out more. Deliberately absent: reading patterns.
 
-use super::replay::{Replay, kind_words};
+use super::replay::{Brake, Replay, kind_words};
 use journal_format::event::{Event, ObservationEvent, Record, UnknownReason};
 use journal_format::value::{Kind, Policy, RelPath, Side, Timestamp};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use sync_core::engine::{Deed, Engine, Judged};
 use sync_core::look::{Column, rows};
+use sync_core::state::Halt;
 
 /// What is left out: a path and what it is.
 pub type LeavesOut<'a> = &'a dyn Fn(&RelPath, Kind) -> bool;
@@ -26,6 +27,10 @@ pub struct WhatIf<'a> {
     choose: &'a dyn Fn(Policy) -> Policy,
     points: u64,
     history: Groups,
+    /// Nodes that would have been removed on the way and were not, and the reverse.
+    removals: [BTreeSet<u64>; 2],
+    would_halt: Vec<Braked>,
+    would_not_halt: Vec<Braked>,
     last: Timestamp,
 }
 
@@ -39,15 +44,35 @@ pub struct Difference {
     /// Entries that are planned to be deleted now and would not be.
     pub spared: u64,
     /// Why the plan is held back as it is, if it is.
-    pub brake: Option<String>,
+    pub brake: Option<Brake>,
     /// Why it would be held back.
-    pub other_brake: Option<String>,
+    pub other_brake: Option<Brake>,
     /// What would be done otherwise now.
     pub now: Vec<Change>,
     /// What would have been done otherwise on the way, had the choice been made then.
     pub history: Vec<Change>,
+    /// Entries that would have been deleted on the way and were not planned to be.
+    pub history_deleted: u64,
+    /// Entries that were planned to be deleted on the way and would not have been.
+    pub history_spared: u64,
+    /// Where on the way the job would have been halted and was not.
+    pub would_halt: Vec<Braked>,
+    /// Where on the way the job was halted and would not have been.
+    pub would_not_halt: Vec<Braked>,
     /// How many decision points were compared.
     pub points: u64,
+}
+
+/// A plan on the way that one of the choices holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Braked {
+    /// The last event that the plan knows.
+    pub seq: u64,
+    /// When the next thing happened, in ms since 1970.
+    pub time: i64,
+    /// Why.
+    #[serde(flatten)]
+    pub brake: Brake,
 }
 
 /// A group of nodes with which the same would be done instead of the same.
@@ -75,6 +100,9 @@ impl<'a> WhatIf<'a> {
             choose,
             points: 0,
             history: Groups::default(),
+            removals: [BTreeSet::new(), BTreeSet::new()],
+            would_halt: Vec::new(),
+            would_not_halt: Vec::new(),
             last: Timestamp(0),
         }
     }
@@ -97,9 +125,38 @@ impl<'a> WhatIf<'a> {
             let before = self.replay.judge(record.time);
             let after = self.replay.engine_mut().judge_as(other, record.time);
             self.history.compare(&before, &after);
+            self.note_removals(&before, &after);
+            self.note_brakes(record.time, &before, &after);
         }
         self.replay.fold(record);
         self.last = record.time;
+    }
+
+    fn note_removals(&mut self, before: &Judged, after: &Judged) {
+        let (planned, would) = (removals(before), removals(after));
+        let [deleted, spared] = &mut self.removals;
+        deleted.extend(would.difference(&planned));
+        spared.extend(planned.difference(&would));
+    }
+
+    fn note_brakes(&mut self, time: Timestamp, before: &Judged, after: &Judged) {
+        let seq = self.replay.seq().0;
+        let braked = |halt: &Halt| Braked {
+            seq,
+            time: time.0,
+            brake: Brake::of(halt),
+        };
+        match (&before.brake, &after.brake) {
+            (None, Some(halt)) => self.would_halt.push(braked(halt)),
+            (Some(halt), None) => self.would_not_halt.push(braked(halt)),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// Returns what the user had chosen last.
+    #[must_use]
+    pub fn chosen(&self) -> Policy {
+        self.replay.engine().state().policy()
     }
 
     /// Compares what would be done now.
@@ -113,7 +170,7 @@ impl<'a> WhatIf<'a> {
         now.compare(&before, &after);
         let (planned, would) = (removals(&before), removals(&after));
         let count = |set: usize| u64::try_from(set).unwrap_or(u64::MAX);
-        let brake = |judged: &Judged| judged.brake.as_ref().map(super::explain::halt_words);
+        let brake = |judged: &Judged| judged.brake.as_ref().map(Brake::of);
         Difference {
             no_longer_synced,
             deleted: count(would.difference(&planned).count()),
@@ -122,6 +179,10 @@ impl<'a> WhatIf<'a> {
             other_brake: brake(&after),
             now: now.changes(),
             history: self.history.changes(),
+            history_deleted: count(self.removals[0].len()),
+            history_spared: count(self.removals[1].len()),
+            would_halt: self.would_halt,
+            would_not_halt: self.would_not_halt,
             points: self.points,
         }
     }

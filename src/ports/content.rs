@@ -1,4 +1,9 @@
 //! Content on its way from one side to the other.
+//!
+//! In: nothing. Out: a version's content in pieces, or its open file. Invariant: all of
+//! one version or an error; watched by the conformance suites. Deliberately absent:
+//! where it goes. CRASH: a source leaves nothing behind; whoever reads it may keep a
+//! beginning.
 
 use super::Task;
 use journal_format::value::Entry;
@@ -25,6 +30,20 @@ pub trait Source {
     /// # Errors
     /// `Precondition` when the version changed; else as the side fails.
     fn read(&mut self) -> Task<'_, Option<Chunk>>;
+
+    /// Names the version, if its content can be read on from behind a beginning that an
+    /// earlier process read: the same name only for the same bytes.
+    fn beginning(&self) -> Option<String> {
+        None
+    }
+
+    /// Takes in the next piece of a beginning that is known, before anything was read;
+    /// reading then goes on behind it. Only where there is a [`Source::beginning`], and
+    /// never all of the content. A content that turns out to be another one in spite of
+    /// its name ends in `Precondition`.
+    fn know(&mut self, piece: &[u8]) {
+        let _unused = piece;
+    }
 
     /// Returns the open file for a copy inside the kernel, where there is one.
     /// Whoever copies from it calls [`Source::verify`] afterwards.

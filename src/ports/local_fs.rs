@@ -53,7 +53,9 @@ pub trait LocalFs {
 
     /// Copies a source into the operation's slot, hashing on the way, with the
     /// source's time and mode, and verifies source and size. A dropped call
-    /// leaves a partial slot, which [`LocalFs::leftovers`] reports.
+    /// leaves a partial slot, which [`LocalFs::leftovers`] reports; of a large source
+    /// with a [`Source::beginning`] it leaves a part, with which the next call for that
+    /// version goes on, in another process too.
     fn stage<'a>(&'a self, id: Seq, source: Box<dyn Source>, kind: DigestKind) -> Task<'a, Staged>;
 
     /// Waits until all that was staged, moved or removed before this call is
@@ -117,7 +119,7 @@ pub trait LocalFs {
     fn leftovers(&self) -> Task<'_, Vec<Leftover>>;
 
     /// Deletes what has lain in the trash since before `before`, and the oldest
-    /// beyond `bytes_max`. Returns how many entries went.
+    /// beyond `bytes_max`, and parts of that age. Returns how many entries went.
     fn expire_trash(&self, before: Timestamp, bytes_max: u64) -> Task<'_, u64>;
 
     /// Lists the names of what lies in the trash.
@@ -145,7 +147,7 @@ pub enum Slot {
 pub struct Staged {
     /// The version that was read, with its digest.
     pub source: Entry,
-    /// Bytes of content.
+    /// Bytes of content that were read; without those that an earlier try had read.
     pub bytes: u64,
 }
 

@@ -24,7 +24,7 @@ pub use local_fs::{Exchanged, Leftover, LocalFs, Slot, Staged};
 pub use observer::{Observer, Phase, Progress, Status};
 pub use remote::{Capabilities, Changes, Feed, Put, PutRequest, Remote};
 pub use scan::{
-    Hint, HintStream, Listed, Listing, RootState, ScanItem, ScanRequest, ScanStream, ScanTarget,
-    Scope, Seen,
+    Hint, HintStream, IGNORE_FILE, Listed, Listing, RootState, ScanItem, ScanRequest, ScanStream,
+    ScanTarget, Scope, Seen,
 };
 pub use store::{Checkpoint, History, JournalReader, Store, Wanted};

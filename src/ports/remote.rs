@@ -127,6 +127,12 @@ pub trait Feed {
     /// `Unsupported` when there is no feed after all.
     fn since<'a>(&'a self, cursor: Option<&'a str>) -> Task<'a, Changes>;
 
+    /// Tells whether it says where to look. One that does not says only whether the remote
+    /// went back in time: it is read before each scan, and scans are as without a feed.
+    fn tells_places(&self) -> bool {
+        true
+    }
+
     /// Tells whether own changes since the last reading would make the next process look
     /// at more than reading on now does.
     fn is_behind(&self) -> bool {

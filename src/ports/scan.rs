@@ -121,3 +121,7 @@ pub enum Hint {
 /// Hints as they come; its end means that the watcher cannot go on and that
 /// only periodic scans are left.
 pub type HintStream<'a> = LocalBoxStream<'a, Vec<Hint>>;
+
+/// The files by which a tree says what it leaves out, for the directory they lie in and
+/// all below. A folder reads its own; for a server those of the local side hold.
+pub const IGNORE_FILE: &str = ".pydiosyncignore";

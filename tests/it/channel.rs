@@ -18,7 +18,8 @@ fn daemon(lab: &Lab) -> (Running, String) {
         let ours = format!("\"pid\":{}", running.0.id());
         if note.contains(&ours) {
             let told = lab.offline(&["status", "--json"]);
-            let status: Option<Value> = serde_json::from_str(told.out.trim()).ok();
+            let status: Option<Value> =
+                serde_json::from_str(told.out.lines().next().unwrap_or_default()).ok();
             job = status.and_then(|status| status["job"].as_str().map(str::to_owned));
         }
         job.is_some()
@@ -72,7 +73,7 @@ fn the_mirror_is_the_journal_after_kills_of_daemon_and_subscriber() {
     let mut follower = start(mirror(&lab, &job, &[]));
     // From here on each follower goes on where the one before was.
     until("the mirror has begun", || {
-        lab.dir.path().join("save").exists()
+        follower.goes_on() && lab.dir.path().join("save").exists()
     });
     for part in 0..4 {
         work(&lab, part);

@@ -367,6 +367,73 @@ fn a_conflict_waits_for_its_resolution() {
 }
 
 #[test]
+fn a_contested_name_goes_to_whom_its_resolution_says() {
+    for (keep, holder, other) in [
+        ("local", "n=mine", "n~/in=theirs"),
+        ("remote", "n/in=theirs", "n~=mine"),
+        ("both", "n/in=theirs", "n~=mine"),
+    ] {
+        let lab = Lab::new();
+        write(&lab.local.join("a"), "a");
+        write(&lab.local.join("b"), "b");
+        lab.synced();
+        write(&lab.local.join("n"), "mine");
+        write(&lab.remote.join("n/in"), "theirs");
+        fs::rename(lab.local.join("a"), lab.local.join("x")).expect("a move");
+        fs::rename(lab.remote.join("b"), lab.remote.join("x")).expect("a move");
+        let manual = ["--conflict", "manual"];
+        assert_eq!(lab.once(&manual).code, 3);
+        for path in ["n", "x"] {
+            assert_eq!(lab.offline(&["resolve", path, "--keep", keep]).code, 0);
+        }
+        let run = lab.once(&manual);
+        assert_eq!(run.code, 0, "{keep}: {run:?}");
+        let after: Vec<String> = lab
+            .equal()
+            .into_keys()
+            .filter(|name| !name.ends_with('/'))
+            .map(|name| format!("{}={}", unmarked(&name), read(&lab.local.join(&name))))
+            .collect();
+        let moved = if keep == "local" {
+            ["x=a", "x~=b"]
+        } else {
+            ["x=b", "x~=a"]
+        };
+        for wanted in [holder, other].into_iter().chain(moved) {
+            assert!(after.contains(&wanted.to_owned()), "{keep}: {after:?}");
+        }
+        let again = lab.once(&manual);
+        assert_eq!((again.code, &again.summary["moved"]), (0, &json!(0)));
+    }
+}
+
+#[test]
+fn a_conflict_copy_of_the_same_content_is_not_made_twice() {
+    let lab = Lab::new();
+    write(&lab.local.join("f.txt"), "old");
+    lab.synced();
+    for theirs in ["theirs", "theirs again"] {
+        write(&lab.local.join("f.txt"), "mine");
+        write(&lab.remote.join("f.txt"), theirs);
+        assert_eq!(lab.once(&[]).code, 0);
+        let names: Vec<String> = lab.equal().keys().map(|name| unmarked(name)).collect();
+        assert_eq!(names, ["f~.txt", "f.txt"], "{theirs}");
+        assert_eq!(read(&lab.local.join("f.txt")), theirs);
+    }
+    let trash = lab.offline(&["trash", "list"]);
+    assert_eq!(trash.out.matches("f.txt, 4 bytes").count(), 1, "{trash:?}");
+}
+
+/// A path with `~` in the place of a conflict's mark.
+fn unmarked(path: &str) -> String {
+    let Some((before, mark)) = path.split_once(" (conflict ") else {
+        return path.to_owned();
+    };
+    let (_, after) = mark.split_once(')').expect("the mark's end");
+    format!("{before}~{after}")
+}
+
+#[test]
 fn a_halt_names_the_command_that_releases_it_and_it_does() {
     let lab = Lab::new();
     for number in 0..40 {
@@ -409,7 +476,7 @@ fn what_was_deleted_comes_back_from_the_trash_and_replaces_nothing() {
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
     let entry = entries.iter().find(|entry| entry["path"] == "d/a");
-    let name = entry.expect("it is listed")["name"]
+    let name = entry.expect("it is listed")["entry"]
         .as_str()
         .expect("a name");
     write(&lab.local.join("d/a"), "another");
@@ -457,7 +524,7 @@ fn a_file_cut_short_under_its_old_time_leaves_the_whole_version_in_the_trash() {
             .collect();
         assert_eq!(!kept.is_empty(), in_trash, "{shift} s later: {listed}");
         if let Some(entry) = kept.first() {
-            let name = entry["name"].as_str().expect("a name");
+            let name = entry["entry"].as_str().expect("a name");
             let restored = lab.offline(&["trash", "restore", name, "--to", "whole"]);
             assert_eq!(restored.code, 0, "{restored:?}");
             assert_eq!(read(&lab.local.join("whole")), "precious");

@@ -7,7 +7,7 @@
 
 use crate::folders::{Memory, entries, items, lines, path, request, run};
 use crate::pydio_site::Site;
-use crate::webdav_real::{Address, real};
+use crate::webdav_real::{Address, named, real};
 use crate::webdav_site::DavSite;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, DigestKind, Entry, Fingerprint, Kind, RemoteVersion, Seq};
@@ -83,7 +83,10 @@ fn webdav_bench(site: DavSite) -> Bench {
 
 /// A folder on a real WebDAV server.
 fn webdav_real(kind: &'static str) -> Bench {
-    let address = real(kind);
+    webdav_at(real(kind))
+}
+
+fn webdav_at(address: Address) -> Bench {
     let remote = address.remote("client");
     run(remote.claim_root("remote-1")).expect("claim");
     Bench {
@@ -297,6 +300,10 @@ fn each(check: fn(&Bench)) {
         // Shown only when the check fails.
         println_name(name);
         check(&make());
+    }
+    if let Some(address) = named() {
+        println_name("WebDAV, of the environment");
+        check(&webdav_at(address));
     }
 }
 

@@ -142,3 +142,33 @@ fn a_running_daemon_says_at_once_that_it_halted_and_how_to_go_on() {
     assert!(left >= 15, "only {left} files are left");
     stop(daemon, "-TERM");
 }
+
+#[test]
+fn a_folder_that_was_away_is_watched_again() {
+    let lab = Lab::new();
+    let place = |name: &str| lab.dir.path().join(name);
+    for name in ["near", "far"] {
+        fs::create_dir(place(name)).expect("folder");
+    }
+    // Only a watch sees a change before the test gives up.
+    let job = json!({
+        "one": {"directory": place("near"), "server": place("far"), "poll_interval": 3600},
+    });
+    fs::write(place("jobs.json"), job.to_string()).expect("job file");
+    let mut command = lab.bare();
+    command.arg("-f").arg(place("jobs.json")).args(["-z", "0"]);
+    let daemon = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let daemon = Running(daemon.expect("the program starts"));
+    write(&place("near/d/first"), "x");
+    until("the job works", || place("far/d/first").exists());
+    for (gone, other) in [("near", "far"), ("far", "near")] {
+        fs::rename(place(gone), place("away")).expect("it leaves");
+        write(&place("away/d").join(format!("{gone} away")), "x");
+        fs::rename(place("away"), place(gone)).expect("it is back");
+        for name in [format!("{gone} away"), format!("{gone} back")] {
+            write(&place(gone).join("d").join(&name), "x");
+            until("it is seen", || place(other).join("d").join(&name).exists());
+        }
+    }
+    stop(daemon, "-TERM");
+}

@@ -3,10 +3,13 @@
 
 use crate::daemon::Daemon;
 use crate::far::Far;
-use crate::program::{Lab, read, until, write_long_ago};
+use crate::program::{Lab, done, read, tree, until, write_long_ago};
+use crate::pydio_site::Site;
 use crate::webdav_site::DavSite;
 use serde_json::json;
 use std::fs::{self, File};
+use std::time::{Duration, UNIX_EPOCH};
+use test_servers::pydio;
 use test_servers::webdav::{Clock, Options, Quirks, Scheme};
 
 /// A daemon on a server, in sync.
@@ -55,6 +58,50 @@ fn what_others_change_on_a_server_arrives_by_its_feed() {
 }
 
 #[test]
+fn what_the_feed_of_an_sqlite_server_hides_is_mended_by_the_comparison_of_folders() {
+    let quirks = pydio::Quirks::v6_4().with(pydio::Quirk::Sqlite);
+    let far = Far::Pydio(Site::of(quirks));
+    let lab = Lab::new();
+    for name in ["d/x", "d/e/y", "gone/z", "stays/s"] {
+        far.write(name, name.as_bytes());
+    }
+    let Far::Pydio(site) = &far else {
+        unreachable!("made above");
+    };
+    // Times are whole seconds: what changes next must show in them.
+    for folder in ["", "d", "d/e", "gone", "stays"] {
+        let folder = File::open(site.server().folder("sync").join(folder));
+        let time = UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+        folder.expect("folder").set_modified(time).expect("time");
+    }
+    let often = json!({"poll_interval": 1, "recheck": 5});
+    let daemon = Daemon::start(&lab, &mut far.command(&lab, &often));
+    daemon.wait_for("job", "synced");
+    assert!(lab.local.join("d/e/y").exists());
+    let before = site.server().last_seq();
+    far.rename("d", "moved");
+    site.ask("delete/", "file=/gone");
+    assert_eq!(site.server().last_seq(), before, "the feed says nothing");
+    far.write("moved/e/new", b"below what moved");
+    let wanted = [
+        "moved/",
+        "moved/e/",
+        "moved/e/new",
+        "moved/e/y",
+        "moved/x",
+        "stays/",
+        "stays/s",
+    ];
+    until("the tree is mended", || {
+        tree(&lab.local).into_keys().eq(wanted)
+    });
+    daemon.wait_for("job", "synced");
+    daemon.stop();
+    let idle = far.synced(&lab, &often);
+    assert!(idle.is_idle(), "{idle:?}");
+}
+
+#[test]
 fn an_outage_is_told_once_and_work_goes_on_when_the_server_is_back() {
     for far in Far::both() {
         let lab = Lab::new();
@@ -92,6 +139,55 @@ fn a_password_that_is_refused_meanwhile_is_told_once_and_not_tried_again() {
         far.mend();
         far.synced(&lab, &json!({}));
         assert_eq!(far.read("meanwhile").as_deref(), Some("x"));
+    }
+}
+
+#[test]
+fn a_person_who_says_start_has_a_refused_password_tried_again_at_once() {
+    for far in Far::both() {
+        let lab = Lab::new();
+        let daemon = daemon(&far, &lab);
+        far.lock_out();
+        write_long_ago(&lab.local.join("meanwhile"), "x");
+        daemon.wait_for("job", "credentials");
+        let before = far.refused();
+        daemon.ask("job.start", json!({"job": "job"}));
+        until("it was tried again", || far.refused() > before);
+        daemon.wait_for("job", "credentials");
+        // Nothing but what the person asked for.
+        assert!(far.refused() <= before + 2, "{}", far.name());
+        far.mend();
+        let started = lab.offline(&["start", "job"]);
+        assert_eq!(started.code, 0, "{started:?}");
+        daemon.wait_for("job", "synced");
+        assert_eq!(far.read("meanwhile").as_deref(), Some("x"));
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_password_that_was_kept_anew_counts_at_a_start_or_a_reload() {
+    for order in ["start", "reload"] {
+        for far in Far::both() {
+            let lab = Lab::new();
+            let (url, user, password) = far.account();
+            let keep = |password: &str| {
+                let mut login = lab.bare();
+                login.args(["login", "--unchecked", "-s", &url, "-u", &user]);
+                let kept = done(login.env("HOME", lab.dir.path()).args(["-p", password]));
+                assert_eq!(kept.code, 0, "{kept:?}");
+            };
+            keep("a wrong one");
+            let mut command = far.command(&lab, &json!({"poll_interval": 1}));
+            command.env_remove("PYDIO_SYNC_PASSWORD");
+            let daemon = Daemon::start(&lab, &mut command);
+            daemon.wait_for("job", "credentials");
+            keep(&password);
+            let told = lab.offline(&[order, "job"]);
+            assert_eq!(told.code, 0, "{told:?}");
+            daemon.wait_for("job", "synced");
+            daemon.stop();
+        }
     }
 }
 

@@ -45,6 +45,15 @@ impl Far {
         file
     }
 
+    /// Its URL, a user and the user's password.
+    pub(crate) fn account(&self) -> (String, String, String) {
+        let (place, password) = match self {
+            Self::Pydio(site) => (&site.place, site.password()),
+            Self::Dav(site) => (&site.place, site.server.user().1),
+        };
+        (place.url.clone(), place.user.clone(), password.to_owned())
+    }
+
     /// The program on a lab's job file.
     pub(crate) fn command(&self, lab: &Lab, more: &Value) -> Command {
         let mut command = lab.bare();
@@ -105,6 +114,48 @@ impl Far {
         match self {
             Self::Pydio(site) => site.names(),
             Self::Dav(site) => site.names(),
+        }
+    }
+
+    /// Writes a version that cannot be taken for the next one by its time.
+    pub(crate) fn write_old(&self, name: &str, bytes: &[u8], age_s: u64) {
+        self.write(name, bytes);
+        if let Self::Dav(site) = self {
+            site.hand().set_time(name, 1_600_000_000 - age_s);
+        }
+    }
+
+    /// Has contents stop for ever after so many bytes.
+    pub(crate) fn stall_contents(&self, bytes: u64) {
+        match self {
+            Self::Pydio(site) => {
+                let rule = pydio::Rule::on("download", pydio::Fault::StallBody(bytes));
+                site.server().inject(rule.always());
+            }
+            Self::Dav(site) => {
+                let rule = webdav::Rule::on("GET", webdav::Fault::StallBody(bytes));
+                site.server.inject(rule.always());
+            }
+        }
+    }
+
+    /// What answers with content have in bytes, in their order; small ones are not of files.
+    pub(crate) fn contents_sent(&self) -> Vec<u64> {
+        let counted = |(word, faulty, bytes): (String, bool, u64)| {
+            let is_content = ["download", "GET"].contains(&word.as_str());
+            (is_content && !faulty && bytes > 4096).then_some(bytes)
+        };
+        match self {
+            Self::Pydio(site) => {
+                let entries = site.server().log().entries().into_iter();
+                let entries = entries.map(|it| (it.action, it.faulty, it.bytes_out));
+                entries.filter_map(counted).collect()
+            }
+            Self::Dav(site) => {
+                let entries = site.server.log().entries().into_iter();
+                let entries = entries.map(|it| (it.method, it.faulty, it.bytes_out));
+                entries.filter_map(counted).collect()
+            }
         }
     }
 

@@ -49,14 +49,14 @@ fn jobs_that_are_added_run_without_flags_until_they_are_removed() {
     assert!(!lab.dir.path().join("l1/b").exists(), "`up` went down");
     let listed = lines(&lab.offline(&["jobs", "list", "--json"]));
     assert_eq!(listed.len(), 2, "{listed:?}");
-    assert_eq!(listed[0]["id"], "one");
+    assert_eq!(listed[0]["job"], "one");
     assert_eq!(listed[0]["configured"], true);
     let removed = lab.offline(&["jobs", "remove", "One"]);
     assert_eq!(removed.code, 0, "{removed:?}");
     let listed = lines(&lab.offline(&["jobs", "list", "--json"]));
     let one = listed
         .iter()
-        .find(|job| job["id"] == "one")
+        .find(|job| job["job"] == "one")
         .expect("its journal is here");
     assert_eq!(one["configured"], false);
     let nobody = lab.offline(&["jobs", "remove", "One"]);

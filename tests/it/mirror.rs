@@ -198,14 +198,18 @@ fn a_mirror_misses_nothing_whatever_is_lost_killed_or_restarted() {
     let flags = ["--from-start"];
     let mut stage = open();
     for part in 1..4 {
-        let running = start(mirror(&lab, "docs", &flags));
-        until("the mirror is some way on", || saved() >= count * part / 6);
+        let mut running = start(mirror(&lab, "docs", &flags));
+        until("the mirror is some way on", || {
+            running.goes_on() && saved() >= count * part / 6
+        });
         // The subscriber is killed while events come in.
         drop(running);
     }
     let until_all = ["--from-start", "--until", &count.to_string()];
     let mut last = start(mirror(&lab, "docs", &until_all));
-    until("the mirror is nearly there", || saved() >= count * 2 / 3);
+    until("the mirror is nearly there", || {
+        last.goes_on() && saved() >= count * 2 / 3
+    });
     // The daemon goes, with what it had sent, and comes back on other ports.
     drop(stage);
     told.written.store(count, Ordering::Release);

@@ -16,7 +16,7 @@ pub(crate) struct Lab {
 }
 
 /// What a run of the program gave.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Done {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -123,6 +123,13 @@ impl Running {
         let id = self.0.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status();
         assert!(sent.expect("kill runs").success());
+    }
+
+    /// Fails at once where the program ended before it did what is waited for.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        let ended = self.0.try_wait().expect("a child of ours");
+        assert!(ended.is_none(), "it ended early: {ended:?}");
+        true
     }
 
     /// Waits for the end, with a deadline.

@@ -149,7 +149,7 @@ fn a_feed_that_starts_anew_is_told_and_everything_is_looked_at() {
 }
 
 #[test]
-fn a_feed_that_was_rolled_back_and_went_on_is_noticed_by_its_missing_row() {
+fn a_feed_that_was_rolled_back_and_went_on_is_told_by_another_row_at_a_known_number() {
     let site = Site::of(Quirks::v6_4());
     site.write("a", b"a");
     let early = site.server().last_seq();
@@ -165,9 +165,95 @@ fn a_feed_that_was_rolled_back_and_went_on_is_noticed_by_its_missing_row() {
         }
         let changes = since(&remote, Some(&begun.cursor)).await;
         assert_eq!(changes.hints, [Hint::Rescan]);
+        assert!(changes.rolled_back.is_some());
         assert_eq!(all(&remote).await.len(), 9);
         let next = since(&remote, Some(&changes.cursor)).await;
-        assert!(next.hints.is_empty(), "once is enough");
+        assert!(next.hints.is_empty() && next.rolled_back.is_none());
+    });
+}
+
+#[test]
+fn ids_that_a_restored_server_gives_again_are_other_ids() {
+    let site = Site::of(Quirks::v6_4());
+    site.write("a", b"a");
+    let early = site.server().last_seq();
+    site.write("b", b"b");
+    let remote = site.remote("client");
+    run(async {
+        let begun = since(&remote, None).await;
+        let was = all(&remote).await["b"].fingerprint.identity;
+        site.server().roll_back_index(early).expect("roll back");
+        site.write("c", b"c");
+        for remote in [&remote, &site.remote("client")] {
+            let changes = since(remote, Some(&begun.cursor)).await;
+            assert!(changes.rolled_back.is_some());
+            let now = all(remote).await["c"].fingerprint.identity;
+            assert_eq!(
+                was.map(|was| was.object),
+                now.map(|now| now.object),
+                "or the test proves nothing"
+            );
+            assert_ne!(was, now, "it is not `b` that moved");
+            let next = site.remote("client");
+            since(&next, Some(&changes.cursor)).await;
+            assert_eq!(all(&next).await["c"].fingerprint.identity, now);
+        }
+    });
+}
+
+/// Two workspaces of one server, which has one counter for both.
+fn two_workspaces() -> (Site, Site) {
+    let site = Site::with(|options| {
+        options
+            .workspace(Workspace::new("1", "sync"))
+            .workspace(Workspace::new("2", "other"))
+    });
+    let mut other = Site::with(|options| options);
+    other.place = site.place.clone();
+    other.place.workspace = "other".to_owned();
+    (site, other)
+}
+
+#[test]
+fn a_feed_that_lost_the_change_of_what_is_there_went_back_whoever_took_its_number() {
+    let (site, other) = two_workspaces();
+    site.write("a", b"a");
+    let early = site.server().last_seq();
+    site.write("a", b"edited");
+    let cursor = run(async { since(&site.remote("client"), None).await.cursor });
+    site.server().roll_back_index(early).expect("roll back");
+    for number in 0..4 {
+        other.write(&format!("g{number}"), b"x");
+    }
+    assert_eq!(site.server().last_seq(), early + 4);
+    run(async {
+        let changes = since(&site.remote("client"), Some(&cursor)).await;
+        assert!(changes.rolled_back.is_some());
+        assert_eq!(changes.hints, [Hint::Rescan]);
+    });
+}
+
+#[test]
+fn what_was_restored_and_came_to_the_same_newest_change_is_seen_by_a_process_that_begins() {
+    let site = Site::of(Quirks::v6_4());
+    site.write("busy", b"0");
+    site.write("quiet", b"0");
+    let early = site.server().last_seq();
+    let edit = |name: &str, round: u32| site.write(name, format!("{round}").as_bytes());
+    edit("quiet", 1);
+    edit("busy", 1);
+    let cursor = run(async { since(&site.remote("client"), None).await.cursor });
+    let newest = site.server().last_seq();
+    site.server().roll_back_index(early).expect("roll back");
+    edit("busy", 2);
+    edit("busy", 3);
+    assert_eq!(site.server().last_seq(), newest);
+    run(async {
+        let changes = since(&site.remote("client"), Some(&cursor)).await;
+        assert!(
+            changes.rolled_back.is_some(),
+            "a row before the newest differs"
+        );
     });
 }
 

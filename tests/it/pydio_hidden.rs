@@ -67,7 +67,16 @@ fn names_that_the_database_mixes_up_never_get_each_others_hash() {
             assert_eq!(hashed.expect("hash").digest, md5(text.as_bytes()), "{name}");
         }
         rename(&site, "abc.txt", "other.txt");
-        since(&remote, Some(&changes.cursor)).await;
+        let renamed = since(&remote, Some(&changes.cursor)).await;
+        let seen = look(&remote, &renamed).await;
+        // The feed says that all three were renamed: each is looked at under both names.
+        let there: Vec<&String> = seen.iter().filter(|line| line.ends_with(" File")).collect();
+        assert_eq!(there, ["/Abc.txt File", "/abç.txt File", "/other.txt File"]);
+        assert!(
+            seen.iter()
+                .any(|line| line.contains(" names ") && line.contains(" abc.txt")),
+            "{seen:?}"
+        );
         let names: Vec<String> = all(&remote).await.into_keys().collect();
         assert_eq!(names, ["Abc.txt", "abç.txt", "other.txt"]);
     });

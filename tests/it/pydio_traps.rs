@@ -42,10 +42,10 @@ impl<F: FnMut()> Source for Meddling<F> {
 }
 
 /// Content that lies in a file as well.
-struct OnDisk(Box<dyn Source>, Arc<fs::File>);
+pub(crate) struct OnDisk(Box<dyn Source>, Arc<fs::File>);
 
 impl OnDisk {
-    fn boxed(bytes: &[u8]) -> Box<dyn Source> {
+    pub(crate) fn boxed(bytes: &[u8]) -> Box<dyn Source> {
         let mut file = tempfile::tempfile().expect("file");
         file.write_all(bytes).expect("write");
         Box::new(Self(Memory::file(bytes), Arc::new(file)))
@@ -169,7 +169,7 @@ fn an_interrupted_large_upload_never_costs_the_old_version() {
             match done {
                 None => {
                     let is_old = now == b"the old version";
-                    assert!(is_old || cut_at == 5 && now == new, "after {cut_at} pieces");
+                    assert!(is_old || cut_at >= 5 && now == new, "after {cut_at} pieces");
                 }
                 Some(put) => {
                     put.expect("put");
@@ -370,7 +370,8 @@ fn content_just_above_the_limit_goes_in_two_pieces_at_least() {
         }
         assert_eq!(names(&remote).await, ["a", "b", "c", "d"]);
     });
-    assert_eq!(site.server().log().count("upload"), 1 + 2 + 2 + 3);
+    // The first piece is shorter than the others.
+    assert_eq!(site.server().log().count("upload"), 1 + 2 + 3 + 3);
 }
 
 #[test]

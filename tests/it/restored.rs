@@ -1,29 +1,59 @@
 //! The program on a server that was restored from a backup: what it takes away waits.
+//! Pydio and Nextcloud tell it, if all goes well; on others a number of ours does.
 
+use crate::daemon::Daemon;
+use crate::far::Far;
 use crate::program::{Done, Lab, done, read, write_long_ago};
 use crate::pydio_site::{Site, remove};
 use crate::webdav_site::DavSite;
+use serde_json::json;
+use std::cell::RefCell;
+use std::process::Stdio;
 use test_servers::pydio::Quirks as PydioQuirks;
-use test_servers::webdav::Quirks as DavQuirks;
+use test_servers::webdav::{Backup, Quirks as DavQuirks};
 
-/// A server that can tell that it was restored.
+/// A server, and what it held once.
 enum Server {
     Pydio(Site),
-    Nextcloud(DavSite),
+    /// One whose changes went on past what was read of them before.
+    PydioInUse(Site),
+    Nextcloud(Box<DavSite>),
+    Plain(Box<DavSite>, RefCell<Option<Backup>>),
 }
 
 impl Server {
-    fn all() -> [Self; 2] {
+    /// Those that tell it by themselves, or whose changes do.
+    fn telling() -> [Self; 3] {
         [
             Self::Pydio(Site::of(PydioQuirks::v6_4())),
-            Self::Nextcloud(DavSite::timed(DavQuirks::nextcloud())),
+            Self::PydioInUse(Site::of(PydioQuirks::v6_4())),
+            Self::Nextcloud(Box::new(DavSite::timed(DavQuirks::nextcloud()))),
         ]
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        Self::telling().into_iter().chain(Self::plain())
+    }
+
+    /// Those that know nothing of it.
+    fn plain() -> impl Iterator<Item = Self> {
+        let plain = [
+            DavQuirks::none,
+            DavQuirks::apache,
+            DavQuirks::nginx,
+            DavQuirks::rclone,
+            DavQuirks::wsgidav,
+        ];
+        let plain = plain.map(|quirks| DavSite::timed(quirks()));
+        plain
+            .into_iter()
+            .map(|site| Self::Plain(Box::new(site), RefCell::default()))
     }
 
     fn once(&self, lab: &Lab) -> Done {
         match self {
-            Self::Nextcloud(site) => site.once(lab),
-            Self::Pydio(site) => {
+            Self::Nextcloud(site) | Self::Plain(site, _) => site.once(lab),
+            Self::Pydio(site) | Self::PydioInUse(site) => {
                 let place = &site.place;
                 let mut command = lab.bare();
                 command
@@ -43,33 +73,53 @@ impl Server {
 
     fn write(&self, name: &str, bytes: &[u8]) {
         match self {
-            Self::Pydio(site) => site.write(name, bytes),
-            Self::Nextcloud(site) => site.hand().write(name, bytes),
+            Self::Pydio(site) | Self::PydioInUse(site) => site.write(name, bytes),
+            Self::Nextcloud(site) | Self::Plain(site, _) => site.hand().write(name, bytes),
         }
     }
 
     fn remove(&self, name: &str) {
         match self {
-            Self::Pydio(site) => remove(site, name),
-            Self::Nextcloud(site) => site.hand().remove(name),
+            Self::Pydio(site) | Self::PydioInUse(site) => remove(site, name),
+            Self::Nextcloud(site) | Self::Plain(site, _) => site.hand().remove(name),
         }
     }
 
     fn read(&self, name: &str) -> Option<Vec<u8>> {
         match self {
-            Self::Pydio(site) => site.read(name),
-            Self::Nextcloud(site) => site.hand().read(name),
+            Self::Pydio(site) | Self::PydioInUse(site) => site.read(name),
+            Self::Nextcloud(site) | Self::Plain(site, _) => site.hand().read(name),
         }
     }
 
-    /// Has it say that what it holds now is what it held once.
+    /// Keeps what it holds, where it is taken back to that.
+    fn keep(&self) {
+        if let Self::Plain(site, backup) = self {
+            *backup.borrow_mut() = Some(site.hand().backup());
+        }
+    }
+
+    /// Takes it back, or has it say that what it holds now is what it held once.
     fn restore(&self) {
         match self {
             Self::Pydio(site) => {
                 let earlier = site.server().last_seq() - 10;
                 site.server().roll_back_index(earlier).expect("roll back");
             }
+            Self::PydioInUse(site) => {
+                let newest = site.server().last_seq();
+                let rolled_back = site.server().roll_back_index(newest - 10);
+                rolled_back.expect("roll back");
+                for number in 0..12 {
+                    site.write(&format!("later/{number}"), b"by somebody else");
+                }
+                assert!(site.server().last_seq() > newest, "no number tells it");
+            }
             Self::Nextcloud(site) => site.hand().set_fingerprint("restored"),
+            Self::Plain(site, backup) => {
+                let backup = backup.borrow();
+                site.hand().restore(backup.as_ref().expect("it was kept"));
+            }
         }
     }
 }
@@ -79,6 +129,11 @@ fn settled(server: &Server) -> Lab {
     let lab = Lab::new();
     for number in 0..30 {
         write_long_ago(&lab.local.join(format!("d/{number}")), number.to_string());
+    }
+    if let Server::Plain(..) = server {
+        write_long_ago(&lab.local.join("letter"), "yesterday's letter");
+        server.synced(&lab);
+        server.keep();
     }
     write_long_ago(&lab.local.join("letter"), "today's");
     write_long_ago(&lab.local.join("diary"), "of today");
@@ -109,13 +164,10 @@ fn what_a_restored_server_takes_away_waits_and_can_be_brought_back() {
         assert_eq!(read(&lab.local.join("letter")), "yesterday's letter");
         assert!(!lab.local.join("diary").exists());
         // It lists what else happened within the hour and is not its own.
+        let is_about_it = |line: &&str| line.starts_with("done: ") && !line.contains("later");
         let undone = done(lab.bare().args(["undo", "--since", "1h", "--yes"]));
         assert_eq!(
-            undone
-                .out
-                .lines()
-                .filter(|it| it.starts_with("done: "))
-                .count(),
+            undone.out.lines().filter(is_about_it).count(),
             2,
             "{undone:?}"
         );
@@ -127,7 +179,7 @@ fn what_a_restored_server_takes_away_waits_and_can_be_brought_back() {
 
 #[test]
 fn a_restored_server_that_takes_nothing_away_holds_up_nothing_later() {
-    for server in Server::all() {
+    for server in Server::telling() {
         let lab = settled(&server);
         server.write("new", b"from the server");
         server.restore();
@@ -141,4 +193,50 @@ fn a_restored_server_that_takes_nothing_away_holds_up_nothing_later() {
             "a deletion that is meant"
         );
     }
+}
+
+#[test]
+fn a_number_that_went_back_without_taking_anything_away_holds_up_nothing_later() {
+    for server in Server::plain() {
+        let lab = settled(&server);
+        server.keep();
+        server.write("new", b"from the server");
+        server.synced(&lab);
+        server.restore();
+        // Somebody brought it back by hand.
+        server.write("new", b"from the server");
+        server.synced(&lab);
+        server.synced(&lab);
+        server.remove("diary");
+        server.synced(&lab);
+        assert!(
+            !lab.local.join("diary").exists(),
+            "a deletion that is meant"
+        );
+    }
+}
+
+#[test]
+fn a_running_job_notices_before_it_takes_over_what_was_restored() {
+    let site = DavSite::timed(DavQuirks::nginx());
+    let far = Far::Dav(site);
+    let lab = Lab::new();
+    far.write("letter", b"yesterday's letter");
+    let keys = json!({"poll_interval": 1});
+    far.synced(&lab, &keys);
+    far.synced(&lab, &keys);
+    let Far::Dav(site) = &far else {
+        unreachable!("made above");
+    };
+    let backup = site.hand().backup();
+    write_long_ago(&lab.local.join("letter"), "today's");
+    far.synced(&lab, &keys);
+    let mut command = far.command(&lab, &keys);
+    let daemon = Daemon::start(&lab, command.stderr(Stdio::null()));
+    daemon.wait_for("job", "synced");
+    site.hand().restore(&backup);
+    daemon.wait_for("job", "halted");
+    assert_eq!(read(&lab.local.join("letter")), "today's");
+    assert_eq!(daemon.status("job")["halt"]["reason"], "rolled_back");
+    daemon.stop();
 }

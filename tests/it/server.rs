@@ -1,11 +1,14 @@
 //! The command line against a server: the old flags, passwords, workspaces, refusals.
 
 use crate::program::{Done, Lab, Running, done, read, tree, write};
+use crate::webdav_site::DavSite;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use test_servers::front::Front;
 use test_servers::pydio::{Options, PydioServer, Rights, User, Workspace};
+use test_servers::webdav::{self, Scheme};
 
 /// A server with three workspaces and a user, beside a lab.
 struct Site {
@@ -312,6 +315,108 @@ fn the_jobs_of_a_file_are_tried_and_doctor_looks_at_their_servers() {
     assert!(
         site.questions() - before <= 2,
         "a wrong password is tried once"
+    );
+}
+
+#[test]
+fn doctor_asks_the_servers_of_jobs_that_ran_by_flags_alone() {
+    let site = Site::new();
+    assert_eq!(site.login(PASSWORD).code, 0);
+    let ran = done(&mut site.flags("my-files"));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let well = site.lab.offline(&["doctor"]);
+    assert_eq!(well.code, 0, "{well:?}");
+    for line in [
+        "ok    server http",
+        "ok    workspace my-files: can be synced",
+    ] {
+        assert!(well.out.contains(line), "`{line}`: {well:?}");
+    }
+    // Which flags it had is not known, so nothing is sure to keep it from running.
+    let gone = site
+        .lab
+        .offline(&["logout", "-s", site.server.url(), "-u", "ada"]);
+    assert_eq!(gone.code, 0, "{gone:?}");
+    let ill = site.lab.offline(&["doctor"]);
+    assert_eq!(ill.code, 0, "{ill:?}");
+    assert!(ill.out.contains("warn  server http"), "{ill:?}");
+    assert!(ill.out.contains("ran by flags alone"), "{ill:?}");
+}
+
+#[test]
+fn the_way_to_a_server_can_be_told_to_login_to_checks_and_to_new_jobs() {
+    let site = Site::new();
+    let proxy = Front::proxy().expect("a proxy");
+    let address = format!("http://ada:word@127.0.0.1:{}", proxy.port());
+    let url = site.server.url();
+    let way = ["-s", url, "-u", "ada", "--proxy", &address];
+    let by_proxy = |words: &[&str]| {
+        let before = proxy.heads().len();
+        let mut command = site.lab.bare();
+        let ended = done(
+            command
+                .args(words)
+                .args(way)
+                .env("PYDIO_SYNC_PASSWORD", PASSWORD),
+        );
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(proxy.heads().len() > before, "around the proxy: {words:?}");
+        assert!(!ended.err.contains("ada:word"), "{ended:?}");
+    };
+    by_proxy(&["login"]);
+    by_proxy(&["jobs", "check"]);
+    let cert = site.lab.dir.path().join("me.pem").display().to_string();
+    let mut add = site.lab.bare();
+    add.args(["jobs", "add", "-w", "my-files", "--client-cert", &cert]);
+    add.args(["--ca-file", &cert]).args(way).arg("-d");
+    let added = done(add.arg(&site.lab.local));
+    assert_eq!(added.code, 0, "{added:?}");
+    let file = site.lab.dir.path().join("config/pydio-sync/jobs.json");
+    let jobs: Value = serde_json::from_str(&read(&file)).expect("JSON");
+    for (key, value) in [
+        ("proxy", &address),
+        ("client_cert", &cert),
+        ("ca_file", &cert),
+    ] {
+        assert_eq!(jobs[0][key], value.as_str(), "{jobs}");
+    }
+    let wrong = site
+        .lab
+        .offline(&["login", "-s", url, "-u", "ada", "--proxy", "ada:word@h"]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+}
+
+#[test]
+fn a_token_is_kept_for_a_server_without_a_user() {
+    let token = Scheme::Bearer("a token".to_owned());
+    let options = webdav::Options::new(webdav::Quirks::none()).clock(webdav::Clock::machine());
+    let dav = DavSite::with(options.schemes(&[token]));
+    let lab = Lab::new();
+    let url = dav.place.url.as_str();
+    let file = lab.dir.path().join("token");
+    let login = |text: &str| {
+        write(&file, text);
+        let mut login = lab.bare();
+        done(
+            login
+                .args(["login", "-s", url, "--password-file"])
+                .arg(&file),
+        )
+    };
+    assert_eq!(login("another").code, 6);
+    let kept = login("a token");
+    assert_eq!(kept.code, 0, "{kept:?}");
+    assert!(kept.err.contains("the token for `"), "{kept:?}");
+    write(&lab.local.join("a"), "a");
+    let mut run = lab.bare();
+    run.args(["-s", url, "--once", "--json", "-z", "0", "-d"]);
+    let ran = done(run.arg(&lab.local));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(dav.hand().read("a").as_deref(), Some(&b"a"[..]));
+    assert_eq!(
+        lab.offline(&["logout"]).code,
+        0,
+        "the only account there is"
     );
 }
 

@@ -188,7 +188,7 @@ const PRINTED: [(&str, i32, &str, &str); 17] = [
          8, 2017-07-14 02:40:00 UTC; next try 2017-07-14 02:41:00 UTC\n",
         "  not synced: p0: cannot be read\n  not synced: p1: cannot be read\n  not synced: p2: \
          cannot be read\n  not synced: p3: cannot be read\n  not synced: p4: cannot be read\n  \
-         and 2 more; `--json` lists all\n  list what waits: pydio-sync conflicts docs\n  halted: \
+         and 2 more; `--json` lists all\n  list what waits: pydio-sync conflicts docs --state-dir STATE\n  halted: \
          41 entries would be deleted on the remote side\n  if this is meant, release it with: \
          pydio-sync approve music --state-dir STATE\n",
     ),
@@ -249,8 +249,8 @@ const PRINTED: [(&str, i32, &str, &str); 17] = [
     (
         "approve music --json",
         0,
-        "{\"by\":\"ada (command line)\",\"halt\":8,\"seq\":9,\"time\":1500000000009,\"type\":\
-         \"halt_approved\"}\n",
+        "{\"halt\":{\"count\":41,\"reason\":\"too_many_deletions\",\"seq\":8,\"side\":\"remote\"},\
+         \"job\":\"music\",\"seq\":9,\"type\":\"approved\"}\n",
         "approved: 41 entries would be deleted on the remote side; the job goes on with exactly \
          that\n",
     ),
@@ -514,7 +514,7 @@ fn the_journal_at_rest_tells_the_same() {
     assert_eq!(lab.once(&["--conflict", "manual"]).code, 3);
     let listed = lab.offline(&["jobs", "list", "--json"]);
     let job: Value = serde_json::from_str(&listed.out).expect("JSON");
-    let id = job["id"].as_str().expect("an id");
+    let id = job["job"].as_str().expect("an id");
     let table = [
         (
             "status",
@@ -564,5 +564,26 @@ fn the_journal_at_rest_tells_the_same() {
             .out
             .starts_with("the journal says nothing of `no/such`\n"),
         "{nothing:?}"
+    );
+}
+
+#[test]
+fn a_path_is_explained_as_a_shell_completes_it() {
+    let lab = Lab::new();
+    write_long_ago(&lab.local.join("d/a"), "one");
+    lab.synced();
+    let told = lab.offline(&["explain", "d/a"]);
+    assert!(told.code == 0 && told.out.contains("uploaded"), "{told:?}");
+    let absolute = lab.local.join("d/a").display().to_string();
+    for spelled in ["./d/a", "d/a/", &absolute] {
+        for words in [&["explain", spelled][..], &["journal", "explain", spelled]] {
+            assert_eq!(lab.offline(words).out, told.out, "{words:?}");
+        }
+    }
+    let outside = lab.offline(&["explain", "/elsewhere/d/a"]);
+    let words = "`/elsewhere/d/a` is not in the local folder";
+    assert!(
+        outside.code == 2 && outside.err.contains(words),
+        "{outside:?}"
     );
 }

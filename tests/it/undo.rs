@@ -164,7 +164,7 @@ fn an_undo_and_a_restore_are_events_that_explain_tells() {
         panic!("{listed:?}");
     };
     assert_eq!(entry["path"], "d/b", "its place is known by the event");
-    let name = entry["name"].as_str().expect("a name");
+    let name = entry["entry"].as_str().expect("a name");
     assert_eq!(lab.offline(&["trash", "restore", name]).code, 0);
     assert_eq!(read(&lab.local.join("d/b")), "content of d/b");
     let events = lab.offline(&["events", "--json"]);
@@ -298,7 +298,7 @@ fn a_job_that_a_daemon_runs_rests_for_an_undo_and_goes_on() {
     let [entry] = &objects(&listed)[..] else {
         panic!("{listed:?}");
     };
-    let name = entry["name"].as_str().expect("a name");
+    let name = entry["entry"].as_str().expect("a name");
     let restored = lab.offline(&["trash", "restore", name]);
     assert_eq!(restored.code, 0, "{restored:?}");
     until("both came back on both sides", || {

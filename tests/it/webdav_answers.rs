@@ -168,24 +168,36 @@ fn content_whose_headers_name_another_version_is_refused() {
 #[test]
 fn conditions_are_believed_only_if_nothing_else_explains_the_refusals() {
     let probe = "/.pydio-sync/probe*/a";
-    for rule in [
+    let refused = |method, fault| Rule::on(method, fault).path(probe).always();
+    for (rules, has_conditions) in [
         // DELETE is refused, whatever the condition.
-        Rule::on("DELETE", Fault::Status(405)).path(probe).always(),
-        // It says no, and does it.
-        Rule::on("PUT", Fault::StatusAfter(412))
-            .path(probe)
-            .nth(13)
-            .times(1),
+        (vec![refused("DELETE", Fault::Status(405))], true),
+        // It says no to all three, and does what it can.
+        (
+            vec![
+                // After six writes for the tags and one for this.
+                Rule::on("PUT", Fault::StatusAfter(412))
+                    .path(probe)
+                    .nth(8)
+                    .times(2),
+                refused("DELETE", Fault::Status(412)),
+            ],
+            false,
+        ),
     ] {
         let site = DavSite::of(Quirks {
-            conditions: false,
+            conditions: has_conditions,
             ..Quirks::none()
         });
         let remote = site.remote("client");
         run(remote.claim_root("remote-1")).expect("claim");
-        site.server.inject(rule.clone());
+        let count = rules.len();
+        rules.into_iter().for_each(|rule| site.server.inject(rule));
         run(remote.make_dir(&path("new"))).expect("a folder, and the trials");
-        assert_eq!(fact(&remote, "conditions"), "false", "{rule:?}");
+        assert_eq!(fact(&remote, "conditions"), "false", "{count}");
+        let entries = site.server.log().entries();
+        let met = entries.iter().filter(|entry| entry.faulty).count();
+        assert_eq!(met, if count == 1 { 1 } else { 3 }, "each was met");
     }
     let (_site, remote) = tried(Quirks::none());
     assert_eq!(fact(&remote, "conditions"), "true");

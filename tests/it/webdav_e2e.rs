@@ -1,6 +1,7 @@
 //! The program against WebDAV servers: flags, two clients, servers' own habits.
 
-use crate::program::{Lab, Running, done, read, tree, write_long_ago};
+use crate::program::{Done, Lab, Running, done, read, tree, write_long_ago};
+use crate::webdav_real::{Address, named};
 use crate::webdav_site::DavSite;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -16,57 +17,101 @@ const SERVERS: [fn() -> Quirks; 6] = [
     Quirks::nextcloud,
 ];
 
+/// A server and what is done there past the program.
+enum Server {
+    Own(Box<DavSite>),
+    Real(Address),
+}
+
+impl Server {
+    /// The own one as each, and the one that the environment names.
+    fn all() -> impl Iterator<Item = Self> {
+        let own = SERVERS.map(|quirks| Self::Own(Box::new(DavSite::timed(quirks()))));
+        own.into_iter().chain(named().map(Self::Real))
+    }
+
+    fn synced(&self, lab: &Lab) -> Done {
+        match self {
+            Self::Own(site) => site.synced(lab),
+            Self::Real(address) => address.synced(lab),
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        match self {
+            Self::Own(site) => site.hand().write(name, bytes),
+            Self::Real(address) => address.write(name, bytes),
+        }
+    }
+
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Own(site) => site.hand().read(name),
+            Self::Real(address) => address.read(name),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Own(site) => site.names(),
+            Self::Real(address) => address.names(),
+        }
+    }
+}
+
 #[test]
 fn every_server_is_synced_both_ways_and_then_nothing_is_left_to_do() {
-    for quirks in SERVERS {
-        let (lab, site) = (Lab::new(), DavSite::timed(quirks()));
+    for server in Server::all() {
+        let lab = Lab::new();
         write_long_ago(&lab.local.join("here/a b#%.txt"), "from here");
         write_long_ago(&lab.local.join("empty"), "");
-        site.hand().write("there/é.txt", b"from there");
-        let first = site.synced(&lab);
+        server.write("there/é.txt", b"from there");
+        let first = server.synced(&lab);
         assert_eq!(
             (&first.summary["uploaded"], &first.summary["downloaded"]),
             (&2.into(), &1.into())
         );
         assert_eq!(
-            site.names(),
+            server.names(),
             ["empty", "here", "here/a b#%.txt", "there", "there/é.txt"]
         );
         assert_eq!(read(&lab.local.join("there/é.txt")), "from there");
-        let second = site.synced(&lab);
+        let second = server.synced(&lab);
         assert!(second.is_idle(), "{second:?}");
         fs::rename(lab.local.join("here"), lab.local.join("moved")).expect("rename");
         fs::remove_file(lab.local.join("there/é.txt")).expect("remove");
         write_long_ago(&lab.local.join("empty"), "filled");
-        let third = site.synced(&lab);
+        let third = server.synced(&lab);
         assert_eq!(
             (&third.summary["moved"], &third.summary["uploaded"]),
             (&1.into(), &1.into()),
             "{third:?}"
         );
-        assert_eq!(site.names(), ["empty", "moved", "moved/a b#%.txt", "there"]);
-        assert_eq!(site.hand().read("empty").expect("file"), b"filled");
+        assert_eq!(
+            server.names(),
+            ["empty", "moved", "moved/a b#%.txt", "there"]
+        );
+        assert_eq!(server.read("empty").expect("file"), b"filled");
     }
 }
 
 #[test]
 fn two_clients_of_one_tree_become_equal_and_lose_nothing() {
-    for quirks in SERVERS {
-        let site = DavSite::timed(quirks());
+    for server in Server::all() {
         let (one, two) = (Lab::new(), Lab::new());
         write_long_ago(&one.local.join("a/x"), "x");
         write_long_ago(&one.local.join("both"), "base");
         write_long_ago(&one.local.join("tree/y"), "y");
-        site.synced(&one);
-        site.synced(&two);
+        server.synced(&one);
+        server.synced(&two);
         assert_eq!(tree(&one.local), tree(&two.local));
         fs::rename(one.local.join("a"), one.local.join("b")).expect("rename");
         write_long_ago(&one.local.join("both"), "of one");
         write_long_ago(&two.local.join("both"), "of the other");
         fs::remove_dir_all(two.local.join("tree")).expect("remove");
         for _ in 0..3 {
-            site.synced(&one);
-            site.synced(&two);
+            server.synced(&one);
+            server.synced(&two);
         }
         let found = tree(&one.local);
         assert_eq!(found, tree(&two.local));

@@ -1,8 +1,10 @@
-//! Real WebDAV servers, one process of each for all tests, and presets of the own one.
+//! Real WebDAV servers, one process of each for all tests, one that the environment may
+//! name (`PYDIO_SYNC_TEST_WEBDAV_URL`, `_USER`, `_PASSWORD`), and presets of the own one.
 //!
 //! `tests/servers/webdav.py` starts them; they end when this process does, because their
 //! standard input is a pipe from here. A server that is not installed is a failure.
 
+use crate::program::{Done, Lab, done};
 use crate::webdav_site::{place, remote};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
@@ -73,23 +75,51 @@ impl Address {
         names
     }
 
-    /// What a listing has below a folder, which ends in a slash unless it is the root;
-    /// every server here ends the hrefs of folders in one, too.
+    /// What a listing has below a folder, which ends in a slash unless it is the root.
     fn children(&self, folder: &str) -> Vec<(String, bool)> {
         let reply = self.ask("PROPFIND", folder, &[("Depth", "1")], b"");
         assert_eq!(reply.status, 207, "{folder}");
         let root = self.url.splitn(4, '/').nth(3).unwrap_or("");
         let own = format!("/{root}").trim_end_matches('/').to_owned();
+        let own = percent_decode_str(&own)
+            .decode_utf8()
+            .expect("UTF-8")
+            .into_owned();
         let text = reply.text().replace("&amp;", "&");
-        let hrefs = text.split("href>").skip(1).step_by(2);
-        let hrefs = hrefs.filter_map(|part| part.split('<').next());
-        let paths = hrefs.map(|href| {
+        // Servers have their own prefixes, and not all end a folder's address in a slash.
+        let parts: Vec<&str> = text.split("href>").skip(1).collect();
+        let paths = parts.chunks(2).filter_map(|parts| {
+            let [href, told] = parts else { return None };
+            let href = href.split('<').next()?;
+            let href = match href.split_once("://") {
+                Some((_, rest)) => &rest[rest.find('/').unwrap_or(rest.len())..],
+                None => href,
+            };
             let path = percent_decode_str(href).decode_utf8().expect("UTF-8");
             let below = path.strip_prefix(&own).expect("below the root");
-            (below.trim_matches('/').to_owned(), href.ends_with('/'))
+            let is_folder = told.contains(":collection") || told.contains("<collection");
+            Some((below.trim_matches('/').to_owned(), is_folder))
         });
         let asked = folder.trim_matches('/').to_owned();
         paths.filter(|(name, _)| *name != asked).collect()
+    }
+
+    /// The program on it, with a lab's folders.
+    pub(crate) fn command(&self, lab: &Lab) -> Command {
+        let mut command = lab.bare();
+        let url = place(&self.url, "").url;
+        command
+            .args(["-s", &url, "-u", &self.user, "-z", "0", "-d"])
+            .arg(&lab.local)
+            .env("PYDIO_SYNC_PASSWORD", &self.password);
+        command
+    }
+
+    /// Syncs once and expects that all went well.
+    pub(crate) fn synced(&self, lab: &Lab) -> Done {
+        let done = done(self.command(lab).args(["--once", "--json"]));
+        assert_eq!(done.code, 0, "{}: {done:?}", self.url);
+        done
     }
 
     /// The same in a new folder that is ours alone.
@@ -151,6 +181,17 @@ fn start(kind: &str) -> (Child, Address) {
         password: text("password"),
     };
     (child, address)
+}
+
+/// The server that the environment names, in a new folder of it.
+pub(crate) fn named() -> Option<Address> {
+    let read = |name: &str| std::env::var(format!("PYDIO_SYNC_TEST_WEBDAV_{name}")).ok();
+    let address = Address {
+        url: read("URL")?.trim_end_matches('/').to_owned(),
+        user: read("USER").unwrap_or_default(),
+        password: read("PASSWORD").unwrap_or_default(),
+    };
+    Some(address.in_new_folder())
 }
 
 /// The own server, going by the machine's clock as real ones do.

@@ -9,7 +9,7 @@ use std::path::Path;
 use test_servers::webdav::{Fault, Quirks, Rule};
 
 /// Both sides after a first run, and then changes of every kind on both.
-fn begun(quirks: Quirks) -> (Lab, DavSite) {
+pub(crate) fn begun(quirks: Quirks) -> (Lab, DavSite) {
     let (lab, site) = (Lab::new(), DavSite::dated(quirks));
     let at = |name: &str| lab.local.join(name);
     for name in [
@@ -43,7 +43,7 @@ fn begun(quirks: Quirks) -> (Lab, DavSite) {
 }
 
 /// What both sides hold when all is done.
-fn finished() -> BTreeMap<String, String> {
+pub(crate) fn finished() -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     for name in ["safe/a", "safe/b/c", "safe/b/d", "there/deep/z"] {
         files.insert(name.to_owned(), format!("begun with {name}"));
@@ -62,7 +62,7 @@ fn finished() -> BTreeMap<String, String> {
     files
 }
 
-fn on_server(site: &DavSite) -> BTreeMap<String, String> {
+pub(crate) fn on_server(site: &DavSite) -> BTreeMap<String, String> {
     let names = site.names().into_iter();
     names
         .filter_map(|name| {
@@ -72,7 +72,7 @@ fn on_server(site: &DavSite) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn on_disk(root: &Path) -> BTreeMap<String, String> {
+pub(crate) fn on_disk(root: &Path) -> BTreeMap<String, String> {
     let names = crate::program::tree(root).into_keys();
     let files = names.filter(|name| !name.ends_with('/'));
     files

@@ -136,11 +136,11 @@ fn a_feed_hints_at_what_was_young_when_it_was_listed() {
     assert_eq!(quiet.cursor, after.cursor);
 }
 
-/// Writes a file that is old enough for nobody to wait.
-fn write_old(root: &Path, text: &str, age: u64) {
+/// An edit that has settled, so that nobody waits, and is later than the server's first second.
+fn edit_after(root: &Path, text: &str, first_s: u64) {
     write(&root.join("f"), text);
     let options = std::fs::File::options().write(true).open(root.join("f"));
-    let then = UNIX_EPOCH + Duration::from_secs(1_600_000_000 + age);
+    let then = UNIX_EPOCH + Duration::from_secs(first_s + 1);
     options.expect("file").set_modified(then).expect("its time");
 }
 
@@ -175,7 +175,7 @@ fn two_who_write_one_size_within_one_second_lose_nothing_and_become_equal() {
         // All of it within the second of the first version.
         site.hand().write("f", b"2");
         if let Some(text) = mine {
-            write_old(&lab.local, text, 1);
+            edit_after(&lab.local, text, site.hand().time("f").expect("its time"));
         }
         once(&lab, &site);
         assert_eq!(site.hand().read("f").expect("theirs"), b"2");

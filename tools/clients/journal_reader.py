@@ -23,6 +23,10 @@ FILE_MAGIC = b"PSYNCJNL"
 FILE_VERSION = 1
 FILE_HEADER = struct.Struct("<8sHI")
 FILE_HEADER_BYTES_MAX = 16384
+STATE_MAGIC = b"PSJB"
+STATE_PIECE = struct.Struct("<4sI")
+STATE_PIECE_BYTES_MAX = 1 << 18
+STATE_BYTES_MAX = 1 << 30
 TRAILER_MAGIC = b"PSJT"
 TRAILER = struct.Struct("<4sQQI")
 PAYLOAD_BYTES_MAX = 1 << 20
@@ -468,6 +472,27 @@ def read_header(data):
     return first, end + CHECKSUM.size
 
 
+def pass_state(data, at, first):
+    """Checks the pieces of the state before the first record, if there are any; returns the
+    offset behind them. What is in them is for the release that wrote them."""
+    whole = 0
+    while first > 1 and data[at : at + 4] == STATE_MAGIC:
+        if len(data) - at < STATE_PIECE.size:
+            raise Damage("the input ends inside a piece of the state")
+        _, length = STATE_PIECE.unpack_from(data, at)
+        whole += length
+        if length > STATE_PIECE_BYTES_MAX or whole > STATE_BYTES_MAX:
+            raise Damage(f"a piece of {length} bytes, or a state of {whole}")
+        end = at + STATE_PIECE.size + length
+        if len(data) < end + CHECKSUM.size:
+            raise Damage("the input ends inside a piece of the state")
+        (found,) = CHECKSUM.unpack_from(data, end)
+        if found != zlib.crc32(data[at:end]):
+            raise Damage("the checksum of a piece of the state is wrong")
+        at = end + CHECKSUM.size
+    return at
+
+
 def check_trailer(data, at, first, following):
     """Checks a portable file's end."""
     if len(data) - at < TRAILER.size:
@@ -486,6 +511,7 @@ def print_portable(name, data):
     at = 0
     try:
         first, at = read_header(data)
+        at = pass_state(data, at, first)
         following = first
         while data[at : at + 4] != TRAILER_MAGIC:
             record, end = read_record(data, at)

@@ -12,6 +12,7 @@ use pydio_sync::adapters::store::{Journal, Options, job_directory};
 use pydio_sync::ports::Store;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What to make up.
 #[derive(clap::Args)]
@@ -28,8 +29,10 @@ pub(crate) struct Args {
 #[expect(clippy::print_stdout, reason = "a command")]
 pub(crate) fn run(args: &Args) -> ExitCode {
     match write(args) {
-        Ok(head) => {
-            println!("{head} events");
+        Ok((head, appending)) => {
+            #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+            let rate = head.0 as f64 / appending.as_secs_f64();
+            println!("{head} events, appended {rate:.0}/s in batches of {BATCH}");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -39,7 +42,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn write(args: &Args) -> Result<Seq, String> {
+fn write(args: &Args) -> Result<(Seq, Duration), String> {
     let place = job_directory(&args.state_dir, JOB);
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let opened = Journal::open(&place, Options::default()).map_err(|error| text(&error))?;
@@ -47,23 +50,27 @@ fn write(args: &Args) -> Result<Seq, String> {
     let runtime = runtime.map_err(|error| text(&error))?;
     let mut seq = Seq(2);
     let mut records = beginning();
+    let mut appending = Duration::ZERO;
+    let mut append = |batch| {
+        let began = state::now();
+        let done = runtime.block_on(opened.journal.append(batch));
+        appending += began.elapsed();
+        done.map_err(|error| text(&error))
+    };
     for chunk in 0..args.files.div_ceil(state::FILES_A_DIRECTORY) {
         records.extend(state::records(chunk, &mut seq));
         if records.len() > BATCH {
-            let batch = std::mem::take(&mut records);
-            let done = runtime.block_on(opened.journal.append(batch));
-            done.map_err(|error| text(&error))?;
+            append(std::mem::take(&mut records))?;
         }
     }
-    let done = runtime.block_on(opened.journal.append(records));
-    done.map_err(|error| text(&error))?;
+    append(records)?;
     opened.journal.close().map_err(|error| text(&error))?;
     let note = serde_json::json!({
         "id": JOB, "label": JOB, "server": "/nowhere", "directory": "/nowhere",
         "remote_folder": "/",
     });
     std::fs::write(place.join("job.json"), note.to_string()).map_err(|error| text(&error))?;
-    Ok(seq)
+    Ok((seq, appending))
 }
 
 fn beginning() -> Vec<Record> {

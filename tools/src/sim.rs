@@ -9,7 +9,8 @@ use journal_format::event::Record;
 use journal_format::portable::Header;
 use journal_format::value::Seq;
 use proptests::program::Program;
-use proptests::run::{replay, run as run_seed, run_with_feed};
+use proptests::run::{replay, run_with};
+use proptests::world::options::Options;
 use pydio_sync::journal::PortableWriter;
 use std::fs::File;
 use std::io::BufWriter;
@@ -25,6 +26,9 @@ pub(crate) struct Args {
     /// Give each world's remote a change feed.
     #[arg(long)]
     feed: bool,
+    /// Let records wait for each other, as they do while thousands of files are transferred.
+    #[arg(long)]
+    patience: bool,
     /// How many of the last steps to print.
     #[arg(long, default_value_t = 400)]
     lines: usize,
@@ -39,11 +43,24 @@ pub(crate) struct Args {
     count: u64,
 }
 
+impl Args {
+    fn options(&self, seed: u64) -> Options {
+        let mut options = Options::of(seed);
+        if self.feed {
+            options = options.with_feed();
+        }
+        if self.patience {
+            options = options.with_patience();
+        }
+        options
+    }
+}
+
 /// Runs seeds until one fails.
 #[expect(clippy::print_stdout, reason = "a command")]
 pub(crate) fn run(args: &Args) -> ExitCode {
     if let Some(seed) = args.seed {
-        let report = replay(seed, args.feed, args.lines, &Program);
+        let report = replay(seed, args.options(seed), args.lines, &Program);
         println!("{}", report.story);
         if let Some(file) = &args.journal
             && let Err(error) = export(file, &report.records)
@@ -54,8 +71,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
     let mut failed = Vec::new();
     for seed in args.from..args.from.saturating_add(args.count) {
-        let run = if args.feed { run_with_feed } else { run_seed };
-        let broken = std::panic::catch_unwind(|| run(seed, &Program).broken);
+        let run = || run_with(seed, args.options(seed), &Program).broken;
+        let broken = std::panic::catch_unwind(run);
         if let Some(broken) = broken.unwrap_or_else(|_| Some("a panic".to_owned())) {
             println!("seed {seed}: {broken}");
             failed.push(seed);

@@ -158,6 +158,6 @@ fn mb(kib: Option<u64>) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

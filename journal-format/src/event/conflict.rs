@@ -40,9 +40,11 @@ pub enum ConflictEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
-    /// The local version; the other one goes to the trash.
+    /// The local version; the other one goes to the trash. Of two things that claim one
+    /// name the local one keeps it; nothing goes to the trash.
     Local,
-    /// The remote version; the other one goes to the trash.
+    /// The remote version; the other one goes to the trash. Of two things that claim one
+    /// name the remote one keeps it.
     Remote,
     /// Both; the remote one keeps the name.
     Both,

@@ -3,7 +3,10 @@
 //! In: nothing. Out: errors that say where and what was expected. Invariant: each prints
 //! as one line without names or content. Deliberately absent: what to do about it.
 
-use super::{FILE_MAGIC, FILE_VERSION, HEADER_FIELDS_BYTES_MAX, Trailer};
+use super::{
+    FILE_MAGIC, FILE_VERSION, HEADER_FIELDS_BYTES_MAX, STATE_BYTES_MAX, STATE_PIECE_BYTES_MAX,
+    Trailer,
+};
 use crate::error::{DecodeError, PayloadError};
 use crate::value::Seq;
 use std::fmt;
@@ -34,6 +37,11 @@ pub enum Fault {
     },
     /// The header's fields are none.
     Header(PayloadError),
+    /// The state before the first record is longer than any, or a piece of it is.
+    StateLength {
+        /// Announced bytes, with those of the pieces before.
+        found: u64,
+    },
     /// The file ends before its trailer does.
     Ended {
         /// The number that comes next.
@@ -90,6 +98,7 @@ impl PortableError {
             Fault::Magic
             | Fault::HeaderLength { .. }
             | Fault::Header(_)
+            | Fault::StateLength { .. }
             | Fault::Ended { .. }
             | Fault::Sequence { .. }
             | Fault::Count { .. }
@@ -121,6 +130,11 @@ impl fmt::Display for PortableError {
             Fault::HeaderLength { found } => write!(
                 f,
                 "a header of {found} bytes, expected at most {HEADER_FIELDS_BYTES_MAX}"
+            ),
+            Fault::StateLength { found } => write!(
+                f,
+                "a state of {found} bytes, expected at most {STATE_BYTES_MAX} in pieces of at \
+                 most {STATE_PIECE_BYTES_MAX}"
             ),
             Fault::Header(reason) => write!(f, "the header is none: {reason}"),
             Fault::Ended { next } => write!(

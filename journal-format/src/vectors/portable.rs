@@ -23,7 +23,7 @@ pub struct Portable {
 /// Returns every portable vector that this release writes.
 #[must_use]
 pub fn portable() -> Vec<Portable> {
-    let files = whole().into_iter().chain(damaged());
+    let files = whole().into_iter().chain(damaged()).chain(damaged_states());
     files
         .map(|(name, bytes)| Portable {
             expected: read(&bytes).map_err(|error| error.to_string()),
@@ -63,7 +63,15 @@ fn records(first: u64, count: usize) -> Vec<Record> {
 }
 
 fn file(header: &Header, records: &[Record]) -> Vec<u8> {
+    behind(header, &[], records)
+}
+
+/// A file with a state before its first record, in pieces.
+fn behind(header: &Header, state: &[&[u8]], records: &[Record]) -> Vec<u8> {
     let (mut encoder, mut bytes) = Encoder::begin(header).expect("a header that keeps the rules");
+    for piece in state {
+        bytes.extend_from_slice(&encoder.state(piece).expect("before the records"));
+    }
     for record in records {
         let envelope = encode_record(record).expect("a sample");
         encoder.record(record.seq, &envelope).expect("in order");
@@ -98,6 +106,42 @@ fn whole() -> Vec<(&'static str, Vec<u8>)> {
             file(&header(1), &records(1, usize::MAX)),
         ),
         ("portable-range", file(&range, &records(1000, 3))),
+        (
+            "portable-state",
+            behind(&header(1000), STATE, &records(1000, 2)),
+        ),
+    ]
+}
+
+/// Whatever a release's own checkpoints hold: nobody else reads it.
+const STATE: &[&[u8]] = &[b"\0\0\0\x04 the first piece", b"the second one"];
+
+/// Files whose state is wrong, or where none can be.
+fn damaged_states() -> Vec<(&'static str, Vec<u8>)> {
+    let empty = behind(&header(1000), &[], &[]);
+    let start = empty.len().saturating_sub(24);
+    let good = behind(&header(1000), STATE, &records(1000, 1));
+    let altered = |offset: usize, bytes: &[u8]| {
+        let mut altered = good.clone();
+        let at = start.saturating_add(offset);
+        altered.splice(at..at.saturating_add(bytes.len()), bytes.iter().copied());
+        altered
+    };
+    let piece = good.get(start..).unwrap_or_default();
+    let piece = piece.get(..12_usize.saturating_add(STATE[0].len()));
+    let mut first = file(&header(1), &records(1, 1));
+    let begin = file(&header(1), &[]).len().saturating_sub(24);
+    first.splice(begin..begin, piece.unwrap_or_default().iter().copied());
+    vec![
+        ("damaged-portable-state-altered", altered(12, b"!")),
+        ("damaged-portable-state-too-long", altered(4, &[0, 0, 8, 0])),
+        (
+            "damaged-portable-state-torn",
+            good.get(..start.saturating_add(20))
+                .unwrap_or_default()
+                .to_vec(),
+        ),
+        ("damaged-portable-state-of-nothing", first),
     ]
 }
 

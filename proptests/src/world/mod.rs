@@ -107,19 +107,7 @@ impl World {
     /// Makes a world of its own kind from a seed.
     #[must_use]
     pub fn drawn(seed: u64) -> Self {
-        let options = Options::draw(&mut Rng::new(seed).fork());
-        Self::new(seed, options)
-    }
-
-    /// Makes the same world with a remote that keeps an account of changes. What a
-    /// stale listing hid only the next scan of everything would find, some hours
-    /// later: its listings are of the moment.
-    #[must_use]
-    pub fn drawn_with_feed(seed: u64) -> Self {
-        let mut options = Options::draw(&mut Rng::new(seed).fork());
-        options.remote.feed = true;
-        options.faults.stale_listing = Ratio::NEVER;
-        Self::new(seed, options)
+        Self::new(seed, Options::of(seed))
     }
 
     /// Makes a world of a given kind.

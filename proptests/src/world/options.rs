@@ -8,6 +8,7 @@
 
 use super::prng::{Ratio, Rng};
 use journal_format::value::Side;
+use pydio_sync::daemon;
 
 /// The properties of a disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +141,8 @@ pub struct Options {
     pub slow_process: Ratio,
     /// Records beyond the checkpoint from which on a new one is written.
     pub checkpoint_tail_min: u64,
+    /// Running operations for each of which there is a record, or records wait.
+    pub running_per_record: usize,
     /// A checkpoint that is read is damaged, or gone.
     pub checkpoint_lost: Ratio,
     /// Per end of a process: the store loses records that it had acknowledged.
@@ -305,14 +308,37 @@ impl Options {
             chunk_bytes: 16,
             slow_process: Ratio::NEVER,
             checkpoint_tail_min: u64::MAX,
+            running_per_record: daemon::RUNNING_PER_RECORD,
             checkpoint_lost: Ratio::NEVER,
             history_lost: Ratio::NEVER,
         }
     }
 
-    /// Draws a world.
+    /// Draws the kind of world that belongs to a seed.
     #[must_use]
-    pub fn draw(rng: &mut Rng) -> Self {
+    pub fn of(seed: u64) -> Self {
+        Self::draw(&mut Rng::new(seed).fork())
+    }
+
+    /// The same world with a remote that keeps an account of changes. What a stale
+    /// listing hid only the next scan of everything would find, some hours later: its
+    /// listings are of the moment.
+    #[must_use]
+    pub const fn with_feed(mut self) -> Self {
+        self.remote.feed = true;
+        self.faults.stale_listing = Ratio::NEVER;
+        self
+    }
+
+    /// The same world with a process that lets records wait for each other, as it does
+    /// while it transfers thousands of files.
+    #[must_use]
+    pub const fn with_patience(mut self) -> Self {
+        self.running_per_record = 1;
+        self
+    }
+
+    fn draw(rng: &mut Rng) -> Self {
         Self {
             disks: Side::BOTH.map(|side| DiskOptions::draw(rng, side)),
             remote: RemoteOptions::draw(rng),
@@ -323,6 +349,7 @@ impl Options {
             chunk_bytes: *rng.pick(&[7, 16, 64]),
             slow_process: *rng.pick(&[Ratio::NEVER, Ratio::one_in(2), Ratio { hits: 4, of: 5 }]),
             checkpoint_tail_min: *rng.pick(&[u64::MAX, 0, 0, 10, 50]),
+            running_per_record: daemon::RUNNING_PER_RECORD,
             checkpoint_lost: *rng.pick(&[Ratio::NEVER, Ratio::one_in(3)]),
             history_lost: *rng.pick(&[Ratio::NEVER, Ratio::NEVER, Ratio::NEVER, Ratio::one_in(4)]),
         }

@@ -14,7 +14,7 @@ use proptests::ring1::run::Run;
 use std::collections::BTreeSet;
 
 /// Runs a property over cases; `share` divides their number for costly ones.
-fn hold(
+pub(super) fn hold(
     share: u32,
     cases: impl Strategy<Value = Case>,
     property: impl Fn(&Case) -> Result<(), String>,
@@ -42,7 +42,7 @@ fn hold(
     }
 }
 
-fn setups(kits: &'static [Kit], wild: bool) -> impl Strategy<Value = Setup> {
+pub(super) fn setups(kits: &'static [Kit], wild: bool) -> impl Strategy<Value = Setup> {
     let kit = move || prop::sample::select(kits);
     let local = prop_oneof![Just(Kit::Disk), Just(Kit::Inodes)];
     (local, kit(), any::<u32>()).prop_map(move |(local, remote, seed)| Setup {
@@ -61,7 +61,7 @@ pub(super) fn generous() -> Policy {
     policy
 }
 
-const REMOTES: &[Kit] = &[Kit::Rich, Kit::Plain, Kit::Disk];
+pub(super) const REMOTES: &[Kit] = &[Kit::Rich, Kit::Plain, Kit::Disk];
 
 /// Releases whatever halts the run, so that it can come to its end.
 pub(super) fn settle_approving(run: &mut Run) -> Result<(), String> {

@@ -64,7 +64,7 @@ U1 U2 | a/; a/x=2 | rm a; a=1 | | a=1 |
 D1 D2 | a/; a/x=2 | | rm a; a=1 | a=1 trash 2 |
 C3 | a=1 | rm a; a/; a/x=2 | a=3 | a=3 a~/ a~/x=2 |
 C3 | a=1 | a=3 | rm a; a/; a/x=2 | a/ a/x=2 a~=3 |
-C3 | a/; a/x=1 | a/n=2 | rm a; a=3 | a=3 a~/ a~/n=2 trash 1 |
+C3 | a/; a/x=1 | a/n=2 | rm a; a=3 | a=3 a~/ a~/n=2 a~/x=1 |
 C3 | a/; a/x=1 | rm a; a=3 | a/n=2 | a/ a/n=2 a~=3 |
 - | a=1; b=2 | fifo a | a=2 | a=1? b=2 <> a=2 b=2 |
 - | a=1; b=2 | a=2 | fifo a | a=2 b=2 <> a=1? b=2 |
@@ -91,6 +91,9 @@ M1 D1 | a=1 | mv a b | a=2 | b=2 |
 M2 U1 | a=1 | a=2 | mv a b | b=2 | ids
 E1 | a=1; z=9 | mv a b | rm a | b=1 z=9 |
 E2 | a=1; z=9 | rm a | mv a b | b=1 z=9 |
+E1 | d/; d/x=1; d/e/; d/e/y=2; z=9 | mv d m | rm d | m/ m/e/ m/e/y=2 m/x=1 z=9 |
+E2 | d/; d/x=1; d/e/; d/e/y=2; z=9 | rm d | mv d m | m/ m/e/ m/e/y=2 m/x=1 z=9 |
+E1 R1 D2 | d/; d/x=1; d/e/; d/e/y=2; z=9 | mv d/e d/m | rm d | d/ d/m/ d/m/y=2 z=9 trash 1 |
 A1 | a=1 | mv a b | mv a b | b=1 |
 C2 | a=1 | mv a b | mv a c | c=1 | ids
 C3 | a=1; b=2 | mv a x | mv b x | x=2 x~=1 | ids
@@ -174,6 +177,10 @@ V2 | a=1; b=2 | rm a | | a=1 b=2 | down mirror
 V2 | a=1; b=2 | a=2 | rm a | b=2 trash 2 | down mirror
 V2 | a=1 | | d/; d/x=2 | a=1 trash 2 | up mirror
 V1 | a=1 | | d/; d/x=2 | a=1 <> a=1 d/ d/x=2 | up
+C3 D1 | | a=1 | a/; a/x=2 | a/ a/x=2 a~=1 <> a/ a/x=2 | down
+C3 U1 | | a=1 | a/; a/x=2 | a=1 <> a=1 a~/ a~/x=2 | up
+C3 M2 | a=1 | b=2 | mv a b | b=1 b~=2 <> b=1 | down ids
+C3 E1 | a=1 | a=4 | rm a; a/; a/x=2 | a=4 <> a=4 a~/ a~/x=2 | up
 - | d/; d/x=1; b=2 | rm d | d/p=9; shut d | b=2 <> b=2 d/? d/p=9 d/x=1 | up mirror
 ";
 
@@ -278,7 +285,7 @@ fn check_letters(expected: &str, seen: &BTreeSet<&'static str>) -> Result<(), St
     }
 }
 
-fn check_after(run: &Run, after: &str) -> Result<(), String> {
+pub(super) fn check_after(run: &Run, after: &str) -> Result<(), String> {
     let (trees, trash) = after.split_once("trash").unwrap_or((after, ""));
     let (local, remote) = trees.split_once("<>").unwrap_or((trees, trees));
     for (side, expected) in [(Side::Local, local), (Side::Remote, remote)] {

@@ -56,12 +56,21 @@ pub(crate) fn write_small(chunks: &[Chunk], slot: &File, kind: DigestKind) -> io
     writer.finish()
 }
 
+/// What is there already of a content that comes in pieces.
+pub(crate) struct Beginning<'a> {
+    /// So many of the first bytes, which are hashed only.
+    pub(crate) known: u64,
+    /// Hears of how many are durable.
+    pub(crate) note: &'a (dyn Fn(u64) + Sync),
+}
+
 /// Writes pieces as they come, hashing them on another thread. What is large is made
 /// durable on a third while more comes, so that little is left to wait for at the end.
 pub(crate) fn write_stream(
     mut chunks: mpsc::Receiver<Chunk>,
     slot: &File,
     kind: DigestKind,
+    Beginning { known, note }: Beginning<'_>,
 ) -> io::Result<Content> {
     std::thread::scope(|scope| {
         let (written, to_hash) = sync_channel::<Chunk>(CHUNKS_AHEAD);
@@ -70,20 +79,28 @@ pub(crate) fn write_stream(
             to_hash.iter().for_each(|chunk| hasher.update(&chunk));
             hasher.finish()
         })?;
-        let (grown, to_flush) = sync_channel::<()>(1);
+        let (grown, to_flush) = sync_channel::<u64>(1);
         // A failed flush is told once only: so it fails the whole.
-        let flush = move || to_flush.iter().try_for_each(|()| slot.sync_data());
+        let flush = move || {
+            to_flush.iter().try_for_each(|bytes| {
+                slot.sync_data()?;
+                note(bytes);
+                io::Result::Ok(())
+            })
+        };
         let flusher = Builder::new().spawn_scoped(scope, flush)?;
         let stopped = || io::Error::other("hashing stopped");
-        let (mut bytes, mut flushed) = (0, 0);
+        let (mut bytes, mut flushed) = (0, known);
         while let Some(chunk) = chunks.blocking_recv() {
-            slot.write_all_at(&chunk, bytes)?;
+            if bytes >= known {
+                slot.write_all_at(&chunk, bytes)?;
+            }
             bytes += chunk.len() as u64;
             written.send(chunk).map_err(|_| stopped())?;
-            if bytes - flushed >= FLUSH_BYTES {
+            if bytes.saturating_sub(flushed) >= FLUSH_BYTES {
                 flushed = bytes;
                 // While one is under way, the next takes this along.
-                grown.try_send(()).ok();
+                grown.try_send(bytes).ok();
             }
         }
         drop((written, grown));
@@ -238,7 +255,7 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
 
 static ZEROS: [u8; 4096] = [0; 4096];
 /// So much is written between two flushes at least.
-const FLUSH_BYTES: u64 = 32 * 1024 * 1024;
+const FLUSH_BYTES: u64 = 16 * 1024 * 1024;
 /// Chunks that wait to be hashed.
 const CHUNKS_AHEAD: usize = 4;
 const BUFFERS: usize = 16;
@@ -247,6 +264,7 @@ const BUFFER_BYTES: usize = 128 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
     fn what_comes_in_pieces_is_written_and_hashed_whole_however_often_it_is_flushed() {
@@ -256,8 +274,18 @@ mod tests {
         let (sender, receiver) = mpsc::channel(2);
         let feeding =
             std::thread::spawn(move || (0..count).try_for_each(|n| sender.blocking_send(chunk(n))));
-        let content = write_stream(receiver, &file, DigestKind::Blake3).expect("content");
+        let noted = AtomicU64::new(0);
+        let none = Beginning {
+            known: 0,
+            note: &|bytes| noted.store(bytes, Ordering::Relaxed),
+        };
+        let content = write_stream(receiver, &file, DigestKind::Blake3, none).expect("content");
         feeding.join().expect("a thread").expect("all was taken");
+        let durable = noted.into_inner();
+        assert!(
+            durable >= FLUSH_BYTES && durable <= content.bytes,
+            "{durable}"
+        );
         assert_eq!(content.bytes, count << 20);
         let mut hasher = Hasher::new(DigestKind::Blake3);
         (0..count).for_each(|n| hasher.update(&chunk(n)));

@@ -5,7 +5,9 @@
 //! absent, so that a filter never deletes. Deliberately absent: reading files
 //! (`ignores`). Leaves nothing behind. A new default is a line in `DEFAULTS`.
 
+use super::ignores::TreeRules;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use std::path::PathBuf;
 
 /// What no job syncs unless it asks for it.
 const DEFAULTS: [&str; 10] = [
@@ -55,6 +57,7 @@ pub struct Filter {
     hidden: bool,
     excludes: Patterns,
     includes: Option<Patterns>,
+    tree: Option<TreeRules>,
     mark: String,
 }
 
@@ -86,8 +89,29 @@ impl Filter {
             hidden: rules.hidden,
             excludes: Patterns::new(excludes)?,
             includes,
+            tree: None,
             mark: blake3::hash(format!("{rules:?}").as_bytes()).to_hex()[..MARK_DIGITS].to_owned(),
         })
+    }
+
+    /// Adds the `.pydiosyncignore` files of the tree at `root`, for a side that does not
+    /// read its own. The topmost one, as it is now, counts for [`Self::mark`].
+    #[must_use]
+    pub fn with_tree(mut self, root: PathBuf) -> Self {
+        let tree = TreeRules::new(root);
+        if let Some(top) = tree.top() {
+            let mark = blake3::hash(&[self.mark.as_bytes(), &top].concat()).to_hex();
+            mark[..MARK_DIGITS].clone_into(&mut self.mark);
+        }
+        self.tree = Some(tree);
+        self
+    }
+
+    /// Has the files of [`Self::with_tree`] read again, as each scan should.
+    pub fn refresh(&self) {
+        if let Some(tree) = &self.tree {
+            tree.refresh();
+        }
     }
 
     /// Returns a text that other rules do not have.
@@ -100,6 +124,22 @@ impl Filter {
     /// root) is left out.
     #[must_use]
     pub fn excludes(&self, directory: &str, name: &str, is_directory: bool) -> bool {
+        self.has_pattern_against(directory, name, is_directory)
+            || self
+                .tree
+                .as_ref()
+                .is_some_and(|tree| tree.leave_out(directory, name, is_directory))
+    }
+
+    /// Tells whether a name is left out whatever stands there, a file or a directory.
+    #[must_use]
+    pub fn excludes_any_kind(&self, directory: &str, name: &str) -> bool {
+        self.excludes(directory, name, true)
+            && (self.has_pattern_against(directory, name, true)
+                || self.excludes(directory, name, false))
+    }
+
+    fn has_pattern_against(&self, directory: &str, name: &str, is_directory: bool) -> bool {
         (self.hidden && name.starts_with('.'))
             || self.excludes.matches(directory, name)
             || (!is_directory

@@ -17,7 +17,7 @@ use super::writers::Writers;
 use crate::ports::{PortError, PortResult};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, fstatfs, open, stat};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::oneshot;
@@ -41,6 +41,8 @@ pub(crate) struct Folder {
     pub(crate) pending: Mutex<Pending>,
     /// Staged slots of this process; true when a flush failed since.
     pub(crate) staged: Mutex<HashMap<String, bool>>,
+    /// Parts that are being written to.
+    pub(crate) parts: Mutex<HashSet<String>>,
     base: Mutex<Option<Arc<Base>>>,
     /// Where short work is done.
     pub(crate) short_work: Arc<Lane>,
@@ -98,6 +100,7 @@ impl Folder {
             writers: Writers::default(),
             pending: Mutex::default(),
             staged: Mutex::default(),
+            parts: Mutex::default(),
             base: Mutex::default(),
             short_work: Lane::new(SHORT_WORK_MAX),
             long_work: Lane::new(LONG_WORK_MAX),

@@ -1,21 +1,24 @@
 //! The `.pydiosyncignore` files of a tree: gitignore syntax, nested.
 //!
-//! In: open directories. Out: a chain of rules, the nearest file first.
+//! In: open directories. Out: a chain of rules, the nearest file first; for a server,
+//! which keeps no such files, the rules of the local tree ([`TreeRules`]).
 //! Invariant: an ignore file that cannot be read makes its directory unlisted,
 //! since guessing either way would show or hide what the user did not mean.
 
 use super::beneath::open_beneath;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use rustix::fd::BorrowedFd;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
+use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// The name of an ignore file.
-pub(crate) const IGNORE_FILE: &str = ".pydiosyncignore";
+pub(crate) use crate::ports::IGNORE_FILE;
 
 /// The rules that hold in a directory, from the nearest ignore file up.
 pub(crate) type Ignores = Option<Arc<Rules>>;
@@ -27,6 +30,89 @@ pub(crate) struct Rules {
     matcher: Gitignore,
 }
 
+/// The rules of a local tree, for names that lie on a server.
+///
+/// What was read holds until [`Self::refresh`], so that a scan looks once at each
+/// directory. What cannot be read adds nothing: the local side knows nothing of what is
+/// there then, and nothing is planned for it.
+#[derive(Clone)]
+pub(crate) struct TreeRules {
+    root: Arc<Path>,
+    read: Arc<Mutex<HashMap<String, Ignores>>>,
+}
+
+impl TreeRules {
+    /// The rules of the tree at `root`, which may be missing.
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self {
+            root: root.into(),
+            read: Arc::default(),
+        }
+    }
+
+    /// The content of the topmost file.
+    pub(crate) fn top(&self) -> Option<Vec<u8>> {
+        let root = File::open(&*self.root).ok()?;
+        content(root.as_fd()).ok().flatten()
+    }
+
+    /// Has the files read again.
+    pub(crate) fn refresh(&self) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.clear();
+    }
+
+    /// Tells whether the rules leave out a name of a directory.
+    pub(crate) fn leave_out(&self, directory: &str, name: &str, is_directory: bool) -> bool {
+        is_ignored(&self.holding_in(directory), directory, name, is_directory)
+    }
+
+    fn holding_in(&self, directory: &str) -> Ignores {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = read.get(directory) {
+            return known.clone();
+        }
+        let Ok(root) = File::open(&*self.root) else {
+            return None;
+        };
+        if read.len() > READ_MAX {
+            read.clear();
+        }
+        let ends = directory.match_indices('/').map(|(end, _)| end);
+        let ends = ends.chain((!directory.is_empty()).then_some(directory.len()));
+        let mut above = None;
+        for end in std::iter::once(0).chain(ends) {
+            let path = &directory[..end];
+            let rules = match read.get(path) {
+                Some(known) => known.clone(),
+                None => rules_at(root.as_fd(), path, &above),
+            };
+            read.insert(path.to_owned(), rules.clone());
+            above = rules;
+        }
+        above
+    }
+}
+
+impl fmt::Debug for TreeRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TreeRules").field(&self.root).finish()
+    }
+}
+
+/// The rules that hold in a directory below a root.
+fn rules_at(root: BorrowedFd<'_>, path: &str, above: &Ignores) -> Ignores {
+    let rules = if path.is_empty() {
+        read_ignores(root, path, above)
+    } else {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        open_beneath(root, path, flags, Mode::empty())
+            .map_err(io::Error::from)
+            .and_then(|directory| read_ignores(directory.as_fd(), path, above))
+    };
+    rules.unwrap_or_else(|_| above.clone())
+}
+
 /// Reads the ignore file of an open directory and puts it before those above.
 ///
 /// # Errors
@@ -36,23 +122,9 @@ pub(crate) fn read_ignores(
     path: &str,
     above: &Ignores,
 ) -> io::Result<Ignores> {
-    // Not blocking: something else than a file may bear this name.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-    let file = match open_beneath(directory, IGNORE_FILE, flags, Mode::empty()) {
-        Ok(file) => file,
-        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(above.clone()),
-        Err(error) => return Err(error.into()),
-    };
-    if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
+    let Some(bytes) = content(directory)? else {
         return Ok(above.clone());
-    }
-    let mut bytes = Vec::new();
-    File::from(file)
-        .take(IGNORE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > IGNORE_BYTES_MAX {
-        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-    }
+    };
     let mut builder = GitignoreBuilder::new(".");
     for line in String::from_utf8_lossy(&bytes).lines() {
         // As git does: a line that is no pattern matches nothing.
@@ -66,6 +138,28 @@ pub(crate) fn read_ignores(
         directory: path.to_owned(),
         matcher,
     })))
+}
+
+/// The content of a directory's ignore file; nothing where there is none.
+fn content(directory: BorrowedFd<'_>) -> io::Result<Option<Vec<u8>>> {
+    // Not blocking: something else than a file may bear this name.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+    let file = match open_beneath(directory, IGNORE_FILE, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    File::from(file)
+        .take(IGNORE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > IGNORE_BYTES_MAX {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+    }
+    Ok(Some(bytes))
 }
 
 /// Tells whether the rules leave out a name of a directory they hold in.
@@ -98,3 +192,5 @@ pub(crate) fn is_ignored(
 }
 
 const IGNORE_BYTES_MAX: u64 = 256 * 1024;
+/// Directories whose rules are kept between two looks.
+const READ_MAX: usize = 10_000;

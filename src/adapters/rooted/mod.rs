@@ -20,6 +20,7 @@ mod lane;
 mod list;
 mod look;
 mod marker;
+mod part;
 mod probe;
 mod rename;
 mod scan;

@@ -12,6 +12,7 @@ use super::fault::{fault, unsupported};
 use super::folder::{Base, Folder, locked};
 use super::grain::Disk;
 use super::look::look;
+use super::part::PARTS_MAX;
 use super::rename::{exchange, rename_new};
 use super::source::{check_path, entry_of};
 use crate::ports::{Exchanged, Leftover, PortError, PortResult, Slot};
@@ -178,6 +179,7 @@ impl Folder {
     pub(crate) fn leftovers(&self) -> PortResult<Vec<Leftover>> {
         let base = self.base()?;
         self.finish_exchanges(&base, |slot| parse_slot(slot).is_some())?;
+        self.prune_parts(PARTS_MAX, i64::MIN)?;
         let mut leftovers = Vec::new();
         for name in names_in(&base, STAGING)? {
             let Some(id) = parse_slot(&name) else {

@@ -4,10 +4,11 @@
 //! with the source's time and permission bits. Invariant: the digest is that of
 //! the bytes that were written, and a slot is reported only if the source was
 //! unchanged after the last byte. CRASH: a partial slot stays; its operation
-//! never succeeded, so nobody takes it for content.
+//! never succeeded, so nobody takes it for content. Of what is large and comes over the
+//! network a part stays (`part`), with which the next try goes on.
 
 use super::beneath::{STAGING, open_beneath};
-use super::copy::{Content, SMALL_BYTES, copy_file, write_small, write_stream};
+use super::copy::{Beginning, Content, SMALL_BYTES, copy_file, write_small, write_stream};
 use super::fault::{fault, unsupported};
 use super::folder::{Base, Folder, locked};
 use super::slots::control_place;
@@ -20,19 +21,21 @@ use rustix::fs::{
 };
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::mpsc;
 
 /// What a slot gets besides its bytes.
 #[derive(Clone)]
-struct Wanted {
-    slot: String,
-    size: u64,
+pub(super) struct Wanted {
+    pub(super) slot: String,
+    pub(super) size: u64,
     mtime_ns: i64,
     mode: Option<u32>,
-    digest: DigestKind,
+    pub(super) digest: DigestKind,
     /// Set once the slot was free and is ours.
     created: Arc<AtomicBool>,
+    /// Bytes that an earlier try fetched.
+    pub(super) spared: Arc<AtomicU64>,
 }
 
 impl Folder {
@@ -51,15 +54,17 @@ impl Folder {
             mode: source.mode(),
             digest: kind,
             created: Arc::default(),
+            spared: Arc::default(),
         };
         let (slot, created) = (wanted.slot.clone(), Arc::clone(&wanted.created));
+        let spared = Arc::clone(&wanted.spared);
         let result = self.fill(wanted, &mut *source).await;
         match result {
             Ok(content) => {
                 entry.digest = Some(content.digest);
                 Ok(Staged {
                     source: entry,
-                    bytes: content.bytes,
+                    bytes: content.bytes - spared.load(Ordering::Acquire),
                 })
             }
             Err(error) => {
@@ -95,7 +100,12 @@ impl Folder {
                 source.verify().await?;
                 content
             }
-            (Kind::File, None) => self.fill_from_peer(wanted, source).await?,
+            (Kind::File, None) => match source.beginning() {
+                Some(version) if size >= PART_SIZE_MIN => {
+                    self.fill_by_part(wanted, source, &version).await?
+                }
+                _ => self.fill_from_peer(wanted, source).await?,
+            },
         };
         if content.bytes == size {
             Ok(content)
@@ -153,7 +163,11 @@ impl Folder {
         let (size, mut bytes) = (wanted.size, 0u64);
         let write = self.run_waiting(move |folder| {
             let slot = folder.create_slot(&wanted)?;
-            let written = write_stream(receiver, &slot, wanted.digest);
+            let none = Beginning {
+                known: 0,
+                note: &|_| {},
+            };
+            let written = write_stream(receiver, &slot, wanted.digest, none);
             let content = written.map_err(|error| folder.not_staged(error))?;
             if content.bytes == wanted.size {
                 folder.finish_slot(&wanted, &slot)?;
@@ -167,15 +181,7 @@ impl Folder {
                     return Ok(());
                 }
             }
-            while let Some(chunk) = source.read().await? {
-                bytes = bytes.saturating_add(chunk.len() as u64);
-                check_length(bytes, size)?;
-                // The writer failed and says why itself.
-                if sender.send(chunk).await.is_err() {
-                    break;
-                }
-            }
-            Ok(())
+            pour(source, &sender, bytes, size).await
         };
         let (read, written) = futures::future::join(read, write).await;
         read.and(written)
@@ -221,19 +227,19 @@ impl Folder {
     }
 
     /// Names the folder, not the slot, whose name means nothing to a person.
-    fn not_staged(&self, error: impl Into<std::io::Error>) -> PortError {
+    pub(super) fn not_staged(&self, error: impl Into<std::io::Error>) -> PortError {
         fault(
             error,
             format_args!("copying into `{}`", self.path.display()),
         )
     }
 
-    fn own_slot(&self, wanted: &Wanted) {
+    pub(super) fn own_slot(&self, wanted: &Wanted) {
         locked(&self.staged).insert(wanted.slot.clone(), false);
         wanted.created.store(true, Ordering::Release);
     }
 
-    fn finish_slot(&self, wanted: &Wanted, file: &Arc<File>) -> PortResult<()> {
+    pub(super) fn finish_slot(&self, wanted: &Wanted, file: &Arc<File>) -> PortResult<()> {
         if let Some(mode) = wanted.mode {
             let mode = Mode::from_raw_mode(mode & 0o777);
             fchmod(file, mode).map_err(|error| self.not_staged(error))?;
@@ -253,6 +259,24 @@ async fn read_text(source: &mut dyn Source) -> PortResult<Vec<u8>> {
         check_length(text.len() as u64, LINK_BYTES_MAX)?;
     }
     Ok(text)
+}
+
+/// Hands content on to its writer, from the byte on that comes next.
+pub(super) async fn pour(
+    source: &mut dyn Source,
+    sender: &mpsc::Sender<Chunk>,
+    mut bytes: u64,
+    size: u64,
+) -> PortResult<()> {
+    while let Some(chunk) = source.read().await? {
+        bytes = bytes.saturating_add(chunk.len() as u64);
+        check_length(bytes, size)?;
+        // The writer failed and says why itself.
+        if sender.send(chunk).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn check_length(bytes: u64, size: u64) -> PortResult<()> {
@@ -278,5 +302,8 @@ fn times(mtime_ns: i64) -> Timestamps {
     }
 }
 
-const CHUNKS_AHEAD: usize = 4;
+/// Pieces that wait to be written.
+pub(super) const CHUNKS_AHEAD: usize = 4;
+/// From this size on what comes over the network is gone on with after a break.
+const PART_SIZE_MIN: u64 = 16 * 1024 * 1024;
 const LINK_BYTES_MAX: u64 = 4095;

@@ -10,6 +10,7 @@ use super::beneath::{LISTED, Place, TRASH};
 use super::fault::{fault, unsupported};
 use super::folder::{Base, Folder};
 use super::look::{MASK, ctime_ns};
+use super::part::PARTS_MAX;
 use super::rename::rename_new;
 use super::slots::{control_place, names_in, parent_of};
 use super::source::check_path;
@@ -72,6 +73,7 @@ impl Folder {
     pub(crate) fn expire_trash(&self, before: Timestamp, bytes_max: u64) -> PortResult<u64> {
         let base = self.base()?;
         let before_ns = before.0.saturating_mul(1_000_000);
+        self.prune_parts(PARTS_MAX, before_ns)?;
         let mut entries = entries(&base)?;
         entries.sort_unstable_by(|a, b| (a.since_ns, &a.name).cmp(&(b.since_ns, &b.name)));
         let mut bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();

@@ -38,7 +38,16 @@ pub enum BuildError {
     Write(String),
 }
 
-/// Makes a job's store. `expected` is the head that is known to have been acknowledged,
+/// What records go on from that do not begin with the first.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// The state that the events before them fold to.
+    pub state: Checkpoint,
+    /// The journal's running hash there; zeros where it is not known.
+    pub before: [u8; 32],
+}
+
+/// Makes a job's store. The records follow `base`, or begin with the first. `expected` is the head that is known to have been acknowledged,
 /// if that is beyond the last record. Returns the number of records.
 ///
 /// # Errors
@@ -47,6 +56,7 @@ pub fn build(
     dir: &Path,
     records: impl Iterator<Item = Result<Stored, ReadError>>,
     expected: Option<Seq>,
+    base: Option<Base>,
 ) -> Result<Seq, BuildError> {
     let layout = Layout::new(dir);
     files::make_directory(&layout.root)?;
@@ -54,7 +64,8 @@ pub fn build(
     if layout.witness.exists() {
         return Err(BuildError::Exists);
     }
-    let built = into(&layout, records, expected, None);
+    let base = base.map(|base| (base.state, base.before));
+    let built = into(&layout, records, expected, base);
     drop(lock);
     built
 }

@@ -58,6 +58,7 @@ impl Copied {
         match &mut error {
             OpenError::Damaged { place, .. }
             | OpenError::Foreign { place, .. }
+            | OpenError::Unbegun { place }
             | OpenError::Io { place, .. } => {
                 if let Ok(inside) = place.strip_prefix(&self.layout.root) {
                     *place = original.root.join(inside);

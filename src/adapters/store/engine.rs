@@ -88,9 +88,22 @@ pub(super) fn needs_replay(directory: &Path) -> bool {
     journal_files(directory).map_or(true, |files| data_bytes(&files) > 0)
 }
 
+/// Leaves a working directory that somebody removed: fjall asks for its path and panics
+/// without one. Nothing relative can be found from there any more.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no place to move away from"
+)]
+fn stand_somewhere() {
+    if std::env::current_dir().is_err() {
+        std::env::set_current_dir("/").ok();
+    }
+}
+
 impl Engine {
     /// Opens the database, or makes one where there is none.
     pub(super) fn open(directory: &Path) -> Result<Self, OpenError> {
+        stand_somewhere();
         // Bytes that no checksum covers make fjall panic in places.
         let opened = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let database = Database::builder(directory)

@@ -122,12 +122,15 @@ impl Drop for LockFile {
 pub struct FolderLock {
     _own: LockFile,
     _above: Vec<LockFile>,
+    _root: Option<LockFile>,
 }
 
 impl FolderLock {
     /// Locks the folder by its identity, so that every path to it is the same.
     ///
-    /// Binds processes that share `state_dir` only.
+    /// Processes with other state directories are kept from this very folder by a lock on
+    /// it, where its file system has locks; from folders around it only if they share
+    /// `state_dir`.
     ///
     /// # Errors
     /// `Locked` names the holder of the folder, of one above it or of one below; `Io`
@@ -146,7 +149,25 @@ impl FolderLock {
         Ok(Self {
             _own: own,
             _above: above.collect::<Result<_, _>>()?,
+            _root: lock_root(&root)?,
         })
+    }
+}
+
+/// Locks a folder itself; nothing where that cannot be done.
+fn lock_root(root: &Path) -> Result<Option<LockFile>, OpenError> {
+    let Ok(file) = File::open(root) else {
+        return Ok(None);
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(LockFile { file })),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+            holder: "a process with another state folder".to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => {
+            tracing::debug!(%error, "the folder's file system has no locks");
+            Ok(None)
+        }
     }
 }
 
@@ -228,5 +249,18 @@ mod tests {
         assert!(LockFile::look(&path).is_err());
         drop(held);
         LockFile::look(&path).expect("free");
+    }
+    #[test]
+    fn two_state_folders_do_not_have_one_folder_at_a_time() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let [root, one, other] = ["root", "one", "other"].map(|name| dir.path().join(name));
+        for folder in [&root, &one, &other] {
+            std::fs::create_dir(folder).expect("a folder");
+        }
+        let held = FolderLock::acquire(&one, &root).expect("free");
+        let refused = FolderLock::acquire(&other, &root);
+        assert!(matches!(refused, Err(OpenError::Locked { .. })));
+        drop(held);
+        FolderLock::acquire(&other, &root).expect("free again");
     }
 }

@@ -44,7 +44,7 @@ mod worker;
 mod writer;
 
 pub use archive::Archive;
-pub use build::{BuildError, build};
+pub use build::{Base, BuildError, build};
 pub use journal::{Journal, Verified};
 pub use lock::FolderLock;
 pub use reading::{Entries, Missing, Reading};
@@ -150,6 +150,12 @@ pub enum OpenError {
         place: PathBuf,
         /// Whether a newer release wrote it, so that an upgrade helps.
         is_newer: bool,
+    },
+    /// The first process that was to write it was stopped before there was a record.
+    #[error("the journal at {} was never begun", place.display())]
+    Unbegun {
+        /// The directory.
+        place: PathBuf,
     },
     /// The operating system refused.
     #[error("{}: {error}", place.display())]

@@ -98,7 +98,9 @@ impl OpenError {
     pub const fn is_damage(&self) -> bool {
         match self {
             Self::HistoryLost { .. } | Self::Damaged { .. } => true,
-            Self::Locked { .. } | Self::Foreign { .. } | Self::Io { .. } => false,
+            Self::Locked { .. } | Self::Foreign { .. } | Self::Unbegun { .. } | Self::Io { .. } => {
+                false
+            }
         }
     }
 }
@@ -131,6 +133,12 @@ impl Evidence {
     /// so, and no id.
     fn is_begun(&self) -> bool {
         self.expected == Seq::ZERO && self.witness.is_some()
+    }
+
+    /// Whether a journal that was found was not made to its end. It may look whole without
+    /// an id: fjall then drops the keyspace that it has not noted yet, and makes another one.
+    fn is_unfinished(&self, found: Look, layout: &Layout) -> bool {
+        self.is_begun() && (matches!(found, Look::Partial(_)) || !layout.id.exists())
     }
 
     pub(super) fn gather(layout: &Layout) -> Result<Self, OpenError> {
@@ -180,12 +188,13 @@ pub(super) fn look_into(layout: &Layout, evidence: &Evidence) -> Result<Recovere
             expected: evidence.expected,
             found: Seq::ZERO,
         }),
-        Look::Partial(why) if !evidence.is_begun() => Err(OpenError::damaged(why, &layout.journal)),
-        Look::Whole => reopen(layout, evidence),
-        Look::Empty | Look::Partial(_) => Err(OpenError::io(
-            &std::io::Error::new(std::io::ErrorKind::NotFound, "there is no journal"),
-            &layout.journal,
-        )),
+        found if found == Look::Empty || evidence.is_unfinished(found, layout) => {
+            Err(OpenError::Unbegun {
+                place: layout.journal.clone(),
+            })
+        }
+        Look::Partial(why) => Err(OpenError::damaged(why, &layout.journal)),
+        Look::Empty | Look::Whole => reopen(layout, evidence),
     }
 }
 
@@ -200,12 +209,7 @@ fn recover(layout: &Layout, evidence: &Evidence) -> Result<Recovered, OpenError>
             found: Seq::ZERO,
         }),
         Look::Empty => create(layout, evidence.lost()),
-        // It may look whole without an id: fjall then drops the keyspace that it has not
-        // noted yet, and makes another one.
-        found
-            if evidence.is_begun()
-                && (matches!(found, Look::Partial(_)) || !layout.id.exists()) =>
-        {
+        found if evidence.is_unfinished(found, layout) => {
             let aside = files::next_aside(&layout.aside, "unfinished")?;
             rename(&layout.journal, &aside.join("journal"))?;
             // Nothing in them was ever acknowledged; without a bound, a process that is

@@ -3,6 +3,7 @@
 //! In: arguments. Out: typed values. Invariant: rules are named as the flags of a run
 //! name them. Deliberately absent: what the commands do.
 
+use super::asked::{Asked, asked};
 use super::journal::Named;
 use super::relative;
 use crate::cli::values::{Way, Winner};
@@ -67,9 +68,9 @@ pub(in crate::cli) struct Replay {
 pub(in crate::cli) struct ExplainIn {
     #[command(flatten)]
     pub(in crate::cli) named: Named,
-    /// The path below the folder, as it is or was.
-    #[arg(value_parser = relative)]
-    pub(in crate::cli) path: RelPath,
+    /// The path as it is or was: below the folder, or absolute in the local one.
+    #[arg(value_parser = asked)]
+    pub(in crate::cli) path: Asked,
 }
 
 /// `journal what-if`: the same observations under other rules.
@@ -86,7 +87,7 @@ pub(in crate::cli) struct WhatIf {
     /// What becomes of the target's own changes, one way only.
     #[arg(long, value_name = "MODE")]
     pub(in crate::cli) mode: Option<OneWay>,
-    /// A pattern that is synced although an exclude names it.
+    /// Files that match no such pattern are not synced.
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) include: Vec<String>,
     /// A pattern that is not synced.

@@ -9,11 +9,13 @@ use crate::cli::args::{OneJob, Resolve};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::offline::Opened;
 use crate::cli::print;
-use crate::cli::text::plain;
-use crate::cli::view::Item;
+use crate::cli::text::{plain, quoted};
+use crate::cli::view::{HaltView, Item};
 use journal_format::event::{HaltReason, Keep};
 use serde_json::{Value, json};
 use sync_core::input::Input;
+
+type Held = (Vec<Item>, Option<HaltView>, Exit);
 
 impl Desk<'_> {
     pub(super) async fn approve(&mut self, job: &OneJob) -> Result<Exit, Failure> {
@@ -34,6 +36,10 @@ impl Desk<'_> {
         };
         let Some(halt) = halt else {
             print::words("the job is not halted: there is nothing to approve");
+            if self.args.common.json {
+                let value = json!({"type": "approved", "job": id, "seq": null, "halt": null});
+                print::data(&value);
+            }
             opened.map_or(Ok(()), Opened::close)?;
             return Ok(Exit::InSync);
         };
@@ -46,14 +52,14 @@ impl Desk<'_> {
             Some(opened) => {
                 let events = opened.decide(Input::Approve { by: who() }).await?;
                 opened.close()?;
-                self.decided(&events);
+                self.approved(&id, decision(&events, "halt_approved"), &halt);
                 print::words(&format!(
                     "approved: {what}; the next run goes on with exactly that"
                 ));
             }
             None => {
-                let event = self.asked()?.approve(&id, halt.seq, &who()).await?;
-                self.decided(&[event]);
+                let seq = self.asked()?.approve(&id, halt.seq, &who()).await?;
+                self.approved(&id, Some(seq), &halt);
                 print::words(&format!(
                     "approved: {what}; the job goes on with exactly that"
                 ));
@@ -62,16 +68,17 @@ impl Desk<'_> {
         Ok(Exit::InSync)
     }
 
-    fn decided(&self, events: &[Value]) {
+    fn approved(&self, job: &str, seq: Option<u64>, halt: &HaltView) {
         if self.args.common.json {
-            events.iter().for_each(print::data);
+            print::data(&json!({"type": "approved", "job": job, "seq": seq, "halt": halt}));
         }
     }
 
     /// Lists what waits, of one job or of all.
     pub(super) async fn conflicts(&mut self, job: &OneJob) -> Result<Exit, Failure> {
         let mut shown = 0;
-        let show = |desk: &Self, found: &Found, (held, exit): (Vec<Item>, Exit), alone| {
+        let mut halted = false;
+        let show = |desk: &Self, found: &Found, (held, halt, exit): Held, alone| {
             shown += held.len();
             let prefix = if alone {
                 String::new()
@@ -80,26 +87,42 @@ impl Desk<'_> {
             };
             held.iter()
                 .for_each(|item| desk.waiting(&found.id, &prefix, item));
+            if let Some(halt) = halt {
+                halted = true;
+                let flag = print::state_dir_flag(desk.args);
+                print::words(&format!(
+                    "{prefix}halted for safety: {}; conflicts are looked for once that is over; \
+                     what is held back: pydio-sync status {}{flag}",
+                    print::halt_words(&halt.halt()),
+                    quoted(&found.id)
+                ));
+            }
             exit
         };
         let exit = self.each(job.job.as_deref(), Self::held, show).await?;
-        if shown == 0 && exit == Exit::InSync && !self.args.common.json {
+        if shown == 0 && !halted && exit == Exit::InSync && !self.args.common.json {
             print::words("no conflict waits for a decision");
         }
         Ok(exit)
     }
 
-    async fn held(&mut self, found: &Found) -> Result<(Vec<Item>, Exit), Failure> {
+    /// What waits, the halt because of which nothing is looked for, and what the answer
+    /// amounts to.
+    async fn held(&mut self, found: &Found) -> Result<Held, Failure> {
         let online = match self.daemon_of(found) {
-            Some(daemon) => open_there(daemon.held(&found.id).await)?,
+            Some(daemon) => match open_there(daemon.held(&found.id).await)? {
+                Some(held) => Some((held, daemon.status(&found.id).await?.halt)),
+                None => None,
+            },
             None => None,
         };
-        if let Some(held) = online {
-            return Ok((held, Exit::InSync));
+        if let Some((held, halt)) = online {
+            return Ok((held, halt, Exit::InSync));
         }
         let at_rest = found.at_rest()?;
         at_rest.tell_missing();
-        Ok((at_rest.held().await?, at_rest.exit()))
+        let (held, halt) = at_rest.held().await?;
+        Ok((held, halt, at_rest.exit()))
     }
 
     fn waiting(&self, job: &str, prefix: &str, item: &Item) {
@@ -126,28 +149,28 @@ impl Desk<'_> {
             Some(daemon) => {
                 let word = json!(keep);
                 let word = word.as_str().unwrap_or_default();
-                let event = daemon.resolve(&found.id, path, word, &who()).await;
-                match event {
-                    Err(refused) if refused.is_nothing() => Some(Vec::new()),
-                    event => open_there(event)?.map(|event| vec![event]),
+                let seq = daemon.resolve(&found.id, path, word, &who()).await;
+                match seq {
+                    Err(refused) if refused.is_nothing() => Some(None),
+                    seq => open_there(seq)?.map(Some),
                 }
             }
             None => None,
         };
         let is_running = online.is_some();
-        let events = match online {
-            Some(events) => events,
+        let seq = match online {
+            Some(seq) => seq,
             None => {
                 let opened = Opened::open(found.known()?)?;
                 let path = resolve.path.clone();
                 let by = who();
                 let events = opened.decide(Input::Resolve { path, keep, by }).await?;
                 opened.close()?;
-                events
+                decision(&events, "conflict_resolved")
             }
         };
-        if events.is_empty() {
-            let (held, _) = self.held(&found).await?;
+        let Some(seq) = seq else {
+            let (held, ..) = self.held(&found).await?;
             let is_kept = held.iter().any(|item| item.path == path);
             let path = plain(path);
             return Err(if is_kept {
@@ -162,8 +185,12 @@ impl Desk<'_> {
                     "`pydio-sync conflicts` lists those that do",
                 )
             });
+        };
+        if self.args.common.json {
+            print::data(&json!({
+                "type": "resolved", "job": found.id, "seq": seq, "path": path, "keep": keep,
+            }));
         }
-        self.decided(&events);
         print::words(if is_running {
             "decided; the job does it"
         } else {
@@ -171,4 +198,10 @@ impl Desk<'_> {
         });
         Ok(Exit::InSync)
     }
+}
+
+/// The number of the event that a decision is, among those it led to.
+fn decision(events: &[Value], kind: &str) -> Option<u64> {
+    let found = events.iter().find(|event| event["type"] == kind);
+    found.and_then(|event| event["seq"].as_u64())
 }

@@ -73,7 +73,8 @@ impl Desk<'_> {
     }
 
     async fn start_again(&mut self, id: &str) -> Result<(), Failure> {
-        let hint = format!("start it: pydio-sync start {}", quoted(id));
+        let flag = print::state_dir_flag(self.args);
+        let hint = format!("start it: pydio-sync start {}{flag}", quoted(id));
         let started = self.asked()?.order("job.start", Some(id), &who()).await;
         started.map_err(|refused| Failure::from(refused).hint(hint))?;
         print::words(&format!("{}: started again", plain(id)));

@@ -9,8 +9,9 @@ use crate::cli::args::{Events, Explain};
 use crate::cli::channel::Refused;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::journal::{explained, source};
+use crate::cli::known::Known;
 use crate::cli::text::{plain, time};
-use crate::cli::{print, trash};
+use crate::cli::{print, story, trash};
 use crate::journal::explain::{Fate, Runs};
 use journal_format::json::to_json;
 use journal_format::value::{Seq, Timestamp};
@@ -60,7 +61,8 @@ impl Desk<'_> {
 
     pub(super) async fn explain(&mut self, explain: &Explain) -> Result<Exit, Failure> {
         let found = self.find(explain.job.as_deref()).await?;
-        let path = &explain.path;
+        let folder = found.known.as_ref().and_then(Known::folder);
+        let path = &explain.path.below(folder)?;
         let online = match self.daemon_of(&found) {
             Some(daemon) => open_there(daemon.explain(&found.id, path.as_str()).await)?,
             None => None,
@@ -83,7 +85,7 @@ impl Desk<'_> {
         if let Some(known) = &found.known {
             trash::look_into(&known.directory, &mut told).await;
         }
-        print::explanation(self.args, &found.id, told);
+        story::explanation(self.args, &found.id, told);
         Ok(exit)
     }
 }

@@ -12,11 +12,12 @@ use super::args::Args;
 use super::config::JobConfig;
 use super::exit::{Exit, Failure, worst};
 use super::job_args::OneFile;
+use super::known::Known;
 use super::open::Wanted;
 use super::text::plain;
-use super::{jobs, known, pair, print, run};
+use super::{jobfile, jobs, known, pair, print, run};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What one check found.
 pub(super) struct Finding {
@@ -47,6 +48,8 @@ struct Patients {
     folders: Vec<PathBuf>,
     /// And their remotes, where these are folders.
     remote_folders: Vec<PathBuf>,
+    /// And those of them whose remotes are on servers.
+    remembered: Vec<Wanted>,
 }
 
 /// Looks at everything and prints it.
@@ -69,7 +72,7 @@ pub(super) fn run(args: &Args, flags: &OneFile) -> Result<Exit, Failure> {
     Ok(worst(findings.iter().filter_map(failed)))
 }
 
-fn patients(findings: &mut Vec<Finding>, state_dir: &std::path::Path, flags: &OneFile) -> Patients {
+fn patients(findings: &mut Vec<Finding>, state_dir: &Path, flags: &OneFile) -> Patients {
     let file = match &flags.file {
         Some(file) => file.display().to_string(),
         None => jobs::usual().map_or_else(|_| String::new(), |file| file.display().to_string()),
@@ -95,11 +98,30 @@ fn patients(findings: &mut Vec<Finding>, state_dir: &std::path::Path, flags: &On
     known.retain(|job| configured.iter().all(|it| it.pair.local != job.directory));
     let remotes = known.iter().filter(|job| job.user.is_none());
     let remotes = remotes.map(|job| PathBuf::from(&job.server));
+    let servers = known.iter().filter(|job| job.user.is_some());
     Patients {
         remote_folders: remotes.filter(|folder| folder.is_absolute()).collect(),
+        remembered: servers
+            .filter_map(|job| remembered(job, state_dir))
+            .collect(),
         folders: known.into_iter().map(|job| job.directory).collect(),
         configured,
     }
+}
+
+/// Makes a job of what is known of one that ran by flags alone; nothing if that is not
+/// enough any more.
+fn remembered(job: &Known, state_dir: &Path) -> Option<Wanted> {
+    let job = json!([{
+        "id": job.id, "label": job.label, "server": job.server, "workspace": job.workspace,
+        "user": job.user.as_deref().filter(|user| !user.is_empty()),
+        "directory": job.directory, "remote_folder": job.remote_folder,
+    }]);
+    let mut job = job;
+    let fields = job[0].as_object_mut()?;
+    fields.retain(|_, value| !value.is_null());
+    let configs = jobfile::judged(Path::new("job.json"), job.to_string().as_bytes()).ok()?;
+    run::checked(configs, state_dir).ok()?.pop()
 }
 
 impl Patients {
@@ -158,6 +180,22 @@ impl Finding {
             state: State::Fail(failure.exit),
             way_out: failure.hint,
             ..Self::ok(what, place, failure.message)
+        }
+    }
+
+    /// The same of a job that was given flags which nobody knows here.
+    fn of_flags(self) -> Self {
+        match self.state {
+            State::Ok | State::Warn => self,
+            State::Fail(_) => Self {
+                state: State::Warn,
+                way_out: Some(
+                    "this job ran by flags alone; `pydio-sync jobs add` keeps them, and \
+                     `pydio-sync login` its password"
+                        .to_owned(),
+                ),
+                ..self
+            },
         }
     }
 

@@ -33,27 +33,38 @@ pub(super) fn look(findings: &mut Vec<Finding>, state_dir: &Path, patients: &Pat
         folder_found(findings, "remote folder", folder);
     }
     let mut passwords = Passwords::new(state_dir);
+    remotes(findings, &mut passwords, patients.active());
+    let mut of_flags = Vec::new();
+    remotes(&mut of_flags, &mut passwords, patients.remembered.iter());
+    findings.extend(of_flags.into_iter().map(Finding::of_flags));
+}
+
+fn remotes<'a>(
+    findings: &mut Vec<Finding>,
+    passwords: &mut Passwords,
+    jobs: impl Iterator<Item = &'a Wanted>,
+) {
     let mut asked: Vec<(Account, Option<Vec<Workspace>>)> = Vec::new();
-    for job in patients.active() {
+    for job in jobs {
         let place = match &job.pair.remote {
             RemotePlace::Folder(folder) => {
                 folder_found(findings, "remote folder", folder);
                 continue;
             }
             RemotePlace::Webdav(place) => {
-                webdav(findings, &mut passwords, job, place);
+                webdav(findings, passwords, job, place);
                 continue;
             }
             RemotePlace::Pydio(place) => place,
         };
         let account = server::account(place);
         if asked.iter().all(|(known, _)| *known != account) {
-            let answer = answer(findings, &mut passwords, job, place);
+            let answer = answer(findings, passwords, job, place);
             asked.push((account.clone(), answer));
         }
         let known = asked.iter().find(|(known, _)| *known == account);
         if let Some((_, Some(found))) = known {
-            workspace(findings, &mut passwords, job, place, found);
+            workspace(findings, passwords, job, place, found);
         }
     }
 }

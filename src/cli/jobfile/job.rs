@@ -71,6 +71,7 @@ pub(super) fn read(at: &str, key: Option<&str>, value: &Value) -> Result<JobConf
         .unwrap_or(Direction::Bi);
     Ok(JobConfig {
         at: Some(at.to_owned()),
+        place: None,
         id,
         label: label(&fields)?,
         server: server.to_owned(),
@@ -274,7 +275,7 @@ fn link(fields: &Fields<'_>) -> Result<Link, Fault> {
                 Duration::from_secs(seconds.unsigned_abs())
             }),
         recheck: fields
-            .whole("recheck", 60..=86_400, "seconds")?
+            .whole("recheck", 5..=86_400, "seconds")?
             .map_or(default.recheck, |seconds| {
                 Duration::from_secs(seconds.unsigned_abs())
             }),

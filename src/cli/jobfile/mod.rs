@@ -37,13 +37,19 @@ pub(super) fn read(path: &Path) -> Result<Vec<JobConfig>, Failure> {
 /// # Errors
 /// The first mistake.
 pub(super) fn judged(path: &Path, bytes: &[u8]) -> Result<Vec<JobConfig>, Failure> {
-    parse(bytes).map_err(|fault| {
+    let mut jobs = parse(bytes).map_err(|fault| {
         let message = format!("{}: {}", path.display(), fault.on_its_line(bytes));
         Failure::usage(
             message,
             "nothing was started; mend the file, `pydio-sync jobs check FILE` reads it again",
         )
-    })
+    })?;
+    for job in &mut jobs {
+        let at = job.at.as_deref().unwrap_or_default();
+        let line = text::line(bytes, at).unwrap_or(1);
+        job.place = Some(format!("{}: {at} (line {line})", path.display()));
+    }
+    Ok(jobs)
 }
 
 /// The bytes of a job file.

@@ -161,7 +161,7 @@ const MISTAKES: [(&str, &[&str]); 38] = [
     (r#""max_delete": -3"#, &["/0/max_delete", "-3"]),
     (r#""max_delete": true"#, &["/0/max_delete", "true"]),
     (r#""timeout": 0"#, &["/0/timeout"]),
-    (r#""recheck": 5"#, &["/0/recheck", "60 to 86400"]),
+    (r#""recheck": 4"#, &["/0/recheck", "5 to 86400"]),
     (r#""poolsize": 1000"#, &["/0/poolsize", "1000", "1 to 64"]),
     (r#""limit_up": "fast""#, &["/0/limit_up", "bytes a second"]),
     (r#""trust_ssl": 1"#, &["/0/trust_ssl", "true or false"]),

@@ -46,7 +46,8 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Compare) -> Result<Exit
     let is_same_state = old.digest == new.digest;
     if args.common.json {
         print::data(&json!({
-            "type": "compared", "journal": new.journal, "old": old.release, "new": new.release,
+            "type": "compared", "journal": new.journal, "old_release": old.release,
+            "new_release": new.release,
             "points": new.plans.len(), "differ": differs.len(), "same_digest": is_same_state,
         }));
     } else {
@@ -137,4 +138,5 @@ fn show(args: &Args, point: &Differs) {
     }
 }
 
-const LINE_BYTES_MAX: u64 = 1 << 20;
+/// The newest plan lists all that is held back.
+const LINE_BYTES_MAX: u64 = 1 << 28;

@@ -8,7 +8,7 @@ use crate::adapters::clock::SystemClock;
 use crate::cli::args::Args;
 use crate::cli::args::views::ExplainIn;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::{print, run as process, trash};
+use crate::cli::{run as process, story, trash};
 use crate::journal::explain::{Context, Explanation, Fate, Runs, tell};
 use crate::ports::Clock;
 use journal_format::value::RelPath;
@@ -21,7 +21,7 @@ use std::path::Path;
 pub(super) fn run(args: &Args, state_dir: &Path, flags: &ExplainIn) -> Result<Exit, Failure> {
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
     let job = source.facts().job.clone();
-    let mut told = explained(&source, &flags.path, runs(&source))?;
+    let mut told = explained(&source, &flags.path.below(source.local())?, runs(&source))?;
     if source.facts().redacted && told.state == Fate::NeverSeen {
         told.advice = vec![
             "names were replaced in this file: name a path as `pydio-sync journal tree` prints it"
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &ExplainIn) -> Result<Ex
     if let Some(local) = source.local() {
         process::runtime()?.block_on(trash::look_into(local, &mut told));
     }
-    print::explanation(args, &job, told);
+    story::explanation(args, &job, told);
     Ok(source.exit())
 }
 

@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::offline::shown;
 use crate::cli::print;
 use crate::cli::text::{count, size};
-use crate::journal::{PortableWriter, Redactor, WriteError};
+use crate::journal::{PortableWriter, RedactError, Redactor, WriteError};
 use journal_format::encode_record;
 use journal_format::event::Record;
 use journal_format::portable::Header;
@@ -22,6 +22,8 @@ use std::fs::File;
 use std::io::{BufWriter, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use sync_core::checkpoint;
+use sync_core::engine::Engine;
 
 /// Writes the file.
 ///
@@ -50,14 +52,16 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Export) -> Result<Exit,
     let header = redactor
         .as_ref()
         .map_or_else(|| header.clone(), |it| it.header(&header));
+    let state = state_before(&source, first, redactor.as_ref())?;
     let target = Target::create(&flags.file)?;
-    let events = write(&source, &header, last, redactor.as_ref(), &target)?;
+    let state = state.as_deref();
+    let events = write(&source, &header, last, (redactor.as_ref(), state), &target)?;
     let bytes = target.finish()?;
     if args.common.json {
         print::data(&json!({
             "type": "exported", "job": facts.job, "file": flags.file.to_string_lossy(),
-            "first": first.0, "last": last.0, "events": events, "bytes": bytes,
-            "redacted": header.redacted,
+            "first": first.0, "last": last.0, "head": facts.head.0, "events": events, "bytes": bytes,
+            "redacted": header.redacted, "state": state.is_some(),
         }));
     } else {
         print::line(&format!(
@@ -74,12 +78,15 @@ fn write(
     source: &Source,
     header: &Header,
     last: Seq,
-    redactor: Option<&Redactor>,
+    (redactor, state): (Option<&Redactor>, Option<&[u8]>),
     target: &Target,
 ) -> Result<u64, Failure> {
     let out = BufWriter::with_capacity(OUT_BYTES, &target.file);
     let refused = |error: WriteError| unwritable(&target.wanted, &error);
     let mut writer = PortableWriter::begin(out, header).map_err(refused)?;
+    if let Some(state) = state {
+        writer.state(state).map_err(refused)?;
+    }
     let mut events = 0;
     if last >= header.first {
         let entries: Box<Entries> = match redactor {
@@ -101,6 +108,48 @@ fn write(
     }
     writer.finish().map_err(refused)?;
     Ok(events)
+}
+
+/// Folds what comes before the first event that is written, so that whoever gets the file
+/// knows from what it goes on; nothing if that is not known here.
+fn state_before(
+    source: &Source,
+    first: Seq,
+    redactor: Option<&Redactor>,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let begins = source.facts().first;
+    if first <= Seq(1) {
+        return Ok(None);
+    }
+    let base = match source.base() {
+        Ok(None) if begins > Seq(1) => return Ok(None),
+        Ok(base) => base,
+        Err(failure) => {
+            print::words(&format!(
+                "{}, so the file begins without it",
+                failure.message
+            ));
+            return Ok(None);
+        }
+    };
+    let mut engine = base.map_or_else(Engine::new, Engine::restore);
+    if first > begins {
+        for read in source.records(begins)? {
+            let record = read.map_err(|error| source.fault(error))?;
+            if record.seq >= first {
+                break;
+            }
+            engine.replay(&record);
+        }
+    }
+    let state = engine.state();
+    Ok(Some(match redactor {
+        None => checkpoint::encode(state),
+        Some(redactor) => {
+            let refused = |error: RedactError| Failure::new(Exit::Internal, error.to_string());
+            checkpoint::encode(&redactor.state(state).map_err(refused)?)
+        }
+    }))
 }
 
 /// A redactor under a key of its own, which is gone with it.

@@ -5,9 +5,10 @@
 //! run is told that events may be missing. CRASH: leaves a job without a journal, or with
 //! the whole one.
 
-use super::source::{self, opened};
+use super::input::opened;
+use super::source;
 use super::words::fault;
-use crate::adapters::store::{BuildError, build, job_directory};
+use crate::adapters::store::{Base, BuildError, build, job_directory};
 use crate::cli::args::Args;
 use crate::cli::args::journal::Import;
 use crate::cli::exit::{Exit, Failure};
@@ -15,9 +16,12 @@ use crate::cli::offline::shown;
 use crate::cli::print;
 use crate::cli::text::{count, plain};
 use crate::journal::PortableReader;
+use crate::ports::Checkpoint;
+use journal_format::portable::Header;
 use journal_format::value::Seq;
 use serde_json::json;
 use std::path::Path;
+use sync_core::checkpoint;
 
 /// Makes the store.
 ///
@@ -25,7 +29,8 @@ use std::path::Path;
 /// The file is damaged or cannot be a job's journal, or the job has one.
 pub(super) fn run(args: &Args, state_dir: &Path, flags: &Import) -> Result<Exit, Failure> {
     let path = &flags.file;
-    let reader = PortableReader::open(opened(path)?).map_err(|error| fault(path, error))?;
+    let mut reader = PortableReader::open(opened(path)?).map_err(|error| fault(path, error))?;
+    let state = reader.state().map_err(|error| fault(path, error))?;
     let header = reader.header();
     if header.redacted {
         return Err(Failure::usage(
@@ -33,12 +38,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Import) -> Result<Exit,
             "import a file that was exported without `--redact`",
         ));
     }
-    if header.first != Seq(1) {
-        return Err(Failure::usage(
-            format!("`{}` begins at event {}", shown(path), header.first),
-            "import a file that was exported without `--from`",
-        ));
-    }
+    let base = base(path, header, state)?;
     let job = flags.job.clone().unwrap_or_else(|| header.job.clone());
     if job.is_empty() {
         return Err(Failure::usage(
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Import) -> Result<Exit,
     readable(path)?;
     let place = job_directory(state_dir, &job);
     // Whether it was the newest is not known, so a loss is told.
-    let head = build(&place, reader, Some(Seq(1))).map_err(|error| match error {
+    let head = build(&place, reader, Some(Seq(1)), base).map_err(|error| match error {
         BuildError::Open(error) => error.into(),
         BuildError::Read(error) => fault(path, error),
         BuildError::Exists => Failure::usage(
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Import) -> Result<Exit,
         other => Failure::new(Exit::Internal, format!("{}: {other}", shown(&place))),
     })?;
     if args.common.json {
-        print::data(&json!({"type": "imported", "job": job, "events": head.0}));
+        print::data(&json!({"type": "imported", "job": job, "events": head.0, "head": head.0}));
     } else {
         print::line(&format!(
             "{}: {}",
@@ -73,6 +73,33 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Import) -> Result<Exit,
         );
     }
     Ok(Exit::InSync)
+}
+
+/// The state that a file goes on from, where it does not begin with the first event.
+fn base(path: &Path, header: &Header, state: Option<Vec<u8>>) -> Result<Option<Base>, Failure> {
+    if header.first == Seq(1) {
+        return Ok(None);
+    }
+    let begins = format!("`{}` begins at event {}", shown(path), header.first);
+    let Some(bytes) = state else {
+        return Err(Failure::usage(
+            format!("{begins}, and the state before it is not in it"),
+            "import a file that was exported without `--from`, or by a release that adds the state",
+        ));
+    };
+    let decoded = checkpoint::decode_foreign(&bytes);
+    let state = decoded.ok().filter(|it| it.seq.next() == header.first);
+    let seq = state.map(|state| state.seq).ok_or_else(|| {
+        Failure::new(
+            Exit::JournalDamaged,
+            format!("{begins}, and the state before it cannot be used"),
+        )
+        .hint("import it with the release that wrote it")
+    })?;
+    Ok(Some(Base {
+        state: Checkpoint { seq, bytes },
+        before: header.before.unwrap_or_default(),
+    }))
 }
 
 /// Reads a file to its last byte.

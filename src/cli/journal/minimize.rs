@@ -21,6 +21,8 @@ use serde_json::json;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use sync_core::checkpoint;
+use sync_core::state::State;
 
 /// Makes a journal as small as it can be.
 ///
@@ -30,9 +32,20 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Minimize) -> Result<Exi
     let condition = Condition::parse(&flags.keep)
         .map_err(|why| Failure::usage(format!("--keep {}: {why}", flags.keep), HINT))?;
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
-    // What is left out must not be what the rest stands on.
-    source.needs_its_start()?;
-    let mut search = Search::new(&condition);
+    let base = source.base()?;
+    if base.is_none() {
+        // What is left out must not be what the rest stands on.
+        source.needs_its_start()?;
+    } else if flags.out.is_none() || flags.fixture.is_some() {
+        return Err(Failure::usage(
+            format!(
+                "this journal begins at event {}, and a fixture cannot hold the state before it",
+                source.facts().first
+            ),
+            "write a journal, which can: `--out FILE`",
+        ));
+    }
+    let mut search = Search::behind(&condition, base.clone());
     for read in source.records(Seq(1))? {
         let record = read.map_err(|error| source.fault(error))?;
         if !search.take(record) {
@@ -49,7 +62,8 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Minimize) -> Result<Exi
     let records = &found.records;
     if let Some(path) = &flags.out {
         let target = Target::create(path)?;
-        portable(&target.file, source.facts(), records).map_err(|error| refused(path, &error))?;
+        portable(&target.file, source.facts(), base.as_ref(), records)
+            .map_err(|error| refused(path, &error))?;
         target.finish()?;
     }
     let note = format!("from a journal of {} events", source.facts().head);
@@ -62,7 +76,8 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Minimize) -> Result<Exi
     }
     if args.common.json {
         print::data(&json!({
-            "type": "minimized", "keep": condition.to_string(), "from": source.facts().head.0,
+            "type": "minimized", "job": source.facts().job, "journal": source.facts().journal,
+            "seq": source.facts().head.0, "keep": condition.to_string(),
             "events": records.len(), "tried": found.tried, "minimal": found.is_minimal,
         }));
     } else {
@@ -83,7 +98,12 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Minimize) -> Result<Exi
     Ok(source.exit())
 }
 
-fn portable(file: &File, facts: &Facts, records: &[Record]) -> std::io::Result<()> {
+fn portable(
+    file: &File,
+    facts: &Facts,
+    base: Option<&State>,
+    records: &[Record],
+) -> std::io::Result<()> {
     let text = |error: &dyn std::fmt::Display| std::io::Error::other(error.to_string());
     let header = Header {
         // Another history than the one it comes from.
@@ -95,11 +115,15 @@ fn portable(file: &File, facts: &Facts, records: &[Record]) -> std::io::Result<(
         label: facts.label.clone(),
         release: env!("CARGO_PKG_VERSION").to_owned(),
         redacted: facts.redacted,
-        first: Seq(1),
+        first: base.map_or(Seq(1), |base| base.seq.next()),
         before: None,
     };
     let begun = PortableWriter::begin(file, &header);
     let mut writer = begun.map_err(|error| text(&error))?;
+    if let Some(base) = base {
+        let state = checkpoint::encode(base);
+        writer.state(&state).map_err(|error| text(&error))?;
+    }
     for record in records {
         let bytes = encode_record(record).map_err(|error| text(&error))?;
         let done = writer.record(record.seq, &bytes);

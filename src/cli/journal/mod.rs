@@ -12,6 +12,7 @@ mod compare;
 mod explain;
 mod export;
 mod import;
+mod input;
 mod minimize;
 mod replay;
 mod salvage;

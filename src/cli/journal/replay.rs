@@ -11,10 +11,10 @@ use crate::cli::args::Args;
 use crate::cli::args::views::Replay as Flags;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::text::time;
-use crate::journal::explain::{About, beginning, event_words};
-use crate::journal::replay::{PlanLine, Replay, Stamp, around};
+use crate::journal::explain::{About, beginning, case_of, event_words};
+use crate::journal::replay::{Neighbour, PlanLine, Replay, Stamp, around};
 use crate::journal::text::hex;
-use journal_format::event::{Event, Operation, OperationEvent, Record};
+use journal_format::event::{Case, Event, Operation, OperationEvent, Record};
 use journal_format::json::to_json;
 use journal_format::value::{RelPath, Seq, Timestamp};
 use serde::Serialize;
@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 use sync_core::limits::{FOLD_VERSION, RULES_VERSION};
+use sync_core::look::Row;
 
 /// Replays a journal.
 ///
@@ -92,7 +93,7 @@ pub(super) fn stream(
         last = Some(record.time);
     }
     if let Some(at) = last {
-        let line = replay.line(at);
+        let line = replay.whole_line(at);
         show(&Shown::Plan(line, at));
     }
     let digest = sync_core::checkpoint::digest(replay.engine().state());
@@ -132,12 +133,9 @@ impl Shown {
             Self::Plan(line, at) => {
                 let digest = line.digest.as_ref();
                 let digest = digest.map_or_else(String::new, |it| format!("  [{}]", &it[..8]));
-                Some(format!(
-                    "{:>8}  {}{digest}  {}",
-                    line.seq,
-                    time(*at),
-                    line.words()
-                ))
+                let mut text = format!("{:>8}  {}{digest}  {}", line.seq, time(*at), line.words());
+                held_back(line, &mut text);
+                Some(text)
             }
             Self::Stamp(seq, Stamp::Differs) => Some(format!(
                 "{seq:>8}  the digest that was stamped here is not the one of this fold"
@@ -220,7 +218,18 @@ impl Steps<'_> {
                 differs |= stamp == Stamp::Differs;
             }
             replay.fold(&record);
-            if is_shown && (!self.show(&mut replay, &record, then, player) || !self.wait(player)) {
+            let decides = match records.peek() {
+                Some(Ok(next)) => record.seq == until || replay.decides_before(next),
+                Some(Err(_)) | None => true,
+            };
+            if !is_shown {
+                continue;
+            }
+            // Who asks about one path, or goes step by step, gets each plan.
+            let is_asked = self.path.is_some() || self.is_interactive;
+            let is_planned = is_asked || decides || replay.is_cheap();
+            let plan = is_planned.then(|| replay.line(then));
+            if !self.show(&replay, &record, plan.as_ref(), player) || !self.wait(player) {
                 return Ok(differs);
             }
         }
@@ -231,30 +240,35 @@ impl Steps<'_> {
 
     fn show<W: Write>(
         &mut self,
-        replay: &mut Replay,
+        replay: &Replay,
         record: &Record,
-        then: Timestamp,
+        plan: Option<&PlanLine>,
         player: &mut Player<W>,
     ) -> bool {
-        let plan = replay.line(then);
         let ended = beginning(&record.event).and_then(|begun| self.begun.remove(&begun));
         let text = event_words(&record.event, ended.as_ref());
         let root = RelPath::root();
-        let rows = around(replay.engine(), self.path.unwrap_or(&root));
+        let around = around(replay.engine(), self.path.unwrap_or(&root));
         if player.as_json {
-            let rows = rows.iter().map(|[path, local, remote, synced]| {
-                json!({"path": path, "local": local, "remote": remote, "synced": synced})
-            });
+            let case = case_of(&record.event).or(ended.map(|operation| operation.case));
             let value = json!({
                 "type": "step", "seq": record.seq.0, "time": record.time.0,
-                "event": to_json(record), "text": text, "trees": rows.collect::<Vec<_>>(),
-                "plan": plan,
+                "case": case.map(Case::letter), "event": to_json(record), "text": text,
+                "trees": around.iter().map(data).collect::<Vec<_>>(), "plan": plan,
             });
             return player.line(&value.to_string());
         }
+        let rows: Vec<[String; 4]> = around.iter().map(Neighbour::cells).collect();
         let mut text = format!("event {}, {}: {text}\n", record.seq, time(record.time));
         text.push_str(&table(&rows));
-        text.push_str(&format!("  plan: {}\n", plan.words()));
+        let Some(plan) = plan else {
+            let dirty = replay.engine().state().tree.dirty().len();
+            text.push_str(&format!("  plan: not made at this step; {dirty} differ"));
+            return player.line(&text);
+        };
+        text.push_str(&format!("  plan: {}", plan.words()));
+        held_back(plan, &mut text);
+        text.push('\n');
         let digest = plan.digest.as_deref().unwrap_or("not computed");
         text.push_str(&format!("  digest: {digest}"));
         player.line(&text)
@@ -278,6 +292,36 @@ impl Steps<'_> {
                 }
             },
         }
+    }
+}
+
+/// A node as the three trees have it.
+fn data(neighbour: &Neighbour) -> Value {
+    let row = |row: &Option<Row>| match row {
+        None => Value::Null,
+        Some(row) => json!({
+            "path": row.path.as_str(), "kind": row.kind, "size": row.size,
+            "digest": row.digest.as_ref().map(ToString::to_string), "unknown": row.unknown,
+        }),
+    };
+    let [local, remote, synced] = neighbour.rows.each_ref().map(row);
+    json!({
+        "path": neighbour.path.as_str(), "local": local, "remote": remote, "synced": synced,
+    })
+}
+
+/// The steps that a brake holds back, a line each.
+fn held_back(line: &PlanLine, text: &mut String) {
+    let Some(held) = &line.held_back else { return };
+    for step in &held.steps {
+        text.push_str(&format!("\n          held back: {step}"));
+    }
+    let rest = held.count - (held.steps.len() as u64).min(held.count);
+    if rest > 0 {
+        text.push_str(&format!(
+            "\n          and {rest} more; `--until {}` lists all",
+            line.seq
+        ));
     }
 }
 

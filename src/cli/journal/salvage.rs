@@ -55,7 +55,7 @@ fn is_whole(job: &Known) -> bool {
 fn tell(args: &Args, job: &str, salvaged: &Salvaged) {
     if args.common.json {
         print::data(&json!({
-            "type": "salvaged", "job": job, "kept": salvaged.kept.0,
+            "type": "salvaged", "job": job, "head": salvaged.kept.0,
             "expected": salvaged.expected.0, "losses": salvaged.losses,
             "aside": salvaged.aside.to_string_lossy(),
         }));

@@ -1,4 +1,4 @@
-//! Any journal, whatever holds it: a job that runs, one that does not, a file.
+//! Any journal, whatever holds it: a job that runs, one that does not, a file, a text.
 //!
 //! In: a job's name or a file's path. Out: who it is, and its records in order.
 //! Invariants: nothing is appended and nobody is disturbed; records come one by one,
@@ -7,11 +7,11 @@
 //! leaves at most a copy of a running job's store, which the next reader removes.
 
 use super::ahead::Ahead;
+use super::input::{Input, opened};
 use super::words::{SALVAGED, fault, missing_words};
 use crate::adapters::store::{Missing, Reading};
 use crate::cli::exit::{Exit, Failure, upgrade};
 use crate::cli::known::{self, Known};
-use crate::cli::offline::shown;
 use crate::cli::print;
 use crate::journal::explain::{Pass, gather};
 use crate::journal::text::{hex, plain};
@@ -19,9 +19,7 @@ use crate::journal::{PortableReader, ReadError, Stored};
 use journal_format::event::{Event, Record, SessionEvent};
 use journal_format::portable::{Fault, PortableError, TRAILER_BYTES, peek_trailer};
 use journal_format::value::{RelPath, Seq};
-use std::fs::File;
-use std::io::{Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use sync_core::checkpoint;
 use sync_core::engine::Engine;
@@ -144,10 +142,10 @@ pub(in crate::cli) fn of_reading(known: &Known, reading: Reading) -> Source {
 
 pub(in crate::cli) fn of_file(path: &Path) -> Result<Source, Failure> {
     let fault = |error| fault(path, error);
-    let file = opened(path)?;
-    let reader = PortableReader::open(&file).map_err(fault)?;
+    let mut file = opened(path)?;
+    let reader = PortableReader::open(&mut file).map_err(fault)?;
     let header = reader.header().clone();
-    let end = end_of(&file, header.first).map_err(fault)?;
+    let end = end_of(&mut file, header.first).map_err(fault)?;
     let facts = Facts {
         journal: hex(&header.journal),
         job: header.job,
@@ -165,35 +163,22 @@ pub(in crate::cli) fn of_file(path: &Path) -> Result<Source, Failure> {
     })
 }
 
-/// Opens what a person named as a portable file.
-///
-/// # Errors
-/// It is not there, or no file.
-pub(in crate::cli) fn opened(path: &Path) -> Result<File, Failure> {
-    // Looked at before: opening a pipe would wait for whoever writes into it.
-    let open = path.metadata().and_then(|seen| {
-        if seen.is_file() {
-            File::open(path)
-        } else {
-            Err(std::io::Error::other("it is no file"))
-        }
-    });
-    open.map_err(|error| {
-        Failure::usage(
-            format!("`{}` cannot be read: {error}", shown(path)),
-            "name a job, or a file that `pydio-sync journal export` wrote",
-        )
-    })
+/// Reads the state before a portable file's first record, if it has one.
+fn state_of(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    let reader = PortableReader::open(opened(path)?);
+    let state = reader.and_then(|mut reader| reader.state());
+    state.map_err(|error| fault(path, error))
 }
 
 /// Looks at the trailer of a file that is not read yet.
-fn end_of(mut file: &File, first: Seq) -> Result<Seq, ReadError> {
+fn end_of(file: &mut Input, first: Seq) -> Result<Seq, ReadError> {
     let length = file.seek(SeekFrom::End(0))?;
     let mut bytes = [0; TRAILER_BYTES];
     let start = length.checked_sub(TRAILER_BYTES as u64);
     let trailer = match start {
         Some(start) => {
-            file.read_exact_at(&mut bytes, start)?;
+            file.seek(SeekFrom::Start(start))?;
+            file.read_exact(&mut bytes)?;
             peek_trailer(&bytes)
         }
         None => None,
@@ -206,7 +191,7 @@ fn end_of(mut file: &File, first: Seq) -> Result<Seq, ReadError> {
 }
 
 /// Reads a file that has no trailer up to where it ends.
-fn ending(mut file: &File, length: u64, first: Seq) -> Result<ReadError, ReadError> {
+fn ending(file: &mut Input, length: u64, first: Seq) -> Result<ReadError, ReadError> {
     file.rewind()?;
     let told = PortableReader::open(file)?.find_map(Result::err);
     Ok(told.unwrap_or(ReadError::Portable(PortableError {
@@ -288,16 +273,24 @@ impl Source {
     /// # Errors
     /// It cannot be used.
     pub(in crate::cli) fn base(&self) -> Result<Option<State>, Failure> {
-        let Some(base) = self.reading().and_then(Reading::base) else {
-            return Ok(None);
+        let decoded = match &self.holder {
+            Holder::Store(reading, _) => reading.base().map(|base| checkpoint::decode(&base.bytes)),
+            Holder::File(path) => {
+                let bytes = state_of(path)?;
+                bytes.map(|bytes| checkpoint::decode_foreign(&bytes))
+            }
         };
         let first = self.facts.first;
-        let state = checkpoint::decode(&base.bytes).map_err(|_| {
+        let Some(decoded) = decoded else {
+            return Ok(None);
+        };
+        let state = decoded.ok().filter(|state| state.seq.next() == first);
+        let refused = || {
             let message = format!("the state before event {first} cannot be used");
             Failure::new(Exit::JournalDamaged, message)
                 .hint("look at it with the release that wrote it")
-        })?;
-        Ok(Some(state))
+        };
+        state.map(Some).ok_or_else(refused)
     }
 
     /// Refuses what cannot be told of a journal without its first events.
@@ -314,7 +307,8 @@ impl Source {
             message,
             match self.facts.origin {
                 Origin::File => {
-                    "export it from its first event, without `--from`; `journal cat` prints what is here"
+                    "it was written without the state before it: export it anew, by a release that \
+                     adds it, or without `--from`; `journal cat` prints what is here"
                 }
                 Origin::Store | Origin::Copy => {
                     "`pydio-sync journal cat` prints what is still kept"

@@ -3,7 +3,7 @@
 //! In: a journal. Out: figures. Invariant: every record was read; a damaged journal gives
 //! no figures. Deliberately absent: whether it agrees with itself (`verify`).
 
-use super::source::{self, Facts, Origin, Source};
+use super::source::{self, Origin, Source};
 use crate::adapters::rooted::TRASH;
 use crate::adapters::store::{self, Sizes};
 use crate::cli::args::Args;
@@ -38,9 +38,9 @@ pub(super) fn run(args: &Args, state_dir: &Path, named: &Named) -> Result<Exit, 
     }
     let around = around(&source)?;
     if args.common.json {
-        print::data(&data(source.facts(), &figures, around.as_ref()));
+        print::data(&data(&source, &figures, around.as_ref()));
     } else {
-        lines(source.facts(), &figures, around.as_ref())
+        lines(&source, &figures, around.as_ref())
             .iter()
             .for_each(|line| print::line(line));
     }
@@ -72,7 +72,8 @@ const fn origin(origin: Origin) -> &'static str {
     }
 }
 
-fn data(facts: &Facts, figures: &Figures, around: Option<&Around>) -> Value {
+fn data(source: &Source, figures: &Figures, around: Option<&Around>) -> Value {
+    let facts = source.facts();
     let total = figures.total();
     let kinds: serde_json::Map<String, Value> = figures
         .by_bytes()
@@ -92,18 +93,29 @@ fn data(facts: &Facts, figures: &Figures, around: Option<&Around>) -> Value {
     json!({
         "type": "journal", "job": facts.job, "label": facts.label, "journal": facts.journal,
         "origin": origin(facts.origin), "redacted": facts.redacted,
+        "salvaged": is_salvaged(source),
         "first": facts.first.0, "head": facts.head.0,
         "first_time": figures.times.map(|(first, _)| first.0),
         "last_time": figures.times.map(|(_, last)| last.0),
         "sessions": figures.sessions, "sessions_unclean": figures.unclean,
+        "sessions_cut": figures.cut,
         "release": figures.release, "events": total.count, "bytes": total.bytes,
         "kinds": kinds, "space": space,
     })
 }
 
-fn lines(facts: &Facts, figures: &Figures, around: Option<&Around>) -> Vec<String> {
+/// Tells whether nobody ran the job since its journal was salvaged or imported.
+fn is_salvaged(source: &Source) -> bool {
+    source.missing().is_some_and(|missing| missing.is_known)
+}
+
+fn lines(source: &Source, figures: &Figures, around: Option<&Around>) -> Vec<String> {
+    let facts = source.facts();
     let redacted = if facts.redacted { ", redacted" } else { "" };
     let from = match facts.origin {
+        Origin::Store | Origin::Copy if is_salvaged(source) => {
+            ", salvaged or imported, and not run since".to_owned()
+        }
         Origin::Store => String::new(),
         Origin::Copy => ", a process has the job, or the last one was killed".to_owned(),
         Origin::File => format!(", file {}", plain(&facts.place.to_string_lossy())),
@@ -129,12 +141,17 @@ fn lines(facts: &Facts, figures: &Figures, around: Option<&Around>) -> Vec<Strin
     }
     let release = figures.release.as_deref().unwrap_or("unknown");
     lines.push(format!(
-        "{}{}; last release {}",
+        "{}{}{}; last release {}",
         count(figures.sessions, "session", "sessions"),
         match figures.unclean {
             0 => String::new(),
             1 => ", 1 of them did not stop by itself".to_owned(),
             some => format!(", {some} of them did not stop by themselves"),
+        },
+        match figures.cut {
+            0 => String::new(),
+            1 => ", 1 of them is not known to its end".to_owned(),
+            some => format!(", {some} of them are not known to their end"),
         },
         plain(release)
     ));
@@ -169,7 +186,10 @@ fn space(around: &Around) -> Vec<String> {
             size(archives),
             count(around.archives as u64, "file", "files")
         ),
-        format!("  copies aside {}", size(aside)),
+        format!(
+            "  set aside {} (stores as a crash or a damage left them)",
+            size(aside)
+        ),
         format!("  trash in the local folder {}", size(around.trash)),
     ]
 }

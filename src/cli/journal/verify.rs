@@ -4,6 +4,7 @@
 //! Invariant: nothing is changed. Deliberately absent: what is wrong with a journal
 //! (`journal::verify`), mending (`salvage`).
 
+use super::input::opened;
 use super::source::{self, Meant, Source};
 use super::words;
 use crate::adapters::store::{OpenError, Reading, rescue};
@@ -97,7 +98,7 @@ fn remarks(reading: &Reading) -> Vec<String> {
 }
 
 fn file(path: &Path) -> Result<Findings, Failure> {
-    let file = source::opened(path)?;
+    let file = opened(path)?;
     let reader = PortableReader::open(file).map_err(|error| words::fault(path, error))?;
     let mut findings = Findings::default();
     findings.file(reader);

@@ -10,11 +10,11 @@ use crate::cli::args::Args;
 use crate::cli::args::views::{OneWay, WhatIf as Flags};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::print;
-use crate::cli::text::{count, plain};
+use crate::cli::text::{count, plain, time};
 use crate::journal::minimize::letter;
-use crate::journal::what_if::{Change, Difference, WhatIf};
+use crate::journal::what_if::{Braked, Change, Difference, WhatIf};
 use journal_format::event::Case;
-use journal_format::value::{Brakes, Kind, Mode, Policy, RelPath, Seq};
+use journal_format::value::{Brakes, Direction, Kind, Mode, Policy, RelPath, Seq, Timestamp};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,6 +34,12 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, 
     let mut what_if = WhatIf::behind(source.engine(Seq(u64::MAX))?, &choose);
     for read in source.records(Seq(1))? {
         what_if.take(&read.map_err(|error| source.fault(error))?);
+    }
+    if flags.mode.is_some() && choose(what_if.chosen()).direction == Direction::Bi {
+        return Err(Failure::usage(
+            "--mode: the job syncs both ways, where neither side is the other's mirror",
+            "add a direction: `--direction up` or `--direction down`",
+        ));
     }
     let leaves_out = filter.as_ref().map(|filter| {
         |path: &RelPath, kind: Kind| {
@@ -122,33 +128,19 @@ fn brakes(text: &str) -> Result<Brakes, Failure> {
 }
 
 fn show(difference: &Difference, has_filter: bool) {
-    if has_filter {
-        let files = count(difference.no_longer_synced, "file", "files");
-        print::line(&format!(
-            "with this filter {files} would no longer be synced, {} would be deleted",
-            none_or(difference.deleted)
-        ));
-    } else {
-        let verb = match (difference.deleted, difference.spared) {
-            (0, 0) => "from here on the same would be deleted".to_owned(),
-            (more, fewer) => format!(
-                "from here on {} more would be deleted, and {} fewer",
-                none_or(more),
-                none_or(fewer)
-            ),
-        };
-        print::line(&verb);
-    }
+    print::line(&headline(difference, has_filter));
     match (&difference.brake, &difference.other_brake) {
         (None, None) => {}
         (Some(brake), None) => {
-            print::line(&format!("the job would not be halted ({})", plain(brake)));
+            print::line(&format!("the job would not be halted ({})", brake.words()));
         }
-        (None, Some(brake)) => print::line(&format!("the job would halt: {}", plain(brake))),
+        (None, Some(brake)) => print::line(&format!("the job would halt: {}", brake.words())),
         (Some(_), Some(brake)) => {
-            print::line(&format!("the job would still be halted: {}", plain(brake)));
+            print::line(&format!("the job would still be halted: {}", brake.words()));
         }
     }
+    braked("the job would have halted", &difference.would_halt);
+    braked("the job would not have halted", &difference.would_not_halt);
     group("from here on", &difference.now);
     let points = count(difference.points, "decision point", "decision points");
     group(
@@ -158,6 +150,52 @@ fn show(difference: &Difference, has_filter: bool) {
     reasons(difference);
     if difference.now.is_empty() && difference.history.is_empty() {
         print::line("the plans are the same");
+    }
+}
+
+/// The answer in a line: about now, and about the past where now nothing differs.
+fn headline(difference: &Difference, has_filter: bool) -> String {
+    if has_filter {
+        let files = count(difference.no_longer_synced, "file", "files");
+        return format!(
+            "with this filter {files} would no longer be synced, {} would be deleted",
+            none_or(difference.deleted)
+        );
+    }
+    let past = || match (difference.history_deleted, difference.history_spared) {
+        _ if difference.history.is_empty() => String::new(),
+        (0, 0) => "; earlier the same would have been deleted".to_owned(),
+        (more, fewer) => format!(
+            "; earlier {} more would have been deleted, and {} fewer",
+            none_or(more),
+            none_or(fewer)
+        ),
+    };
+    match (difference.deleted, difference.spared) {
+        _ if difference.now.is_empty() => {
+            format!("from here on nothing would be otherwise{}", past())
+        }
+        (0, 0) => "from here on the same would be deleted".to_owned(),
+        (more, fewer) => format!(
+            "from here on {} more would be deleted, and {} fewer",
+            none_or(more),
+            none_or(fewer)
+        ),
+    }
+}
+
+fn braked(what: &str, points: &[Braked]) {
+    for point in points.iter().take(POINTS_SHOWN) {
+        print::line(&format!(
+            "{what} after event {} ({}): {}",
+            point.seq,
+            time(Timestamp(point.time)),
+            point.brake.words()
+        ));
+    }
+    let rest = points.len().saturating_sub(POINTS_SHOWN);
+    if rest > 0 {
+        print::line(&format!("and {rest} times more; `--json` lists all"));
     }
 }
 
@@ -199,5 +237,8 @@ fn group(when: &str, changes: &[Change]) {
     }
 }
 
-const CHOICES: &str = "give one: `--conflict`, `--direction`, `--mode`, `--max-delete`, \
-                       `--exclude` or `--include`";
+const CHOICES: &str = "give one: `--conflict both|manual|local|remote`, `--direction bi|up|down`, \
+                       `--mode safe|mirror`, `--max-delete LIMIT`, `--exclude GLOB` or \
+                       `--include GLOB`";
+/// Halts that are shown to people.
+const POINTS_SHOWN: usize = 5;

@@ -12,9 +12,11 @@ use super::super::open::{self, Opened, Wanted};
 use super::super::password::{self, Passwords};
 use super::super::progress::Bar;
 use super::super::voice::Voice;
-use super::super::{print, run};
+use super::super::{ending, print, run};
 use crate::adapters::clock::SystemClock;
+use crate::adapters::credentials::Account;
 use crate::adapters::remote::RemotePlace;
+use crate::adapters::secret::Secret;
 use crate::daemon::supervisor::{End, Host, Line, Spec, Trouble, TroubleKind};
 use crate::daemon::{self, Control, Mode, Ports, Report, RunError};
 use crate::ports::{Observer, PortError, Progress, Status};
@@ -24,8 +26,9 @@ use journal_format::event::{FailureClass, Operation, Record};
 use journal_format::value::{Seq, Timestamp};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
 use tracing::Instrument;
 
@@ -34,7 +37,39 @@ pub(super) struct Hall<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     args: &'env Args,
     jobs: RefCell<Vec<Wanted>>,
+    copies: Arc<Copies>,
     has_watchdog: bool,
+}
+
+/// Passwords that jobs found, one copy for all jobs of an account: they share what the
+/// server says of it.
+#[derive(Default)]
+struct Copies(Mutex<Vec<(Account, Secret)>>);
+
+impl Copies {
+    fn known(&self) -> MutexGuard<'_, Vec<(Account, Secret)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the copy that all jobs share.
+    fn shared(&self, account: &Account, secret: Secret) -> Secret {
+        let mut known = self.known();
+        let same = known
+            .iter()
+            .find(|(whose, known)| whose == account && known.expose() == secret.expose());
+        if let Some((_, same)) = same {
+            return same.clone();
+        }
+        known.retain(|(whose, _)| whose != account);
+        known.push((account.clone(), secret.clone()));
+        secret
+    }
+
+    /// Forgets that a password was refused.
+    fn pardon(&self, account: &Account) {
+        self.known()
+            .retain(|(whose, secret)| whose != account || !secret.is_refused());
+    }
 }
 
 impl<'scope, 'env> Hall<'scope, 'env> {
@@ -47,6 +82,7 @@ impl<'scope, 'env> Hall<'scope, 'env> {
             scope,
             args,
             jobs: RefCell::new(jobs),
+            copies: Arc::default(),
             has_watchdog: sd_notify::watchdog_enabled().is_some(),
         }
     }
@@ -70,9 +106,12 @@ impl Host for Hall<'_, '_> {
             return;
         };
         let (args, alone) = (self.args, self.is_alone());
+        let copies = Arc::clone(&self.copies);
         let told = Arc::clone(&line);
         let work = move || {
-            let end = catch_unwind(AssertUnwindSafe(|| thread(args, job, mode, &line, orders)));
+            let end = catch_unwind(AssertUnwindSafe(|| {
+                thread(args, job, mode, &line, orders, &copies)
+            }));
             let end = end.unwrap_or_else(|_| {
                 Err(Trouble {
                     kind: TroubleKind::Passing,
@@ -98,11 +137,31 @@ impl Host for Hall<'_, '_> {
         }
     }
 
+    fn asked(&self, id: &str) {
+        let mut jobs = self.jobs.borrow_mut();
+        let Some(job) = jobs.iter_mut().find(|job| job.pair.job == id) else {
+            return;
+        };
+        let Some(account) = password::account(&job.pair.remote) else {
+            return;
+        };
+        self.copies.pardon(&account);
+        // What is looked for anew may be another one by now.
+        if let Some(refused) = job.password.take_if(|secret| secret.is_refused()) {
+            // What came on standard input is not there a second time.
+            let is_gone = matches!(&job.config.password, Some(Given::File(path)) if is_stdin(path));
+            job.password = is_gone.then(|| {
+                let anew = Secret::new(refused.expose());
+                self.copies.shared(&account, anew)
+            });
+        }
+    }
+
     fn reload(&self) -> Result<Vec<Spec>, String> {
         if run::file(self.args).is_none() {
             return Ok(self.specs());
         }
-        let mut jobs = run::wanted(self.args).map_err(|failure| said(&failure))?;
+        let mut jobs = run::wanted(self.args, true).map_err(|failure| said(&failure))?;
         let known = self.jobs.borrow();
         for job in &mut jobs {
             // What is not known is found when the job starts: stores may block.
@@ -110,6 +169,10 @@ impl Host for Hall<'_, '_> {
             job.password = password::explicit(job.config.password.as_ref())
                 .ok()
                 .flatten()
+                .map(|found| match password::account(&job.pair.remote) {
+                    Some(account) => self.copies.shared(&account, found),
+                    None => found,
+                })
                 .or_else(|| old.and_then(|old| old.password.clone()));
         }
         drop(known);
@@ -137,6 +200,10 @@ impl Host for Hall<'_, '_> {
     }
 }
 
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// What happens in a job's thread.
 fn thread(
     args: &Args,
@@ -144,6 +211,7 @@ fn thread(
     mode: Mode,
     line: &Line,
     orders: mpsc::Receiver<Control>,
+    copies: &Copies,
 ) -> Result<Report, Trouble> {
     let lasting = |failure: Failure| trouble_of(&failure, true);
     let mut job = job;
@@ -154,9 +222,15 @@ fn thread(
             kind: TroubleKind::Credentials,
             ..trouble_of(&failure, true)
         })?;
+        if let Some(account) = password::account(&job.pair.remote) {
+            job.password = job.password.map(|found| copies.shared(&account, found));
+        }
     }
     run::runtime().map_err(lasting)?.block_on(async {
-        let opened = open::open(job, true).map_err(|failure| trouble_of(&failure, false))?;
+        let place = job.config.place.clone();
+        let opened = open::open(job);
+        let opened = opened.map_err(|failure| failure.written_at(place.as_deref()));
+        let opened = opened.map_err(|failure| trouble_of(&failure, false))?;
         line.opened(opened.journal.reader());
         let report = drive(args, &opened, mode, line, orders).await;
         let closed = opened.journal.close().map_err(RunError::Append);
@@ -174,12 +248,7 @@ async fn drive(
 ) -> Result<Report, Trouble> {
     let clock = SystemClock;
     let pair = &opened.wanted.pair;
-    let voice = Voice {
-        args,
-        pair,
-        bar: Bar::hidden(),
-        is_continuous: true,
-    };
+    let voice = Voice::new(args, pair, Bar::hidden(), true);
     let ports = Ports {
         local: &opened.local,
         remote: opened.remote.as_ref(),
@@ -191,9 +260,13 @@ async fn drive(
     let ran = daemon::run(ports, &job, mode, orders.boxed_local())
         .instrument(tracing::error_span!("job", job = pair.job))
         .await;
+    if let Ok(report) = &ran {
+        ending::reported(pair, report);
+    }
     ran.map_err(|error| {
         let kind = kind_of(&error);
         let failure = open::named(error, pair);
+        ending::gave_up(pair, &failure);
         let trouble = trouble_of(&failure, false);
         match kind {
             Some(kind) => Trouble { kind, ..trouble },
@@ -229,7 +302,19 @@ impl Observer for Both<'_> {
 
 fn kind_of(error: &RunError) -> Option<TroubleKind> {
     match error {
+        RunError::Unclaimed { error, .. }
+            if matches!(
+                error.class,
+                FailureClass::Denied | FailureClass::Unsupported
+            ) =>
+        {
+            None
+        }
         RunError::Side {
+            error: PortError { class, .. },
+            ..
+        }
+        | RunError::Unclaimed {
             error: PortError { class, .. },
             ..
         } => Some(match class {

@@ -25,6 +25,7 @@ use futures::future::{Either, join, select};
 use host::Hall;
 use note::Note;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ pub(super) fn serve(args: &Args, logs: &Switch, jobs: Vec<Wanted>) -> Result<Exi
     for job in &jobs {
         let directory = job_directory(&job.pair.state_dir, &job.pair.job);
         if !directory.exists() {
-            pair::check_new(&job.pair, true)?;
+            let new = pair::check_new(&job.pair, true);
+            new.map_err(|failure| failure.written_at(job.config.place.as_deref()))?;
             // A server that is away is waited for; a wrong name is told.
             let asked = run::runtime()?.block_on(server::check_new(job));
             asked.or_else(|failure| match failure.exit {
@@ -46,13 +48,14 @@ pub(super) fn serve(args: &Args, logs: &Switch, jobs: Vec<Wanted>) -> Result<Exi
         }
     }
     let state_dir = pair::state_dir(args.common.state_dir.as_deref())?;
+    pair::make_state_dir(&state_dir)?;
     let runtime = run::runtime()?;
     std::thread::scope(|scope| {
         let hall = Hall::new(scope, args, jobs);
         runtime.block_on(async {
             let sockets = open(args)?;
             let note = match &sockets {
-                Some(sockets) => Some(Note::write(&state_dir, address(args), sockets.port)?),
+                Some(sockets) => note(args, &state_dir, sockets.port)?,
                 None => None,
             };
             let exit = all(args, logs, &hall, sockets).await;
@@ -60,6 +63,23 @@ pub(super) fn serve(args: &Args, logs: &Switch, jobs: Vec<Wanted>) -> Result<Exi
             exit
         })
     })
+}
+
+/// Writes down where the sockets are. The note of a daemon that has the state folder
+/// already stays.
+fn note(args: &Args, state_dir: &Path, port: u16) -> Result<Option<Note>, Failure> {
+    match Note::write(state_dir, address(args), port)? {
+        Ok(note) => Ok(Some(note)),
+        Err(other) => {
+            let text = format!(
+                "the state folder `{}` has a daemon already, {other}: `pydio-sync status` and the \
+                 like ask that one",
+                state_dir.display()
+            );
+            print::warning(args, &text);
+            Ok(None)
+        }
+    }
 }
 
 async fn all(

@@ -1,11 +1,12 @@
 //! Where this daemon listens, for its subcommands: `ports.json`.
 //!
-//! In: an address and a port. Out: a file in the state folder while we run. Invariant:
-//! only our own note is removed. Deliberately absent: trust: whoever reads it asks the
+//! In: an address and a port. Out: a file in the state folder while we run. Invariants:
+//! only our own note is removed, and none of a daemon that runs is replaced. Deliberately absent: trust: whoever reads it asks the
 //! socket who it is. CRASH: a note about a process that is gone.
 
 use super::super::exit::{Exit, Failure};
 use crate::adapters::clock::SystemClock;
+use crate::adapters::store::{FolderLock, OpenError};
 use crate::ports::Clock;
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
@@ -15,21 +16,39 @@ use std::path::{Path, PathBuf};
 pub(super) struct Note {
     path: PathBuf,
     text: String,
+    _lock: FolderLock,
 }
 
 impl Note {
-    pub(super) fn write(state_dir: &Path, address: IpAddr, port: u16) -> Result<Self, Failure> {
+    /// Writes the note into a state folder that is there, unless another daemon has one
+    /// there: then that one is told of.
+    ///
+    /// # Errors
+    /// The state folder cannot be written to.
+    pub(super) fn write(
+        state_dir: &Path,
+        address: IpAddr,
+        port: u16,
+    ) -> Result<Result<Self, OpenError>, Failure> {
+        let lock = match FolderLock::acquire(state_dir, state_dir) {
+            Ok(lock) => lock,
+            Err(other @ OpenError::Locked { .. }) => return Ok(Err(other)),
+            Err(error) => return Err(error.into()),
+        };
         let path = state_dir.join("ports.json");
         let text = body(std::process::id(), address, port, SystemClock.now().0).to_string();
         let temporary = path.with_extension("new");
-        let written = std::fs::create_dir_all(state_dir)
-            .and_then(|()| std::fs::write(&temporary, &text))
-            .and_then(|()| std::fs::rename(&temporary, &path));
+        let written =
+            std::fs::write(&temporary, &text).and_then(|()| std::fs::rename(&temporary, &path));
         written.map_err(|error| {
             let message = format!("`{}` cannot be written: {error}", path.display());
             Failure::new(Exit::Internal, message).hint("check the state folder")
         })?;
-        Ok(Self { path, text })
+        Ok(Ok(Self {
+            path,
+            text,
+            _lock: lock,
+        }))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::adapters::clock::SystemClock;
 use crate::daemon::by_hand;
 use crate::journal::undo::{Collector, Left, Step, Undo, Which};
 use crate::ports::Clock;
-use journal_format::value::Seq;
+use journal_format::value::{RelPath, Seq};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -35,6 +35,7 @@ pub(super) async fn run(desk: &mut Desk<'_>, flags: &Flags) -> Result<Exit, Fail
     let shown = Shown {
         is_json: desk.args.common.json,
         job: &id,
+        place: print::state_dir_flag(desk.args),
     };
     if let (Which::Event(seq), true) = (which, undo.steps.is_empty() && undo.left.is_empty()) {
         return Err(Failure::usage(
@@ -136,6 +137,8 @@ fn agreed(flags: &Flags, undo: &Undo) -> Result<bool, Failure> {
 struct Shown<'a> {
     is_json: bool,
     job: &'a str,
+    /// The flag that leads a command to the state folder.
+    place: String,
 }
 
 impl Shown<'_> {
@@ -144,7 +147,7 @@ impl Shown<'_> {
             print::data(&json!({
                 "type": "undo", "job": self.job, "undoes": step.undoes.0, "time": step.time.0,
                 "step": step.inverse.word(), "path": step.inverse.path().as_str(),
-                "state": state,
+                "to": step.inverse.to().map(RelPath::as_str), "state": state,
             }));
         } else {
             let (at, words) = (time(step.time), step.inverse.words());
@@ -177,9 +180,10 @@ impl Shown<'_> {
         }
         match event {
             Some(event) => print::words(&format!(
-                "{} done; the next run syncs that. To take it back: pydio-sync undo {} {event}",
+                "{} done; the next run syncs that. To take it back: pydio-sync undo {} {event}{}",
                 count(done, "step", "steps"),
                 quoted(self.job),
+                self.place,
             )),
             None if is_dry => {}
             None => print::words("nothing was changed"),

@@ -3,9 +3,9 @@
 //! In: nodes and the rest of the state. Out: serde structs, and the way back.
 //! Invariant: what the local facet says is not said again for the remote one.
 
-use crate::checkpoint::digest;
+use crate::checkpoint::{Rewrite, digest};
 use crate::state::{
-    Conflict, Detour, Failure, Feed, Halt, Open, Probed, Removals, Rollback, Root, State,
+    Conflict, Detour, Doubt, Failure, Feed, Halt, Open, Probed, Removals, Rollback, Root, State,
 };
 use crate::tree::{
     Baseline, BaselineState, Facet, Facts, Location, NodeId, Presence, Restoring, Tree,
@@ -147,6 +147,37 @@ impl Header {
         }
     }
 
+    /// Puts other names into what the header says.
+    pub(super) fn rewrite(&mut self, to: &dyn Rewrite) -> Option<()> {
+        if let Some(root) = &mut self.root {
+            root.job = to.job(&root.job);
+            root.label = to.label(&root.label);
+        }
+        for marker in self.markers.iter_mut().flatten() {
+            *marker = to.marker(marker);
+        }
+        for (_, operation, _) in &mut self.open {
+            *operation = to.operation(operation)?;
+        }
+        for failure in self.failures.values_mut() {
+            failure.detail = String::new();
+            if let Some(Doubt::Aside(_, path) | Doubt::Moved(_, path)) = &mut failure.doubt {
+                *path = to.path(path)?;
+            }
+        }
+        for detour in self.detours.values_mut() {
+            detour.from = to.path(&detour.from)?;
+            detour.to = to.path(&detour.to)?;
+        }
+        if let Some(feed) = &mut self.feed {
+            feed.cursor = to.cursor(&feed.cursor);
+        }
+        for fact in self.probed.iter_mut().flat_map(|probed| &mut probed.facts) {
+            *fact = to.fact(fact);
+        }
+        Some(())
+    }
+
     /// Tells whether the header says something of a node.
     pub(super) fn mentions(&self, uid: u64) -> bool {
         self.failures.contains_key(&uid)
@@ -243,6 +274,27 @@ impl<'a> NodeImage<'a> {
         }
     }
 
+    /// Puts other names into what the image says.
+    pub(super) fn rewritten(self, to: &dyn Rewrite) -> Self {
+        Self {
+            local: self.local.map(|facet| facet.rewritten(to)),
+            remote: self.remote.map(|facet| facet.rewritten(to)),
+            baseline: match self.baseline {
+                BaselineImage::Stored {
+                    parent,
+                    name,
+                    facts,
+                } => BaselineImage::Stored {
+                    parent,
+                    name: Cow::Owned(to.name(&name)),
+                    facts: Box::new(facts.map(|facts| facts.rewritten(to))),
+                },
+                other => other,
+            },
+            ..self
+        }
+    }
+
     /// Adds the node; nothing when the image contradicts itself.
     pub(super) fn restore(self, restoring: &mut Restoring) -> Option<NodeId> {
         let local = match self.local {
@@ -266,9 +318,13 @@ impl<'a> NodeImage<'a> {
             } => {
                 let location = Location {
                     parent: restoring.directory(parent)?,
-                    name: restoring.name(&name, &[local, remote]),
+                    name: restoring.name(&name, &[local, remote])?,
                 };
-                let facts = facts.map(|facts| facts.restore(restoring, None));
+                let [local, remote] = *facts;
+                let facts = [
+                    local.restore(restoring, None)?,
+                    remote.restore(restoring, None)?,
+                ];
                 (BaselineState::Stored, Some(Baseline { location, facts }))
             }
         };
@@ -297,9 +353,17 @@ impl<'a> FacetImage<'a> {
         })
     }
 
+    fn rewritten(self, to: &dyn Rewrite) -> Self {
+        Self {
+            name: self.name.map(|name| Cow::Owned(to.name(&name))),
+            facts: self.facts.rewritten(to),
+            ..self
+        }
+    }
+
     fn restore(self, restoring: &mut Restoring, local: &Facet) -> Option<Facet> {
         let name = match self.name {
-            Some(name) => restoring.name(&name, &[*local]),
+            Some(name) => restoring.name(&name, &[*local])?,
             None if local.is_absent() => return None,
             None => local.location.name,
         };
@@ -309,7 +373,7 @@ impl<'a> FacetImage<'a> {
                 parent: restoring.directory(self.parent)?,
                 name,
             },
-            facts: self.facts.restore(restoring, local.facts.digest),
+            facts: self.facts.restore(restoring, local.facts.digest)?,
         })
     }
 }
@@ -329,17 +393,32 @@ impl<'a> FactsImage<'a> {
         }
     }
 
-    fn restore(&self, restoring: &mut Restoring, local_digest: Option<Digest>) -> Facts {
-        Facts {
+    fn rewritten(self, to: &dyn Rewrite) -> Self {
+        Self {
+            identity: self.identity.map(|identity| to.identity(identity)),
+            version: match &*self.version {
+                "" => self.version,
+                version => Cow::Owned(to.version(version)),
+            },
+            digest: match self.digest {
+                DigestImage::Own(digest) => DigestImage::Own(to.digest(&digest)),
+                other => other,
+            },
+            ..self
+        }
+    }
+
+    fn restore(&self, restoring: &mut Restoring, local_digest: Option<Digest>) -> Option<Facts> {
+        Some(Facts {
             size: self.size,
             mtime_ns: self.mtime_ns,
             identity: self.identity.unwrap_or(Facts::NONE.identity),
-            version: restoring.version(&self.version),
+            version: restoring.version(&self.version)?,
             digest: match self.digest {
                 DigestImage::Unknown => None,
                 DigestImage::Local => local_digest,
                 DigestImage::Own(digest) => Some(digest),
             },
-        }
+        })
     }
 }

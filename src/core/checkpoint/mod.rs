@@ -8,14 +8,16 @@
 
 mod digest;
 mod image;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 
 pub use digest::digest;
+pub use rewrite::{Rewrite, rewritten};
 
 use crate::limits::FOLD_VERSION;
 use crate::state::State;
-use crate::tree::{NodeId, Restoring};
+use crate::tree::{NodeId, Restoring, Tree};
 use image::{Header, NodeImage};
 use journal_format::codec;
 use std::collections::BTreeMap;
@@ -38,12 +40,8 @@ pub enum CheckpointError {
 #[must_use]
 pub fn encode(state: &State) -> Vec<u8> {
     let tree = &state.tree;
-    let mut ids: Vec<NodeId> = tree.ids().collect();
-    ids.sort_by_key(|id| tree.node(*id).uid);
-    let mut places = vec![0_u32; tree.places_max()];
-    for (place, id) in (0..).zip(&ids) {
-        places[id.index()] = place;
-    }
+    let ids = by_age(tree);
+    let places = places(tree, &ids);
     let mut bytes = FOLD_VERSION.to_be_bytes().to_vec();
     push(&mut bytes, &Header::of(state, ids.len()));
     for chunk in ids.get(1..).unwrap_or_default().chunks(NODES_A_CHUNK) {
@@ -56,6 +54,22 @@ pub fn encode(state: &State) -> Vec<u8> {
     let sum = xxh3_128(&bytes);
     bytes.extend_from_slice(&sum.to_be_bytes());
     bytes
+}
+
+/// The nodes in the order in which they became known; the root is the first.
+fn by_age(tree: &Tree) -> Vec<NodeId> {
+    let mut ids: Vec<NodeId> = tree.ids().collect();
+    ids.sort_by_key(|id| tree.node(*id).uid);
+    ids
+}
+
+/// Each node's place in that order.
+fn places(tree: &Tree, ids: &[NodeId]) -> Vec<u32> {
+    let mut places = vec![0_u32; tree.places_max()];
+    for (place, id) in (0..).zip(ids) {
+        places[id.index()] = place;
+    }
+    places
 }
 
 fn push<T: serde::Serialize>(bytes: &mut Vec<u8>, value: &T) {
@@ -84,7 +98,39 @@ pub fn decode(bytes: &[u8]) -> Result<State, CheckpointError> {
     Ok(state)
 }
 
+/// As [`decode`], of bytes that came from elsewhere: what no fold could have given is
+/// refused as well.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_foreign(bytes: &[u8]) -> Result<State, CheckpointError> {
+    let state = decode(bytes)?;
+    is_sound(&state)
+        .then_some(state)
+        .ok_or(CheckpointError::Damaged)
+}
+
+/// Tells whether a fold could have given a state, as far as whoever goes on with it has to
+/// rely on that.
+fn is_sound(state: &State) -> bool {
+    let tree = &state.tree;
+    let newest = tree.ids().map(|id| tree.node(id).uid).max();
+    let is_numbered = newest < Some(tree.next_uid()) && tree.next_uid() <= COUNT_MAX;
+    let mut failures = state.failures.values();
+    let mut removals = state.removals.iter();
+    is_numbered
+        && failures.all(|failure| failure.count < u32::MAX / 2)
+        && removals.all(|removed| removed.count <= u64::from(u32::MAX))
+        && tree.check().is_ok()
+}
+
 fn restore(rest: &mut &[u8]) -> Option<State> {
+    let (state, expected) = restored(rest)?;
+    (digest(&state) == expected).then_some(state)
+}
+
+/// The state, and the digest that it is said to have.
+fn restored(rest: &mut &[u8]) -> Option<(State, [u8; 16])> {
     let header: Header = pop(rest)?;
     let mut restoring = Restoring::begin(header.fold_case, header.nodes);
     let mut uids = BTreeMap::from([(0, NodeId::ROOT)]);
@@ -101,7 +147,7 @@ fn restore(rest: &mut &[u8]) -> Option<State> {
     let tree = restoring.finish(header.next_uid)?;
     let expected = header.digest;
     let state = header.restore(tree, &uids)?;
-    (digest(&state) == expected).then_some(state)
+    Some((state, expected))
 }
 
 fn pop<T: serde::de::DeserializeOwned>(rest: &mut &[u8]) -> Option<T> {
@@ -111,5 +157,7 @@ fn pop<T: serde::de::DeserializeOwned>(rest: &mut &[u8]) -> Option<T> {
     codec::decode(part).ok()
 }
 
+/// More than any journal counts, and far from where counting ends.
+const COUNT_MAX: u64 = 1 << 62;
 /// Nodes that are encoded together.
 const NODES_A_CHUNK: usize = 4096;

@@ -1,6 +1,6 @@
 //! Checkpoints against the states they were made from.
 
-use super::{CheckpointError, decode, digest, encode};
+use super::{CheckpointError, decode, decode_foreign, digest, encode, is_sound, restored};
 use crate::engine::Engine;
 use journal_format::event::{
     Action, Case, ConflictEvent, Event, Expected, FailureClass, HaltReason, ObservationEvent,
@@ -183,4 +183,36 @@ fn another_fold_is_refused_by_name() {
     let mut bytes = encode(state_of_all_parts().state());
     bytes[3] ^= 1;
     assert_eq!(decode(&bytes).err(), Some(CheckpointError::OtherFold));
+}
+
+#[test]
+fn a_foreign_state_is_refused_or_can_be_worked_with() {
+    let bytes = encode(state_of_all_parts().state());
+    let whole = &bytes[4..bytes.len() - 16];
+    let (mut refused, mut usable) = (0, 0);
+    for place in 0..whole.len() {
+        for mask in [0x01, 0x41, 0x80, 0xff] {
+            let mut foreign = whole.to_vec();
+            foreign[place] ^= mask;
+            // Whoever makes such a thing up gives it the checksums that it needs.
+            let state = restored(&mut &foreign[..]).map(|(state, _)| state);
+            let Some(state) = state.filter(is_sound) else {
+                refused += 1;
+                continue;
+            };
+            usable += 1;
+            let seq = state.seq.next();
+            let again = encode(&state);
+            let mut engine = Engine::restore(state);
+            drop(engine.judge(Timestamp(1_000_000_000)));
+            drop(engine.judge_without_brakes(Timestamp(1_000_000_000)));
+            for (seq, event) in (seq.0..).zip(what_both_sides_show()).take(40) {
+                let (seq, time) = (Seq(seq), Timestamp(2));
+                engine.replay(&Record { seq, time, event });
+            }
+            drop(engine.judge(Timestamp(2_000_000_000)));
+            assert!(decode_foreign(&again).is_ok(), "byte {place}, {mask}");
+        }
+    }
+    assert!(refused > 100 && usable > 100, "{refused} {usable}");
 }

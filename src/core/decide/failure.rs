@@ -40,13 +40,27 @@ pub(crate) fn failed(
     ledger.emit(Event::Operation(failed));
 }
 
+/// Appends the failure of an operation that a process left open when it stopped. It is
+/// tried again at once however often that happened: no server brought it about.
+pub(crate) fn interrupted(ledger: &mut Ledger, operation: Seq) {
+    let failed = OperationEvent::Failed {
+        operation,
+        class: FailureClass::InDoubt,
+        detail: "the process stopped meanwhile".to_owned(),
+        retry_at: Some(ledger.now),
+    };
+    ledger.emit(Event::Operation(failed));
+}
+
 /// How long to wait after `count` earlier failures.
 const fn backoff_ms(class: FailureClass, count: u32) -> i64 {
     let (first, longest) = match class {
-        FailureClass::Retry | FailureClass::Precondition | FailureClass::NoSpace => {
-            (limits::BACKOFF_FIRST_MS, limits::BACKOFF_MAX_MS)
-        }
-        FailureClass::InDoubt => (0, limits::BACKOFF_MAX_MS),
+        // It is looked at once; a server that leaves everything in doubt is not hammered.
+        FailureClass::InDoubt if count == 0 => return 0,
+        FailureClass::Retry
+        | FailureClass::Precondition
+        | FailureClass::NoSpace
+        | FailureClass::InDoubt => (limits::BACKOFF_FIRST_MS, limits::BACKOFF_MAX_MS),
         FailureClass::Auth
         | FailureClass::Unsupported
         | FailureClass::Denied
@@ -70,4 +84,32 @@ fn cut(detail: &str) -> String {
         end -= 1;
     }
     detail[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_whatever_failed_and_are_bounded() {
+        for class in [
+            FailureClass::Retry,
+            FailureClass::Precondition,
+            FailureClass::NoSpace,
+            FailureClass::InDoubt,
+            FailureClass::Auth,
+            FailureClass::Unsupported,
+            FailureClass::Denied,
+            FailureClass::Fatal,
+        ] {
+            let waits: Vec<i64> = (0..40).map(|count| backoff_ms(class, count)).collect();
+            let is_at_once = class == FailureClass::InDoubt;
+            assert_eq!(waits[0] == 0, is_at_once, "{class:?}");
+            assert!(
+                waits[1] > waits[0] && waits.is_sorted(),
+                "{class:?}: {waits:?}"
+            );
+            assert!(waits[39] <= limits::BACKOFF_LASTING_MAX_MS, "{class:?}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ mod root;
 mod round;
 
 pub(crate) use busy::Busy;
-pub(crate) use failure::failed;
+pub(crate) use failure::{failed, interrupted};
 pub(crate) use root::found_root;
 pub(crate) use round::Round;
 

@@ -6,8 +6,8 @@
 //! before them.
 
 use super::Engine;
-use crate::plan::{self, Act, Moment};
-use crate::state::Halt;
+use crate::plan::{self, Act, Moment, Ordered};
+use crate::state::{Halt, State};
 use journal_format::event::{Case, Operation};
 use journal_format::value::{Policy, RelPath, Seq, Side, Timestamp};
 use serde::Serialize;
@@ -103,19 +103,8 @@ impl Engine {
                 path: state.tree.shown_path(*id),
             })
         };
-        let planned = plan.ordered.steps.iter().map(|step| {
-            let (deed, side) = deed(&step.act);
-            Planned {
-                node: step.uid,
-                case: step.case,
-                deed,
-                side,
-                path: state.tree.shown_path(step.node),
-                operation: plan::operation(state, step),
-            }
-        });
         Judged {
-            planned: planned.collect(),
+            planned: planned(state, &plan.ordered),
             held: plan.waiting.stuck.iter().filter_map(held).collect(),
             conflicts: plan.conflicts.iter().filter_map(held).collect(),
             brake: plan.brake.map(|brake| Halt {
@@ -127,6 +116,17 @@ impl Engine {
             }),
             next_try: plan.waiting.deadline,
         }
+    }
+
+    /// Plans as if no brake were there: while one holds the plan back, this is what it
+    /// holds back.
+    #[must_use]
+    pub fn judge_without_brakes(&self, now: Timestamp) -> Vec<Planned> {
+        let state = &self.ledger.state;
+        planned(
+            state,
+            &plan::without_brakes(state, self.moment(now)).ordered,
+        )
     }
 
     /// Plans as if the user had chosen otherwise.
@@ -144,6 +144,21 @@ impl Engine {
             root.policy = policy;
         }
     }
+}
+
+fn planned(state: &State, ordered: &Ordered) -> Vec<Planned> {
+    let planned = ordered.steps.iter().map(|step| {
+        let (deed, side) = deed(&step.act);
+        Planned {
+            node: step.uid,
+            case: step.case,
+            deed,
+            side,
+            path: state.tree.shown_path(step.node),
+            operation: plan::operation(state, step),
+        }
+    });
+    planned.collect()
 }
 
 const fn deed(act: &Act) -> (Deed, Side) {

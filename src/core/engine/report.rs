@@ -1,14 +1,14 @@
 //! How things stand, for people and for the driver.
 //!
-//! In: the engine. Out: counts, lists, what the next plan would begin with. Invariant:
-//! nothing here changes the engine. Deliberately absent: words about states (`cli`).
+//! In: the engine. Out: counts, lists. Invariant: nothing here changes the engine.
+//! Deliberately absent: plans (`judge`), words about states (`cli`).
 
 use super::Engine;
 use crate::plan;
-use crate::state::Halt;
+use crate::state::{Conflict, Halt};
 use crate::tree::{NodeId, Presence};
-use journal_format::event::{Action, Case, Operation, UnknownReason};
-use journal_format::value::{RelPath, Side, Timestamp};
+use journal_format::event::{Action, Case, UnknownReason};
+use journal_format::value::{RelPath, Side};
 use std::collections::BTreeSet;
 
 /// How things stand.
@@ -63,8 +63,13 @@ impl Engine {
                     .count(),
             )
         };
-        let unresolved = state.conflicts.iter().filter(|(node, conflict)| {
-            conflict.resolution.is_none() && self.waiting.stuck.iter().any(|(id, _)| id == *node)
+        // Also what was decided, should the decision not have settled it.
+        let waits = |case: Case, conflict: &Conflict| {
+            conflict.resolution.is_none() || matches!(case, Case::C1 | Case::C2 | Case::C3)
+        };
+        let unresolved = self.waiting.stuck.iter().filter(|(id, case)| {
+            let mut conflict = state.conflicts.get(id).into_iter();
+            conflict.any(|conflict| waits(*case, conflict))
         });
         Standing {
             pending: count(state.tree.dirty().len()),
@@ -166,27 +171,15 @@ impl Engine {
             })
             .collect()
     }
-
-    /// Returns the operations that the next plan would begin with, without
-    /// starting anything; later ones follow from what these bring about.
-    #[must_use]
-    pub fn preview(&self, now: Timestamp) -> Vec<Operation> {
-        let state = &self.ledger.state;
-        let plan = plan::plan(state, self.moment(now));
-        let steps = plan.ordered.steps.iter();
-        steps
-            .filter_map(|step| plan::operation(state, step))
-            .collect()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use journal_format::event::{
-        Action, Event, FailureClass, ObservationEvent, OperationEvent, Record,
+        Event, FailureClass, ObservationEvent, Operation, OperationEvent, Record,
     };
-    use journal_format::value::{Entry, Fingerprint, Identity, Kind, Seq, Side};
+    use journal_format::value::{Entry, Fingerprint, Identity, Kind, Seq, Timestamp};
 
     fn directory(object: u64) -> Entry {
         Entry {

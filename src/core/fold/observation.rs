@@ -5,6 +5,7 @@
 //! sides meet, a deleted file that comes back is itself again, and a child found
 //! under a moved directory is the child of that directory, not of a path.
 
+use crate::plan::is_moved;
 use crate::state::State;
 use crate::tree::{Facet, Facts, Location, NodeId, Presence, Tree, index};
 use journal_format::event::{FailureClass, ObservationEvent, PathMove, UnknownReason};
@@ -156,8 +157,40 @@ fn place(
         presence == Presence::Present || !has_left(tree, side.other(), *id, parent, name)
     });
     let node = known.unwrap_or_else(|| tree.create(kind.unwrap_or(Kind::File)));
+    let survives = presence == Presence::Present && survives_by_move(state, node, side);
+    let tree = &mut state.tree;
     tree.put(node, side, (parent, name), presence, facts);
+    if survives {
+        make_new_below(state, node, side);
+    }
     Some(node)
+}
+
+/// Tells whether a directory that is gone on a side was moved on the other one.
+pub(super) fn survives_by_move(state: &State, node: NodeId, side: Side) -> bool {
+    let (kind, facet) = (state.tree.node(node).kind, state.tree.facet(node, side));
+    kind == Kind::Directory && facet.is_absent() && is_moved(state, node, side.other())
+}
+
+/// A directory that was moved on one side and gone on the other came to its new place
+/// there too. What it took along survives with it, and is new from now on: nothing else
+/// would tell it from what is deleted in that place.
+pub(super) fn make_new_below(state: &mut State, directory: NodeId, side: Side) {
+    let tree = &mut state.tree;
+    let [local, remote] = tree.node(directory).facets;
+    if !tree.same_place(local.location, remote.location) {
+        return;
+    }
+    let mut directories = vec![directory];
+    while let Some(directory) = directories.pop() {
+        let is_absent = |id: &NodeId| tree.facet(*id, side).is_absent();
+        let children = tree.children(side.other(), directory);
+        let below: Vec<NodeId> = children.filter(is_absent).collect();
+        for id in below {
+            tree.set_baseline(id, None);
+            directories.push(id);
+        }
+    }
 }
 
 /// Tells whether a side has a node elsewhere than at a place.
@@ -215,14 +248,30 @@ fn same_name(tree: &Tree, facet: &Facet, name: &str) -> bool {
     tree.canonical_of(facet.location.name) == crate::spelling::canonical(name, tree.fold_case())
 }
 
-/// Makes a node and all below it absent on a side.
+/// Makes a node and all below it absent on a side. What went while a filter left it out
+/// was never to be synced: the sides have agreed on nothing any more, so that what the
+/// other one still has is new once the filter lets it be seen again, and not deleted.
 pub(super) fn gone(tree: &mut Tree, side: Side, node: NodeId) {
     if node == NodeId::ROOT {
         return;
     }
     for id in tree.subtree(side, node).into_iter().rev() {
+        if is_left_out(tree, id) {
+            tree.set_baseline(id, None);
+        }
         tree.set_facet(id, side, Facet::ABSENT);
     }
+}
+
+/// Tells whether a filter leaves out a node, or a directory above it, on either side.
+fn is_left_out(tree: &Tree, node: NodeId) -> bool {
+    let left_out = Presence::Unknown(UnknownReason::Excluded);
+    let mut above = Side::BOTH
+        .map(|side| tree.ancestors(side, node))
+        .into_iter();
+    let is_out =
+        |id| Side::BOTH.map(|side| tree.facet(id, side).presence == left_out) != [false; 2];
+    is_out(node) || above.any(|mut above| above.any(is_out))
 }
 
 fn moved(state: &mut State, side: Side, moves: &[PathMove]) {

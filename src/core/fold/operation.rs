@@ -4,7 +4,7 @@
 //! what was seen on the sides it touched; what was observed meanwhile on the side
 //! that was only read stays, and differs from the new baseline, so it is planned.
 
-use super::observation::{gone, observed, relocate, unite};
+use super::observation::{gone, make_new_below, observed, relocate, survives_by_move, unite};
 use crate::plan::is_temporary;
 use crate::spelling::canonical;
 use crate::state::{Detour, Doubt, Failure, Open, Removals, State};
@@ -202,7 +202,11 @@ fn succeeded(state: &mut State, open: &Open, outcome: &Outcome) {
         }
         Action::MakeDirectory { side, path } => {
             if let (Some(node), Some(entry)) = (node, &outcome.target) {
+                let survives = survives_by_move(state, node, *side);
                 stand(state, node, *side, path, entry);
+                if survives {
+                    make_new_below(state, node, *side);
+                }
                 agree_if_both(state, node);
                 state.approved.remove(&node);
             }

@@ -364,3 +364,27 @@ fn a_directory_that_is_on_one_side_only_takes_the_place_of_the_one_that_comes() 
     let came = found(&bench, Side::Remote, "came").expect("it stays until it is empty");
     assert!(bench.state.tree.facet(came, Side::Local).is_absent());
 }
+
+#[test]
+fn what_goes_while_it_is_left_out_was_never_agreed_on() {
+    for out in Side::BOTH {
+        let mut bench = Bench::default();
+        bench.synced("d", Kind::Directory, 1);
+        bench.synced("d/f", Kind::File, 2);
+        bench.synced("e", Kind::File, 3);
+        let reason = UnknownReason::Excluded;
+        let left_out = path("d");
+        bench.see(ObservationEvent::Unknown {
+            side: out,
+            path: left_out,
+            reason,
+        });
+        bench.gone(Side::Local, "d");
+        bench.gone(Side::Local, "e");
+        for (text, is_agreed) in [("d", false), ("d/f", false), ("e", true)] {
+            let node = bench.state.tree.lookup(Side::Remote, &path(text));
+            let baseline = bench.state.tree.baseline(node.expect("it is still there"));
+            assert_eq!(baseline.is_some(), is_agreed, "{text}, left out on {out}");
+        }
+    }
+}

@@ -59,12 +59,17 @@ pub(super) fn merge(state: &State, id: NodeId) -> Goal {
 
 /// The policy for one node: a person's resolution overrides `solve`.
 fn policy_for(state: &State, id: NodeId) -> Policy {
+    policy_among(state, &[id])
+}
+
+/// The policy for nodes that contest a name: what a person resolved for one of them, the
+/// first that was told of, holds for all.
+pub(super) fn policy_among(state: &State, ids: &[NodeId]) -> Policy {
     let mut policy = state.policy();
-    let resolution = state
-        .conflicts
-        .get(&id)
-        .and_then(|conflict| conflict.resolution);
-    match resolution {
+    let conflicts = ids.iter().filter_map(|id| state.conflicts.get(id));
+    let resolved = conflicts.filter(|conflict| conflict.resolution.is_some());
+    let first = resolved.min_by_key(|conflict| conflict.seq);
+    match first.and_then(|conflict| conflict.resolution) {
         Some(Keep::Local) => policy.solve = Solve::Local,
         Some(Keep::Remote) => policy.solve = Solve::Remote,
         Some(Keep::Both) => policy.solve = Solve::Both,
@@ -133,13 +138,14 @@ pub(super) fn change(state: &State, id: NodeId, side: Side) -> Change {
     content
 }
 
-/// Tells whether a file has another size at the time of its last version. An edit gives
-/// it another time, but for clocks of whole seconds, where two edits may have one (and
-/// where an adapter may show a young one a nanosecond later).
+/// Tells whether a file is older than its last version, or has another size at the time of
+/// that: a power loss may have taken an edit back. An edit gives it a later time, but for
+/// clocks of whole seconds, where two edits may have one (and where an adapter may show a
+/// young one a nanosecond later).
 fn is_torn(now: &Facts, then: &Facts) -> bool {
-    now.size != then.size
-        && now.mtime_ns == then.mtime_ns
-        && now.mtime_ns % 1_000_000_000 > 1
+    let is_fine = now.mtime_ns % 1_000_000_000 > 1;
+    let is_same_time = now.mtime_ns == then.mtime_ns && is_fine && now.size != then.size;
+    (is_same_time || now.mtime_ns < then.mtime_ns)
         && now.identity().is_some()
         && now.identity() == then.identity()
 }
@@ -155,7 +161,7 @@ fn survives_by_move(state: &State, id: NodeId, side: Side) -> bool {
 }
 
 /// Tells whether a side has a node at another place than the baseline.
-pub(super) fn is_moved(state: &State, id: NodeId, side: Side) -> bool {
+pub(crate) fn is_moved(state: &State, id: NodeId, side: Side) -> bool {
     let tree = &state.tree;
     let facet = tree.facet(id, side);
     facet.is_present()
@@ -331,7 +337,7 @@ mod tests {
     use journal_format::value::Identity;
 
     #[test]
-    fn only_another_size_at_the_same_fine_time_of_the_same_file_is_torn() {
+    fn the_same_file_of_another_size_at_the_same_fine_time_or_of_before_is_torn() {
         let facts = |size, mtime_ns, object| Facts {
             size,
             mtime_ns,
@@ -351,6 +357,9 @@ mod tests {
             (facts(0, fine, 8), facts(9, fine, 7), false),
             (facts(0, fine, 0), facts(9, fine, 0), false),
             (facts(0, whole, 7), facts(9, whole, 7), false),
+            (facts(9, fine, 7), facts(9, other, 7), true),
+            (facts(9, fine, 8), facts(9, other, 7), false),
+            (facts(9, fine, 0), facts(9, other, 0), false),
             // As an adapter shows what is younger than a coarse step.
             (facts(0, whole + 1, 7), facts(9, whole + 1, 7), false),
         ] {

@@ -18,6 +18,7 @@ mod steps;
 mod structure;
 mod table;
 
+pub(crate) use merge::is_moved;
 pub(crate) use names::is_temporary;
 pub(crate) use namesakes::Namesakes;
 pub(crate) use operation::operation;
@@ -64,12 +65,23 @@ pub(crate) fn plan(state: &State, moment: Moment) -> Plan {
             ..Plan::default()
         };
     }
+    unbraked(state, &goals, namesakes, moment)
+}
+
+/// Plans as if no brake held anything back: what a person would release.
+pub(crate) fn without_brakes(state: &State, moment: Moment) -> Plan {
+    let goals = structure::goals(state);
+    let namesakes = namesakes::namesakes(state, &goals);
+    unbraked(state, &goals, namesakes, moment)
+}
+
+fn unbraked(state: &State, goals: &structure::Goals, namesakes: Namesakes, moment: Moment) -> Plan {
     let conflicts = goals
         .iter()
         .filter(|(_, goal)| matches!(goal.case, Case::C1 | Case::C2 | Case::C3))
         .map(|(id, goal)| (*id, goal.case))
         .collect();
-    let (steps, mut waiting) = steps::steps(state, &goals, moment);
+    let (steps, mut waiting) = steps::steps(state, goals, moment);
     let ordered = order::order(state, steps);
     waiting.is_at_work |= !ordered.steps.is_empty();
     Plan {

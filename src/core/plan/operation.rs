@@ -5,7 +5,7 @@
 
 use super::goal::{Displacing, Place};
 use super::steps::{Act, Step};
-use super::structure::free_conflict_name;
+use super::structure::{free_conflict_name, has_conflict_copy};
 use crate::spelling::canonical;
 use crate::state::State;
 use crate::tree::NodeId;
@@ -81,6 +81,8 @@ fn transfer(
     let displaced = match displacing {
         Displacing::Discard => Displaced::Discard,
         Displacing::Rescue => Displaced::Rescue,
+        // It keeps its copy; this one is the same.
+        Displacing::Copy if has_conflict_copy(state, step.node, at, to) => Displaced::Rescue,
         Displacing::Copy => {
             let own = canonical(&at.name, true);
             let name = free_conflict_name(state, step.node, at, |place| {

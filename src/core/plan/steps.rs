@@ -145,11 +145,14 @@ fn next_act(state: &State, id: NodeId, goal: &Goal) -> Option<Act> {
 
 fn next_present_act(state: &State, id: NodeId, place: &Place, content: Content) -> Option<Act> {
     let node = state.tree.node(id);
-    let misplaced = Side::BOTH.into_iter().find(|side| {
+    let is_misplaced = |side: &Side| {
         let facet = &node.facets[index(*side)];
         facet.is_present() && !place.is_at(state, facet.location)
-    });
-    if let Some(on) = misplaced {
+    };
+    let misplaced: Vec<Side> = Side::BOTH.into_iter().filter(is_misplaced).collect();
+    // The one that was moved goes first: with the other one both would have been.
+    let first = misplaced.iter().find(|side| is_moved(state, id, **side));
+    if let Some(on) = first.or(misplaced.first()).copied() {
         return Some(Act::Move {
             on,
             to: place.clone(),

@@ -10,9 +10,9 @@ use super::merge::{self, is_moved, is_twin};
 use super::names::{Distinction, conflict_name};
 use crate::spelling::canonical;
 use crate::state::State;
-use crate::tree::{NodeId, index};
+use crate::tree::{Facet, NodeId, index};
 use journal_format::event::Case;
-use journal_format::value::{Kind, Side, Solve};
+use journal_format::value::{Direction, Kind, Side, Solve};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) type Goals = BTreeMap<NodeId, Goal>;
@@ -153,10 +153,7 @@ fn revive(state: &State, goals: &mut Goals, directory: NodeId) -> Option<NodeId>
     let facets = state.tree.node(directory).facets;
     let keeper = index(merge::keeper(&state.policy()));
     let order = [facets[keeper], facets[1 - keeper]];
-    let location = order
-        .into_iter()
-        .find(super::super::tree::Facet::is_present)?
-        .location;
+    let location = order.into_iter().find(Facet::is_present)?.location;
     let place = Place {
         parent: location.parent,
         name: state.tree.name(location.name).to_owned(),
@@ -180,6 +177,7 @@ fn revive(state: &State, goals: &mut Goals, directory: NodeId) -> Option<NodeId>
 fn separate_names(state: &State, goals: &mut Goals) {
     let ids = by_age(state, goals);
     let mut given: BTreeSet<(NodeId, String)> = BTreeSet::new();
+    make_way(state, goals, &ids, &mut given);
     for id in ids {
         let Some(place) = goals[&id].place().cloned() else {
             continue;
@@ -189,16 +187,16 @@ fn separate_names(state: &State, goals: &mut Goals) {
             .at_place(place.parent, &place.name)
             .filter(|rival| *rival != id && claims(state, goals, *rival, &place))
             .collect();
-        if rivals.is_empty()
-            || rivals
-                .iter()
-                .all(|rival| precedes(state, id, *rival, &place))
+        if rivals
+            .iter()
+            .all(|rival| precedes(state, id, *rival, &place))
         {
             continue;
         }
         let blocked = rivals.iter().any(|rival| is_frozen(goals, *rival));
-        let manual = state.policy().solve == Solve::Manual
-            && state.policy().direction == journal_format::value::Direction::Bi;
+        let contested: Vec<NodeId> = rivals.iter().copied().chain([id]).collect();
+        let policy = merge::policy_among(state, &contested);
+        let manual = policy.solve == Solve::Manual && policy.direction == Direction::Bi;
         let goal = if blocked {
             Goal::frozen(Case::P1)
         } else if manual {
@@ -207,6 +205,43 @@ fn separate_names(state: &State, goals: &mut Goals) {
             renamed(state, id, &goals[&id], &place, &mut given)
         };
         goals.insert(id, goal);
+    }
+}
+
+/// Renames what a one-way target holds by itself where the source has something else
+/// of that name: what stays as it is would keep the source's out.
+fn make_way(
+    state: &State,
+    goals: &mut Goals,
+    ids: &[NodeId],
+    given: &mut BTreeSet<(NodeId, String)>,
+) {
+    let source = merge::keeper(&state.policy());
+    for id in ids {
+        let facet = state.tree.facet(*id, source.other());
+        let is_kept = goals[id].case == Case::V1 && is_frozen(goals, *id);
+        if !is_kept || !facet.is_present() || !state.tree.facet(*id, source).is_absent() {
+            continue;
+        }
+        let place = Place {
+            parent: facet.location.parent,
+            name: state.tree.name(facet.location.name).to_owned(),
+        };
+        let mut beside = state.tree.at_place(place.parent, &place.name);
+        let is_wanted = beside.any(|rival| {
+            rival != *id && !is_frozen(goals, rival) && claims(state, goals, rival, &place)
+        });
+        if is_wanted {
+            let wish = Wish::Present {
+                place: place.clone(),
+                content: Content::Settled,
+            };
+            let stays = Goal {
+                case: Case::V1,
+                wish,
+            };
+            goals.insert(*id, renamed(state, *id, &stays, &place, given));
+        }
     }
 }
 
@@ -237,7 +272,7 @@ fn is_frozen(goals: &Goals, id: NodeId) -> bool {
 
 /// Tells whether `id` keeps a place that `rival` claims as well.
 fn precedes(state: &State, id: NodeId, rival: NodeId, place: &Place) -> bool {
-    let keeper = merge::keeper(&state.policy());
+    let keeper = merge::keeper(&merge::policy_among(state, &[id, rival]));
     let wanted = canonical(&place.name, state.tree.fold_case());
     let rank = |id: NodeId| {
         let node = state.tree.node(id);
@@ -292,8 +327,43 @@ pub(super) fn free_conflict_name(
     place: &Place,
     mut take: impl FnMut(&Place) -> bool,
 ) -> String {
+    conflict_names(state, id, place)
+        .find(|name| {
+            state
+                .tree
+                .at_place(place.parent, name)
+                .all(|standing| standing == id)
+                && take(&Place {
+                    parent: place.parent,
+                    name: name.clone(),
+                })
+        })
+        .expect("there are more names than nodes")
+}
+
+/// Tells whether a file of that content stands under one of its conflict names already,
+/// on both sides.
+pub(super) fn has_conflict_copy(state: &State, id: NodeId, place: &Place, side: Side) -> bool {
+    let tree = &state.tree;
+    let facts = tree.facet(id, side).facts;
+    let is_copy = |standing: NodeId| {
+        let copy = tree.facet(standing, side).facts;
+        standing != id
+            && tree.node(standing).kind == tree.node(id).kind
+            && tree.is_in_sync(standing)
+            && (copy.size, copy.digest) == (facts.size, facts.digest)
+    };
+    let is_taken = |name: &String| tree.at_place(place.parent, name).any(|it| it != id);
+    facts.digest.is_some()
+        && conflict_names(state, id, place)
+            .take_while(is_taken)
+            .any(|name| tree.occupants(side, place.parent, &name).any(is_copy))
+}
+
+/// Returns the conflict names of a node at a place, the plain one first.
+fn conflict_names(state: &State, id: NodeId, place: &Place) -> impl Iterator<Item = String> {
     let node = state.tree.node(id);
-    let keeper = merge::keeper(&state.policy());
+    let keeper = merge::keeper(&merge::policy_among(state, &[id]));
     let order = [keeper.other(), keeper];
     let digest = order
         .into_iter()
@@ -308,17 +378,5 @@ pub(super) fn free_conflict_name(
         time: state.time,
         content: u16::from_be_bytes(content),
     };
-    (0..)
-        .map(|attempt| conflict_name(&place.name, &distinction, attempt))
-        .find(|name| {
-            state
-                .tree
-                .at_place(place.parent, name)
-                .all(|standing| standing == id)
-                && take(&Place {
-                    parent: place.parent,
-                    name: name.clone(),
-                })
-        })
-        .expect("there are more names than nodes")
+    (0..).map(move |attempt| conflict_name(&place.name, &distinction, attempt))
 }

@@ -20,7 +20,7 @@
 //!   name, the local one becomes the conflict copy (or as `solve` says).
 //! - **M1/M2** one side moved it: the other side's copy is moved, content stays.
 //! - **C2** both sides moved it, to different places: the remote place wins.
-//! - **C3** two objects claim one name: the remote one keeps it.
+//! - **C3** two objects claim one name: the remote one keeps it (or as `solve` says).
 //! - **M3** moves of both sides together would form a cycle: the local one is undone.
 //! - **M4** moves of one side depend on one another in a ring: one of them goes
 //!   through a temporary name.
@@ -317,7 +317,8 @@ const fn words(case: Case) -> (&'static str, &'static str) {
         ),
         Case::C3 => (
             "two objects claim one name",
-            "both are kept: the remote one has the name, the local one gets the conflict name",
+            "both are kept: unless the job says otherwise, the remote one has the name and the \
+             local one gets the conflict name",
         ),
         Case::M1 => (
             "moved locally only",

@@ -6,7 +6,7 @@
 
 use super::{Baseline, BaselineState, Facet, NameId, Node, NodeId, Presence, Tree, index};
 use journal_format::event::UnknownReason;
-use journal_format::value::{Kind, Side};
+use journal_format::value::{Kind, RelPath, RemoteVersion, Side};
 
 /// A tree under construction.
 pub(crate) struct Restoring {
@@ -27,20 +27,21 @@ impl Restoring {
         ((place as usize) < self.nodes).then_some(NodeId(place))
     }
 
-    /// Adds a name, unless one of `shared` has it.
-    pub(crate) fn name(&mut self, text: &str, shared: &[Facet]) -> NameId {
+    /// Adds a name, unless one of `shared` has it; nothing if it is none.
+    pub(crate) fn name(&mut self, text: &str, shared: &[Facet]) -> Option<NameId> {
         let mut known = shared.iter().map(|facet| facet.location.name);
-        known
-            .find(|id| *id != NameId::NONE && self.tree.names.get(*id) == text)
-            .unwrap_or_else(|| self.tree.names.add(text))
+        let known = known.find(|id| *id != NameId::NONE && self.tree.names.get(*id) == text);
+        known.or_else(|| is_name(text).then(|| self.tree.names.add(text)))
     }
 
-    /// Adds a version's text; none for an empty one.
-    pub(crate) fn version(&mut self, text: &str) -> NameId {
-        if text.is_empty() {
-            NameId::NONE
-        } else {
-            self.tree.names.add(text)
+    /// Adds a version's text; none for an empty one, nothing if it is no version.
+    pub(crate) fn version(&mut self, text: &str) -> Option<NameId> {
+        match text {
+            "" => Some(NameId::NONE),
+            text => {
+                RemoteVersion::new(text).ok()?;
+                Some(self.tree.names.add(text))
+            }
         }
     }
 
@@ -89,6 +90,11 @@ impl Restoring {
         tree.names.mark_compact();
         Some(self.tree)
     }
+}
+
+/// One name is a path of its own.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains('/') && RelPath::new(text).is_ok()
 }
 
 impl Tree {

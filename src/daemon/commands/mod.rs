@@ -23,7 +23,7 @@ use copies::Copies;
 use fault::{BUSY, Fault, NOTHING_THERE, REFUSED};
 use futures::StreamExt;
 use futures::channel::oneshot;
-use futures::future::{Either, select};
+use futures::future::{Either, join_all, select};
 use futures::stream::FuturesUnordered;
 use journal_format::event::Order;
 use request::{Asked, Call, Listing, Request, Word};
@@ -121,7 +121,7 @@ impl<'a> Desk<'a> {
     /// Answers one frame.
     pub async fn reply(&self, body: &[u8]) -> Vec<u8> {
         match request::parse(body) {
-            Asked::Word(word) => self.word(word).into_bytes(),
+            Asked::Word(word) => self.word(word).await.into_bytes(),
             Asked::Single(call) => {
                 let reply = self.call(call).await;
                 reply.map_or_else(Vec::new, String::into_bytes)
@@ -173,7 +173,7 @@ impl<'a> Desk<'a> {
         })
     }
 
-    fn word(&self, word: Option<(Word, Option<usize>)>) -> String {
+    async fn word(&self, word: Option<(Word, Option<usize>)>) -> String {
         let Some((word, number)) = word else {
             return "undefined reply".to_owned();
         };
@@ -185,19 +185,9 @@ impl<'a> Desk<'a> {
                 None => return format!("ERROR no job {number}"),
             },
         };
-        let order = |order, reply: &str| {
-            // The answers are of no interest to the old client.
-            let told = chosen
-                .iter()
-                .try_for_each(|view| self.supervisor.order(&view.spec.id, order, OLD).map(|_| ()));
-            told.map_or_else(
-                |refusal| format!("ERROR {}", Fault::from(refusal).message),
-                |()| reply.to_owned(),
-            )
-        };
         match word {
-            Word::Pause => order(Order::Pause, "PAUSED"),
-            Word::Start => order(Order::Start, "RUNNING"),
+            Word::Pause => self.told(&chosen, Order::Pause, "PAUSED").await,
+            Word::Start => self.told(&chosen, Order::Start, "RUNNING").await,
             Word::Reload => {
                 let one = number.and_then(|_| chosen.first());
                 let reloaded = self
@@ -214,6 +204,20 @@ impl<'a> Desk<'a> {
             Word::Status if chosen.iter().all(|view| is_resting(view.state)) => "PAUSED".to_owned(),
             Word::Status => "RUNNING".to_owned(),
         }
+    }
+
+    /// Gives an order by an old word. What the jobs answer is of no interest to the old
+    /// client, but its next `STATUS` is to show that they did.
+    async fn told(&self, chosen: &[&View], order: Order, reply: &str) -> String {
+        let mut answers = Vec::new();
+        for view in chosen {
+            match self.supervisor.order(&view.spec.id, order, OLD) {
+                Ok(answer) => answers.extend(answer),
+                Err(refusal) => return format!("ERROR {}", Fault::from(refusal).message),
+            }
+        }
+        join_all(answers.into_iter().map(|it| self.supervisor.patiently(it))).await;
+        reply.to_owned()
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, Fault> {

@@ -5,6 +5,7 @@
 //! no plan takes for deleted what is on its way back; watched by ring 2. CRASH: the
 //! operation is open in the journal, and the next start empties its slot.
 
+use super::ignores::written_ignores;
 use super::{Driver, Happening, place};
 use crate::daemon::RunError;
 use crate::executor::{Failed, empty_slot, uses_slot};
@@ -19,10 +20,13 @@ impl Driver<'_> {
         match result {
             Ok(outcome) => {
                 self.trust();
+                let open = self.engine.state().open.get(&id);
+                let ignores = open.map(|open| written_ignores(&open.operation));
                 self.conclude(Input::Succeeded {
                     operation: id,
                     outcome,
                 });
+                self.look_where_they_hold(ignores.unwrap_or_default());
             }
             Err(failed) => self.empty_slot(id, failed),
         }

@@ -18,8 +18,12 @@ pub(super) struct FeedState {
     is_reading: bool,
     /// Set after the first answer; until then the remote is not scanned.
     is_begun: bool,
+    /// Whether it stands for a scan of the whole remote.
+    pub(super) is_followed: bool,
     /// Set when the remote turned out to have no feed.
     is_unusable: bool,
+    /// Whether no scan began since it was read.
+    is_fresh: bool,
     /// How far it was read, though perhaps not looked at yet.
     cursor: Option<String>,
     /// Whether the remote was scanned whole since a cursor was journaled.
@@ -43,6 +47,28 @@ impl<'a> Driver<'a> {
         self.ports.remote.feed().filter(|_| !self.feed.is_unusable)
     }
 
+    /// Returns a feed that says where to look.
+    pub(super) fn guide(&self) -> Option<&'a dyn Feed> {
+        self.feed().filter(|feed| feed.tells_places())
+    }
+
+    /// Returns a feed that is to be read before a scan, since it says only whether the
+    /// remote went back in time.
+    pub(super) fn memory(&mut self, side: Side) -> Option<(&'a dyn Feed, Option<String>)> {
+        let feed = self.feed().filter(|feed| !feed.tells_places())?;
+        if side == Side::Local || !self.feed.is_begun {
+            return None;
+        }
+        let is_fresh = std::mem::take(&mut self.feed.is_fresh);
+        (!is_fresh).then(|| (feed, self.feed_cursor()))
+    }
+
+    /// Takes what such a feed said.
+    pub(super) fn remembered(&mut self, changes: Changes) {
+        self.went_back(changes.rolled_back);
+        self.feed.cursor = Some(changes.cursor);
+    }
+
     /// Tells whether a scan of a side has to wait for the feed's first answer.
     pub(super) fn is_awaiting_feed(&self, side: Side) -> bool {
         side == Side::Remote && !self.feed.is_begun && self.feed().is_some()
@@ -62,7 +88,8 @@ impl<'a> Driver<'a> {
 
     /// Reads on when it is time.
     pub(super) fn read_feed(&mut self) {
-        let is_due = !self.feed.is_begun || self.mode == Mode::Continuous;
+        let is_guided = self.mode == Mode::Continuous && self.guide().is_some();
+        let is_due = !self.feed.is_begun || is_guided;
         let is_due = is_due && self.now() >= self.feed.next;
         let is_last = !is_due && self.is_awaiting_last_reading() && self.is_at_rest();
         if self.feed.is_reading || !is_due && !is_last {
@@ -71,10 +98,22 @@ impl<'a> Driver<'a> {
         self.feed.last_readings += u32::from(is_last);
         let Some(feed) = self.feed() else { return };
         self.feed.is_reading = true;
-        let known = self.engine.state().feed.as_ref();
-        let known = known.map(|feed| feed.cursor.clone());
-        let cursor = self.feed.cursor.clone().or(known);
+        let cursor = self.feed_cursor();
         self.push(async move { Happening::FeedRead(feed.since(cursor.as_deref()).await) });
+    }
+
+    /// Returns how far it was read.
+    fn feed_cursor(&self) -> Option<String> {
+        let known = self.engine.state().feed.as_ref();
+        let known = || known.map(|feed| feed.cursor.clone());
+        self.feed.cursor.clone().or_else(known)
+    }
+
+    fn went_back(&mut self, detail: Option<String>) {
+        if let Some(detail) = detail {
+            tracing::warn!("the remote went back in time: {detail}");
+            self.engine.handle(Input::RolledBack { detail }, self.now());
+        }
     }
 
     pub(super) fn feed_read(&mut self, result: PortResult<Changes>) -> Result<(), RunError> {
@@ -87,15 +126,14 @@ impl<'a> Driver<'a> {
         self.feed.failures = 0;
         self.reached(Side::Remote);
         self.feed.next = now.plus_millis(self.poll_interval_ms);
-        if let Some(detail) = changes.rolled_back {
-            tracing::warn!("the remote went back in time: {detail}");
-            self.engine.handle(Input::RolledBack { detail }, now);
-        }
+        self.feed.is_fresh = true;
+        self.went_back(changes.rolled_back);
         let is_first = !std::mem::replace(&mut self.feed.is_begun, true);
         if is_first {
             let followed = !changes.hints.contains(&Hint::Rescan)
                 && self.was_scanned_lately(now)
                 && self.engine.follow_feed();
+            self.feed.is_followed = followed;
             if followed {
                 let state = &mut self.sides_state[place(Side::Remote)];
                 state.next_full_scan = now.plus_millis(WHOLE_SCAN_MS);
@@ -123,6 +161,8 @@ impl<'a> Driver<'a> {
         if error.class == FailureClass::Unsupported {
             tracing::info!("the remote has no change feed, so it is scanned at intervals: {error}");
             self.feed.is_unusable = true;
+            // The next look at everything was put off because of it.
+            self.sides_state[place(Side::Remote)].next_full_scan = self.now();
             return Ok(());
         }
         if self.mode == Mode::Once || error.class == FailureClass::Auth || !self.feed.is_begun {
@@ -184,7 +224,7 @@ impl<'a> Driver<'a> {
         };
         let known = self.engine.state().feed.as_ref();
         let is_new = known.is_none_or(|known| known.cursor != cursor);
-        let whole = self.feed.was_scanned_whole;
+        let whole = self.feed.was_scanned_whole && self.guide().is_some();
         // A job that scans everything at each start must not fill its journal so.
         let is_due = |at: Timestamp| at.plus_millis(WHOLE_SCAN_MS / 2) <= self.now();
         if is_new || whole && known.is_some_and(|known| is_due(known.whole_at)) {

@@ -49,6 +49,7 @@ impl<'a> Driver<'a> {
             }
             Control::Order { order, by } => {
                 self.engine.handle(Input::Order { order, by }, now);
+                self.told.is_awaited = true;
                 match order {
                     Order::Pause => {}
                     Order::Start => self.sync_now(),
@@ -102,7 +103,7 @@ impl<'a> Driver<'a> {
 
     fn sync_now(&mut self) {
         self.engine.want_everything(Side::Local);
-        if self.feed().is_some() {
+        if self.guide().is_some() {
             self.want_feed();
         } else {
             self.engine.want_everything(Side::Remote);

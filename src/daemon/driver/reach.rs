@@ -7,7 +7,7 @@
 //! is remembered; the next run asks.
 
 use super::{Driver, Mode, place};
-use crate::daemon::RunError;
+use crate::daemon::{Doubt, RunError};
 use crate::ports::{Phase, PortError};
 use journal_format::event::FailureClass;
 use journal_format::value::{Side, Timestamp};
@@ -86,6 +86,15 @@ impl Driver<'_> {
             self.sides_state[place(side)].next_scan = self.now();
             self.engine.want_everything(side);
             self.want_feed();
+        }
+    }
+
+    /// Tells why less is known of the sides than the state says.
+    pub(super) fn what_is_in_doubt(&self) -> Option<Doubt> {
+        match self.reach.phase() {
+            Some(Phase::Offline { side, reason, .. }) => Some(Doubt::OutOfReach { side, reason }),
+            _ if self.engine.has_seen_both() => None,
+            _ => Some(Doubt::NotLooked),
         }
     }
 

@@ -8,7 +8,9 @@
 use super::feed::WHOLE_SCAN_MS;
 use super::{Driver, Happening, Mode, place};
 use crate::daemon::{RunError, scan};
-use crate::ports::{Hint, HintStream, PortError, PortResult, RootState, ScanItem, ScanStream};
+use crate::ports::{
+    Changes, Hint, HintStream, PortError, PortResult, RootState, ScanItem, ScanStream,
+};
 use futures::StreamExt;
 use journal_format::event::FailureClass;
 use journal_format::value::{Side, Timestamp};
@@ -25,7 +27,7 @@ impl<'a> Driver<'a> {
         if self.is_awaiting_feed(side) {
             return;
         }
-        let has_feed = side == Side::Remote && self.feed().is_some();
+        let has_feed = side == Side::Remote && self.guide().is_some();
         let state = &mut self.sides_state[place(side)];
         if state.is_scanning || now < state.next_scan {
             return;
@@ -48,8 +50,17 @@ impl<'a> Driver<'a> {
 
     pub(super) fn check_root(&mut self, side: Side, wanted: WantedScan) {
         let (local, remote) = (self.ports.local, self.ports.remote);
+        let memory = self.memory(side);
         self.push(async move {
-            Happening::RootBefore(side, wanted, scan::root(side, local, remote).await)
+            let state = scan::root(side, local, remote).await;
+            let state = match (state, memory) {
+                (Ok(state), Some((feed, cursor))) => {
+                    let told = feed.since(cursor.as_deref()).await;
+                    told.map(|told| (state, Some(told)))
+                }
+                (state, _) => state.map(|state| (state, None)),
+            };
+            Happening::RootBefore(side, wanted, state)
         });
     }
 
@@ -57,10 +68,14 @@ impl<'a> Driver<'a> {
         &mut self,
         side: Side,
         wanted: WantedScan,
-        state: PortResult<RootState>,
+        state: PortResult<(RootState, Option<Changes>)>,
     ) -> Result<(), RunError> {
         let state = match state {
-            Ok(state) => state,
+            Ok((state, told)) => {
+                // Before what is there now can be planned with.
+                told.into_iter().for_each(|told| self.remembered(told));
+                state
+            }
             Err(error) => {
                 let wait = self.unreachable(side, &error)?;
                 self.scan_later(side, wait);
@@ -74,6 +89,7 @@ impl<'a> Driver<'a> {
         {
             RootVerdict::Known => {
                 self.sides_state[place(side)].is_halted = false;
+                self.watch_again(side);
                 self.begin_scan(side, &wanted);
             }
             RootVerdict::Unmarked => self.claim(side, wanted),
@@ -215,7 +231,7 @@ impl<'a> Driver<'a> {
         if complete && whole && side == Side::Remote {
             self.remote_was_scanned_whole();
         }
-        let has_feed = side == Side::Remote && self.feed().is_some();
+        let has_feed = side == Side::Remote && self.guide().is_some();
         let wait = if complete {
             SCAN_PAUSE_MS
         } else {
@@ -246,7 +262,7 @@ impl<'a> Driver<'a> {
         }
         self.next_poll = now.plus_millis(ROOT_POLL_MS);
         let (local, remote) = (self.ports.local, self.ports.remote);
-        let is_answering = self.feed().is_some() && !self.feed.is_failing();
+        let is_answering = self.guide().is_some() && !self.feed.is_failing();
         for side in Side::BOTH {
             // A feed that answers says that its root is there.
             let is_known = side == Side::Remote && is_answering;
@@ -295,6 +311,24 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// A root that left took its watcher along. Now that it is there, the watch comes
+    /// before the look. A watcher that ends again and again is not tried all the time.
+    fn watch_again(&mut self, side: Side) {
+        let now = self.now();
+        let state = &mut self.sides_state[place(side)];
+        if !state.has_lost_watch || now < state.next_watch {
+            return;
+        }
+        state.has_lost_watch = false;
+        state.next_watch = now.plus_millis(WATCH_PAUSE_MS);
+        let (local, remote) = (self.ports.local, self.ports.remote);
+        let stream = match side {
+            Side::Local => local.watch(),
+            Side::Remote => remote.watch(),
+        };
+        self.await_hints(side, stream);
+    }
+
     fn await_hints(&mut self, side: Side, stream: PortResult<HintStream<'a>>) {
         match stream {
             Ok(mut stream) => {
@@ -312,7 +346,9 @@ impl<'a> Driver<'a> {
 
     pub(super) fn hinted(&mut self, side: Side, stream: HintStream<'a>, hints: Option<Vec<Hint>>) {
         let Some(hints) = hints else {
-            self.sides_state[place(side)].is_watched = false;
+            let state = &mut self.sides_state[place(side)];
+            state.is_watched = false;
+            state.has_lost_watch = true;
             self.engine.want_everything(side);
             return;
         };
@@ -340,6 +376,9 @@ impl<'a> Driver<'a> {
 
 /// How often the roots are looked at, in ms.
 const ROOT_POLL_MS: i64 = 5_000;
+
+/// The least time between two watchers of a side, in ms.
+const WATCH_PAUSE_MS: i64 = 60_000;
 
 /// How often a watched side is scanned whole, in ms.
 const FULL_SCAN_MS: i64 = 600_000;

@@ -15,6 +15,8 @@ pub(super) struct Told {
     seq: Seq,
     phase: Option<Phase>,
     next: Timestamp,
+    /// Whether somebody waits for the next telling.
+    pub(super) is_awaited: bool,
     /// When something was last synced or decided.
     pub(super) changed: Option<Timestamp>,
 }
@@ -23,7 +25,8 @@ impl Driver<'_> {
     pub(super) fn tell_standing(&mut self) {
         let now = self.now();
         let busy = self.running > 0 || self.sides_state.iter().any(|side| side.is_scanning);
-        if busy && now < self.told.next {
+        let is_awaited = std::mem::take(&mut self.told.is_awaited);
+        if busy && now < self.told.next && !is_awaited {
             return;
         }
         let seq = self.engine.state().seq;
@@ -57,7 +60,9 @@ impl Driver<'_> {
         let works = self.running > 0
             || !self.unstarted.is_empty()
             || self.engine.outstanding() > 0
-            || self.engine.hopeful_deadline().is_some();
+            || self.engine.hopeful_deadline().is_some()
+            // Seen, and not planned for yet: a scan goes on.
+            || self.engine.standing().workable > 0;
         if works { Phase::Syncing } else { Phase::Synced }
     }
 

@@ -37,6 +37,12 @@ pub trait Host {
     /// Runs a job where it disturbs nobody. Its end is told on the line, always.
     fn start(&self, id: &str, mode: Mode, line: Arc<Line>, orders: mpsc::Receiver<Control>);
 
+    /// Hears that a person wants a job that rests to be started: what a server refused
+    /// before may be tried again.
+    fn asked(&self, id: &str) {
+        let _unused = id;
+    }
+
     /// Reads the jobs anew and remembers them, unless they are wrong.
     ///
     /// # Errors
@@ -308,6 +314,11 @@ impl<'a> Supervisor<'a> {
     pub fn order(&self, id: &str, order: Order, by: &str) -> Result<Option<Answer>, Refusal> {
         let now = self.clock.now();
         let answer = self.with(id, |entry| match &mut entry.stage {
+            // It is about to end; its next run is the answer.
+            Stage::Running(_) if order == Order::Start && entry.after == After::Stop => {
+                entry.after = After::Restart;
+                Ok(None)
+            }
             Stage::Running(run) => {
                 let by = by.to_owned();
                 let answer = ask(&mut run.orders, Control::Order { order, by })?;
@@ -317,6 +328,9 @@ impl<'a> Supervisor<'a> {
                 Ok(Some(answer))
             }
             Stage::Resting(resting) => {
+                if order == Order::Start {
+                    self.host.asked(id);
+                }
                 *resting = match order {
                     Order::Start => rest(State::Starting, None, Some(now)),
                     Order::Pause | Order::Stop => rest(State::Stopped, None, None),
@@ -344,6 +358,7 @@ impl<'a> Supervisor<'a> {
                 sent => sent,
             },
             Stage::Resting(resting) => {
+                self.host.asked(id);
                 *resting = rest(State::Starting, None, Some(now));
                 Ok(())
             }

@@ -23,7 +23,7 @@ pub struct Reloaded {
 
 impl Supervisor<'_> {
     /// Reads the jobs again. With an id, that job starts anew even if its settings
-    /// did not change.
+    /// did not change; so does each one whose password was refused.
     ///
     /// # Errors
     /// What is wrong with the jobs; nothing changed.
@@ -42,6 +42,14 @@ impl Supervisor<'_> {
             };
             let mut entry = old.remove(place);
             let is_same = entry.spec.fingerprint == spec.fingerprint;
+            let is_refused = matches!(
+                &entry.stage,
+                Stage::Resting(rest) if rest.state == State::Credentials
+            );
+            if is_refused {
+                self.host.asked(&spec.id);
+            }
+            let is_same = is_same && !is_refused;
             if is_same && entry.after != After::Remove && anew != Some(spec.id.as_str()) {
                 reloaded.kept.push(spec.id.clone());
             } else {

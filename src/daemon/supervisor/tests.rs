@@ -12,6 +12,7 @@ fn finished() -> End {
         problems: Vec::new(),
         held: Vec::new(),
         seq: Seq::ZERO,
+        doubt: None,
     }))
 }
 

@@ -161,6 +161,22 @@ fn works_on(action: &Action, path: &RelPath) -> bool {
     }
 }
 
+/// Returns the path at which an operation keeps the version that it replaces, and the one
+/// where that stood.
+pub(super) fn copied(event: &Event) -> Option<(&RelPath, &RelPath)> {
+    match event {
+        Event::Operation(OperationEvent::Started { operation }) => match &operation.action {
+            Action::Transfer {
+                target,
+                displaced: Displaced::ConflictCopy(copy),
+                ..
+            } => Some((copy, target)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Returns pairs of paths that one object had, one after the other or on two sides.
 pub(super) fn named_moves(event: &Event) -> Vec<(RelPath, RelPath)> {
     match event {

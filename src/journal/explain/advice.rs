@@ -33,8 +33,17 @@ pub(super) fn decide(context: &Context, case: Case, path: &RelPath) -> Vec<Strin
             ("remote", "move it to its remote place"),
             ("local", "move it to its local place"),
         ],
-        // Two things and one name: no choice between versions of one thing.
-        _ => return vec!["give one of the two another name; then both are synced".to_owned()],
+        // Two things and one name: both are kept, whatever the choice.
+        _ => &[
+            (
+                "remote",
+                "leave the name to the remote one; the local one gets a conflict name",
+            ),
+            (
+                "local",
+                "leave the name to the local one; the remote one gets a conflict name",
+            ),
+        ],
     };
     let name = quoted(path.as_str());
     let line = |(keep, what): &(&str, &str)| {

@@ -6,7 +6,7 @@
 //! Deliberately absent: reading. The state that they fold to says of these paths what
 //! the whole journal's would.
 
-use super::about::{named_moves, names};
+use super::about::{copied, named_moves, names};
 use super::sieve::{RECORDS_MAX, Sieve};
 use journal_format::encode_record;
 use journal_format::event::{Event, ObservationEvent, OperationEvent, Record};
@@ -21,8 +21,8 @@ pub struct Gathering {
     names: BTreeSet<RelPath>,
     found: BTreeMap<Seq, Record>,
     passes: usize,
-    /// Whether the beginnings that were missing were asked for.
-    is_whole: bool,
+    /// The beginnings that were asked for, there or not.
+    asked: BTreeSet<Seq>,
 }
 
 /// What is to be read.
@@ -42,7 +42,7 @@ impl Gathering {
             names: BTreeSet::from([path.clone()]),
             found: BTreeMap::new(),
             passes: 0,
-            is_whole: false,
+            asked: BTreeSet::new(),
         }
     }
 
@@ -70,10 +70,9 @@ impl Gathering {
             self.passes += 1;
             return Some(Pass::All(Sieve::new(self.names.iter(), is_first)));
         }
-        self.passes = PASSES_MAX;
         let missing = self.missing();
-        let is_wanted = !self.is_full() && !missing.is_empty() && !self.is_whole;
-        self.is_whole = true;
+        self.asked.extend(&missing);
+        let is_wanted = !self.is_full() && !missing.is_empty();
         is_wanted.then_some(Pass::These(missing))
     }
 
@@ -90,8 +89,16 @@ impl Gathering {
             .values()
             .flat_map(|record| named_moves(&record.event))
             .collect();
+        // A copy's story begins where it was made from, but not the other way round.
+        let copies: Vec<(RelPath, RelPath)> = self
+            .found
+            .values()
+            .flat_map(|record| self.copies(&record.event))
+            .collect();
         loop {
             let mut news = BTreeSet::new();
+            let of_ours = copies.iter().filter(|(copy, _)| self.names.contains(copy));
+            news.extend(of_ours.map(|(_, origin)| origin.clone()));
             for (from, to) in &pairs {
                 for name in &self.names {
                     news.extend(moved(name, from, to));
@@ -107,13 +114,32 @@ impl Gathering {
         }
     }
 
+    /// The paths at which an event keeps a version, with the one where that stood.
+    fn copies(&self, event: &Event) -> Vec<(RelPath, RelPath)> {
+        let Event::Operation(OperationEvent::Succeeded { operation, outcome }) = event else {
+            let copied = copied(event).into_iter();
+            return copied
+                .map(|(copy, of)| (copy.clone(), of.clone()))
+                .collect();
+        };
+        let began = self.found.get(operation).map(|record| &record.event);
+        let Some(Event::Operation(OperationEvent::Started { operation })) = began else {
+            return Vec::new();
+        };
+        let target = operation.action.path();
+        let kept = outcome.kept.iter();
+        kept.map(|kept| (kept.path.clone(), target.clone()))
+            .collect()
+    }
+
     /// Returns the beginnings of what ended and was not taken; they are wanted, too.
     fn missing(&self) -> Vec<Seq> {
         let ended = self.found.values().filter_map(|record| match record.event {
             Event::Operation(OperationEvent::Succeeded { operation, .. }) => Some(operation),
             _ => None,
         });
-        ended.filter(|it| !self.found.contains_key(it)).collect()
+        let is_known = |it: &Seq| self.found.contains_key(it) || self.asked.contains(it);
+        ended.filter(|it| !is_known(it)).collect()
     }
 
     /// Returns what was gathered, in order.

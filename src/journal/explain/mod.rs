@@ -10,6 +10,7 @@ mod about;
 mod advice;
 mod gather;
 mod now;
+mod origin;
 mod sieve;
 mod tell;
 #[cfg(test)]
@@ -21,7 +22,7 @@ pub use about::{About, beginning, names};
 use gather::moved;
 pub use gather::{Gathering, Pass, gather, gather_from};
 pub use sieve::Sieve;
-pub use tell::tell;
+pub use tell::{case_of, tell};
 pub use words::{change_words, event_words, halt_words};
 
 use journal_format::value::{Seq, Timestamp};

@@ -11,10 +11,11 @@ use super::words::{halt_words, rule, unknown_words};
 use super::{Context, Fate, Runs, advice};
 use crate::journal::text::time;
 use journal_format::event::{
-    Action, Case, Event, ObservationEvent, Operation, OperationEvent, Record, UnknownReason,
+    Action, Case, Event, Keep, ObservationEvent, Operation, OperationEvent, Record, UnknownReason,
 };
 use journal_format::value::{Kind, RelPath, Seq, Side, Timestamp};
 use sync_core::engine::{Deed, Engine, Planned};
+use sync_core::limits::SETTLE_MS;
 use sync_core::look::{self, Look};
 use sync_core::tree::{NodeId, Presence};
 
@@ -113,7 +114,7 @@ pub(super) fn standing(
     let place = place_of(&look);
     let name = place.as_ref().unwrap_or(path);
     let (fate, mut answer, advice) = hidden(engine, id, &look, name)
-        .or_else(|| settled(path, &look, name))
+        .or_else(|| settled(path, &look, name, state.paused, context))
         .or_else(|| held(engine, &look, name, context))
         .unwrap_or_else(|| coming(engine, &look, name, context));
     if name != path && fate != Fate::Synced {
@@ -232,7 +233,13 @@ fn hidden(engine: &Engine, id: NodeId, look: &Look, name: &RelPath) -> Option<An
     Some((fate, answer, Vec::new()))
 }
 
-fn settled(path: &RelPath, look: &Look, name: &RelPath) -> Option<Answer> {
+fn settled(
+    path: &RelPath,
+    look: &Look,
+    name: &RelPath,
+    is_paused: bool,
+    context: &Context,
+) -> Option<Answer> {
     if !look.in_sync {
         return None;
     }
@@ -245,7 +252,12 @@ fn settled(path: &RelPath, look: &Look, name: &RelPath) -> Option<Answer> {
             quote(name)
         )
     };
-    Some((Fate::Synced, answer, Vec::new()))
+    let mut advice = Vec::new();
+    if is_paused {
+        advice.push("the job is paused: what changed since then is not in the journal".to_owned());
+        advice.extend(advice::go_on(context));
+    }
+    Some((Fate::Synced, answer, advice))
 }
 
 /// What holds a change back.
@@ -316,16 +328,44 @@ fn coming(engine: &Engine, look: &Look, name: &RelPath, context: &Context) -> An
             ),
         };
     }
-    let answer = match next {
-        Some(step) => format!(
-            "{} is not synced yet: {} is next, {}",
-            quote(name),
-            deed(step),
-            rule(step.case)
-        ),
-        None => format!("{} is not synced yet: it waits for its turn", quote(name)),
+    let why = match (look.decided, next) {
+        (Some(keep), next) => decided(keep, next),
+        (None, Some(step)) => format!("{} is next, {}", deed(step), rule(step.case)),
+        (None, None) => still_written(engine, look, context)
+            .unwrap_or_else(|| "it waits for its turn".to_owned()),
     };
+    let answer = format!("{} is not synced yet: {why}", quote(name));
     (Fate::Pending, answer, advice)
+}
+
+/// What follows from a person's decision. The rule's own reason is not told: it says what
+/// is done where nobody decided.
+fn decided(keep: Keep, next: Option<&Planned>) -> String {
+    let what = match keep {
+        Keep::Local => "the local version",
+        Keep::Remote => "the remote version",
+        Keep::Both => "both versions",
+    };
+    let then = next.map_or_else(
+        || "that is done next".to_owned(),
+        |step| format!("{} is next", deed(step)),
+    );
+    format!("you decided to keep {what}, {then}")
+}
+
+/// Says that a file waits until it is left alone, if that is all it waits for.
+fn still_written(engine: &Engine, look: &Look, context: &Context) -> Option<String> {
+    let judged = engine.judge(context.now.plus_millis(SETTLE_MS));
+    let step = judged.planned.iter().find(|step| step.node == look.node)?;
+    let newest = look.sides.iter().map(|side| side.mtime_ns).max()?;
+    let written = Timestamp(newest.div_euclid(1_000_000));
+    Some(format!(
+        "it was written to a moment ago ({}), and a file that may still be written to is left \
+         alone for {SETTLE_MS} ms; {} is next, {}",
+        time(written),
+        deed(step),
+        rule(step.case)
+    ))
 }
 
 const fn deed(step: &Planned) -> &'static str {

@@ -3,21 +3,24 @@
 //! In: gathered records, in order, and the state before the journal's first one, if that
 //! is not empty. Out: the explanation. They are folded twice: once to
 //! find which object stood at the path last, once to tell what happened to it under
-//! whatever name. Invariant: an event is told if it names the path or changes the
-//! object. Deliberately absent: sentences (`words`), how things stand (`now`).
+//! whatever name; a conflict copy was another one's version before. Invariant: an event
+//! is told if it names the path or changes the object. Deliberately absent: sentences
+//! (`words`), how things stand (`now`), who was whose version (`origin`).
 
 use super::about::{beginning, concerns, names, names_itself, side_of_event};
 use super::now::{self, Ending};
+use super::origin::{Turn, line_to};
 use super::trash::Trash;
 use super::words::{Before, sentence, shown, side_of};
 use super::{Context, Explanation, Told};
 use journal_format::Tag;
 use journal_format::event::{
-    Action, Event, ObservationEvent, Operation, OperationEvent, PathMove, Record, SessionEvent,
+    Action, Case, ConflictEvent, Event, ObservationEvent, Operation, OperationEvent, PathMove,
+    Record, SessionEvent,
 };
 use journal_format::json::to_json;
 use journal_format::value::{RelPath, Seq, Side};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use sync_core::engine::Engine;
 use sync_core::look::{self, Look};
 use sync_core::state::State;
@@ -32,11 +35,13 @@ pub fn tell(
     context: &Context,
 ) -> Explanation {
     let begin = || base.map_or_else(Engine::new, |state| Engine::restore(state.clone()));
-    let chosen = last_at(path, records, begin());
+    let mut turns = line_to(path, records, begin());
+    let chosen = turns.pop_front().map(|turn| turn.object);
     let mut teller = Teller {
         engine: begin(),
         path,
         object: chosen,
+        turns,
         id: None,
         look: None,
         begun: BTreeMap::new(),
@@ -74,35 +79,13 @@ pub fn tell(
     }
 }
 
-/// Finds the object that stood at the path last.
-fn last_at(path: &RelPath, records: &[Record], mut engine: Engine) -> Option<u64> {
-    let mut last = None;
-    // Before the first record there may be something as well.
-    for record in std::iter::once(None).chain(records.iter().map(Some)) {
-        if let Some(record) = record {
-            engine.replay(record);
-        }
-        let state = engine.state();
-        let here = look::at(state, path);
-        let is_there = |id: &&NodeId| {
-            look::look(state, **id).is_some_and(|look| {
-                let mut sides = look.sides.iter();
-                sides.any(|side| side.path.as_ref() == Some(path))
-            })
-        };
-        let best = here.iter().find(is_there).or_else(|| here.first());
-        if let Some(number) = best.and_then(|id| look::number(state, *id)) {
-            last = Some(number);
-        }
-    }
-    last
-}
-
 struct Teller<'a> {
     engine: Engine,
     path: &'a RelPath,
     /// The number of the object that the story is about.
     object: Option<u64>,
+    /// Where the story goes on with another object, which keeps the version.
+    turns: VecDeque<Turn>,
     id: Option<NodeId>,
     look: Option<Look>,
     /// What began and was told.
@@ -120,6 +103,7 @@ impl Teller<'_> {
         let side = side_of_event(&record.event);
         let was_taken = look::is_taken(self.engine.state(), side, self.path);
         self.engine.replay(record);
+        self.turn(record.seq);
         self.find(!matches!(record.event, Event::Session(_)));
         let is_taken = was_taken || look::is_taken(self.engine.state(), side, self.path);
         if !self.is_told(record, before.as_ref(), is_taken) {
@@ -150,6 +134,16 @@ impl Teller<'_> {
         };
         let text = sentence(&record.event, &known);
         self.told.push(told(record, self.path, &at, text));
+    }
+
+    /// Goes on with the copy once it is there: what ended the original is not its end.
+    fn turn(&mut self, seq: Seq) {
+        while let Some(turn) = self.turns.pop_front_if(|turn| turn.at <= seq) {
+            self.object = Some(turn.object);
+            self.id = None;
+            self.ending = Ending::default();
+            self.trash = Trash::default();
+        }
     }
 
     /// Finds the object again, looking everywhere if it can have come.
@@ -298,8 +292,9 @@ fn told(record: &Record, path: &RelPath, at: &RelPath, text: String) -> Told {
     }
 }
 
-fn case_of(event: &Event) -> Option<journal_format::event::Case> {
-    use journal_format::event::ConflictEvent;
+/// The rule that an event names.
+#[must_use]
+pub const fn case_of(event: &Event) -> Option<Case> {
     match event {
         Event::Operation(OperationEvent::Started { operation }) => Some(operation.case),
         Event::Operation(OperationEvent::Adopted { case, .. })

@@ -2,8 +2,9 @@
 
 use super::{Context, Explanation, Fate, Runs, gather_from, tell};
 use journal_format::event::{
-    Action, Case, Change, Displaced, Event, Expected, FailureClass, ObservationEvent, Operation,
-    OperationEvent, Outcome, PathMove, Record, SessionEvent, UnknownReason,
+    Action, Case, Change, ConflictEvent, Displaced, Event, Expected, FailureClass, Keep, Kept,
+    ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record, SessionEvent,
+    UnknownReason,
 };
 use journal_format::value::{
     Digest, DigestKind, Entry, Fingerprint, Identity, Kind, Policy, RelPath, Seq, Side, Solve,
@@ -529,4 +530,129 @@ fn an_event_is_told_to_programs_with_its_facts_and_its_reason() {
     assert_eq!(started.reason.as_deref(), Some(sync_core::reason(Case::D2)));
     assert_eq!(started.event["seq"], 13);
     assert_eq!(started.event["action"]["path"], "d/a");
+}
+
+#[test]
+fn a_conflict_copys_story_begins_where_its_content_was_made() {
+    let copy = "d/a (conflict docs 2025-06-15 0707)";
+    let (mine, theirs) = (entry(Kind::File, 2, 7), entry(Kind::File, 102, 8));
+    let sent = |from, at: &str, what: &Entry, replaces, displaced| Action::Transfer {
+        from,
+        source: path(at),
+        expect: what.clone(),
+        target: path(at),
+        replaces,
+        displaced,
+    };
+    let there = |source: &Entry, object, size, kept: Vec<Kept>| Outcome {
+        source: Some(source.clone()),
+        target: Some(entry(Kind::File, object, size)),
+        kept,
+        ..Outcome::default()
+    };
+    let kept = Kept {
+        path: path(copy),
+        entry: mine.clone(),
+    };
+    let expected = Expected::Version(mine.fingerprint.clone());
+    let aside = Displaced::ConflictCopy(path(copy));
+    let records = journal(vec![
+        seen(Side::Local, "d/a", Kind::File, 2, 7),
+        seen(Side::Remote, "d/a", Kind::File, 102, 8),
+        start(
+            Case::C1,
+            sent(Side::Remote, "d/a", &theirs, expected, aside),
+        ),
+        end(14, there(&theirs, 9, 8, vec![kept])),
+        start(
+            Case::U1,
+            sent(
+                Side::Local,
+                copy,
+                &mine,
+                Expected::Absent,
+                Displaced::Discard,
+            ),
+        ),
+        end(16, there(&mine, 109, 7, Vec::new())),
+        seen(Side::Local, "d/a", Kind::File, 9, 30),
+    ]);
+    let told = explain(copy, &records);
+    assert_eq!(told.state, Fate::Synced, "{told:?}");
+    let texts = texts(&told);
+    assert_eq!(texts[0], "local side: `d/a` was there, a file of 5 bytes");
+    assert!(texts.contains(&"local side: `d/a` was changed, from 5 bytes to 7 bytes"));
+    assert!(texts.last().expect("a story").starts_with("uploaded"));
+    // The file itself goes its own way.
+    let told = explain("d/a", &records);
+    assert!(told.events.iter().all(|it| it.seq != 16), "{told:?}");
+    assert_eq!(told.events.last().expect("a story").seq, 18);
+}
+
+#[test]
+fn what_a_change_waits_for_is_named() {
+    let now = JUNE + 3_600_000;
+    let mut young = entry(Kind::File, 2, 9);
+    young.fingerprint.mtime_ns = (now - 100) * 1_000_000;
+    let written = Event::Observation(ObservationEvent::Observed {
+        side: Side::Local,
+        path: path("d/a"),
+        entry: young,
+    });
+    let told = explain("d/a", &journal(vec![written]));
+    let wanted = "`d/a` is not synced yet: it was written to a moment ago (2025-06-15 16:06:39 \
+                  UTC), and a file that may still be written to is left alone for 500 ms; \
+                  uploading is next";
+    assert!(told.answer.starts_with(wanted), "{}", told.answer);
+
+    for (keep, wanted) in [
+        (
+            Keep::Local,
+            "you decided to keep the local version, uploading is next",
+        ),
+        (
+            Keep::Remote,
+            "you decided to keep the remote version, downloading is next",
+        ),
+        (
+            Keep::Both,
+            "you decided to keep both versions, downloading is next",
+        ),
+    ] {
+        let told = explain(
+            "d/a",
+            &journal(vec![
+                seen(Side::Local, "d/a", Kind::File, 2, 9),
+                seen(Side::Remote, "d/a", Kind::File, 102, 8),
+                Event::Conflict(ConflictEvent::Raised {
+                    local: path("d/a"),
+                    remote: path("d/a"),
+                    case: Case::C1,
+                }),
+                Event::Conflict(ConflictEvent::Resolved {
+                    conflict: Seq(14),
+                    keep,
+                    by: "ada".to_owned(),
+                }),
+            ]),
+        );
+        assert_eq!(told.answer, format!("`d/a` is not synced yet: {wanted}"));
+    }
+}
+
+#[test]
+fn a_paused_job_claims_nothing_newer_than_its_journal() {
+    let paused = Event::Session(SessionEvent::Ordered {
+        order: Order::Pause,
+        by: "ada".to_owned(),
+    });
+    let told = explain("d/a", &journal(vec![paused]));
+    assert_eq!(told.state, Fate::Synced);
+    assert_eq!(
+        told.advice,
+        [
+            "the job is paused: what changed since then is not in the journal",
+            "let it go on: pydio-sync start docs"
+        ]
+    );
 }

@@ -13,6 +13,7 @@ use serde::de::value::StrDeserializer;
 use std::fmt;
 use sync_core::checkpoint;
 use sync_core::engine::{Deed, Engine, Planned};
+use sync_core::state::State;
 
 /// What has to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,10 +100,16 @@ impl Condition {
     /// Tells whether the condition shows in the state that all records fold to.
     #[must_use]
     pub fn shows_in(&self, records: &[Record]) -> bool {
+        self.shows_behind(None, records)
+    }
+
+    /// As [`Self::shows_in`], for records that follow a state.
+    #[must_use]
+    pub fn shows_behind(&self, base: Option<&State>, records: &[Record]) -> bool {
         if *self == Self::DigestMismatch {
-            return forgets_something(records);
+            return forgets_something(base, records);
         }
-        let mut replay = Replay::new();
+        let mut replay = Replay::behind(begun(base));
         records.iter().for_each(|record| replay.fold(record));
         let now = records.last().map_or(Timestamp(0), |last| last.time);
         self.holds(&replay, now).is_some()
@@ -141,17 +148,21 @@ impl Condition {
     }
 }
 
+fn begun(base: Option<&State>) -> Engine {
+    base.map_or_else(Engine::new, |state| Engine::restore(state.clone()))
+}
+
 /// Tells whether a state that went through a checkpoint folds on differently.
-fn forgets_something(records: &[Record]) -> bool {
+fn forgets_something(base: Option<&State>, records: &[Record]) -> bool {
     let fold = |engine: &mut Engine, records: &[Record]| {
         records.iter().for_each(|record| engine.replay(record));
     };
-    let mut whole = Engine::new();
+    let mut whole = begun(base);
     fold(&mut whole, records);
     let expected = checkpoint::digest(whole.state());
     let stride = (records.len() / SPLITS_MAX).max(1);
     (1..records.len()).step_by(stride).any(|place| {
-        let mut engine = Engine::new();
+        let mut engine = begun(base);
         fold(&mut engine, &records[..place]);
         let restored = checkpoint::decode(&checkpoint::encode(engine.state()));
         restored.map_or(true, |state| {

@@ -1,7 +1,8 @@
 //! The fewest events of a journal that still show something.
 //!
-//! In: records, a condition. Out: fewer records, a valid journal of their own: numbered
-//! from 1 without a gap, no end without its beginning. First the journal is cut where
+//! In: records, perhaps the state that they follow, a condition. Out: fewer records, a
+//! valid journal of their own: numbered from 1, or from behind that state, without a gap,
+//! no end without its beginning. First the journal is cut where
 //! the condition first shows; then, if that is enough, all but what is about the path is
 //! left out; then events are left out by delta debugging (Zeller and Hildebrandt's
 //! ddmin) until each one is needed. Invariant: what comes out shows the condition in its
@@ -18,6 +19,8 @@ use super::replay::{Replay, Stamp};
 use journal_format::event::{ConflictEvent, Event, OperationEvent, Record, SessionEvent};
 use journal_format::value::{RelPath, Seq};
 use std::collections::BTreeMap;
+use sync_core::engine::Engine;
+use sync_core::state::State;
 
 /// What was left of a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,7 @@ pub struct Minimized {
 #[derive(Debug)]
 pub struct Search<'a> {
     condition: &'a Condition,
+    base: Option<State>,
     replay: Replay,
     records: Vec<Record>,
     /// The path that the condition showed at, once it did.
@@ -44,9 +48,17 @@ impl<'a> Search<'a> {
     /// Begins to look.
     #[must_use]
     pub fn new(condition: &'a Condition) -> Self {
+        Self::behind(condition, None)
+    }
+
+    /// Begins to look in a journal that follows a state.
+    #[must_use]
+    pub fn behind(condition: &'a Condition, base: Option<State>) -> Self {
+        let engine = base.clone().map_or_else(Engine::new, Engine::restore);
         Self {
             condition,
-            replay: Replay::new(),
+            base,
+            replay: Replay::behind(engine),
             records: Vec::new(),
             found: None,
         }
@@ -75,14 +87,12 @@ impl<'a> Search<'a> {
             let now = self.records.last()?.time;
             self.found = self.condition.holds(&self.replay, now);
         }
+        let base = self.base.as_ref();
+        let mut trials = Trials::new(self.condition, base);
         if *self.condition == Condition::DigestMismatch {
-            return digest_mismatch(self.records, self.found.is_some());
+            return digest_mismatch(self.records, self.found.is_some(), trials);
         }
         let path = self.found?;
-        let mut trials = Trials {
-            condition: self.condition,
-            tried: 0,
-        };
         let mut records = self.records;
         if let Some(path) = path {
             let about = gather_from(&records, &path);
@@ -91,29 +101,20 @@ impl<'a> Search<'a> {
             }
         }
         let kept = ddmin(records, |candidate| trials.shows(candidate));
-        Some(Minimized {
-            records: renumbered(&kept),
-            tried: trials.tried,
-            is_minimal: trials.tried < TRIALS_MAX,
-        })
+        Some(trials.minimized(&kept))
     }
 }
 
 /// A stamp that differs says that another fold stamped it; only where this fold itself
 /// is at odds with its checkpoints can events be left out.
-fn digest_mismatch(records: Vec<Record>, is_stamped: bool) -> Option<Minimized> {
-    let condition = Condition::DigestMismatch;
-    let mut trials = Trials {
-        condition: &condition,
-        tried: 0,
-    };
+fn digest_mismatch(
+    records: Vec<Record>,
+    is_stamped: bool,
+    mut trials: Trials<'_>,
+) -> Option<Minimized> {
     if trials.shows(&records) {
         let kept = ddmin(records, |candidate| trials.shows(candidate));
-        return Some(Minimized {
-            records: renumbered(&kept),
-            tried: trials.tried,
-            is_minimal: trials.tried < TRIALS_MAX,
-        });
+        return Some(trials.minimized(&kept));
     }
     is_stamped.then_some(Minimized {
         records,
@@ -124,13 +125,44 @@ fn digest_mismatch(records: Vec<Record>, is_stamped: bool) -> Option<Minimized> 
 
 struct Trials<'a> {
     condition: &'a Condition,
+    base: Option<&'a State>,
     tried: usize,
+    max: usize,
 }
 
-impl Trials<'_> {
+impl<'a> Trials<'a> {
+    fn new(condition: &'a Condition, base: Option<&'a State>) -> Self {
+        // Each trial begins with a copy of that state.
+        let nodes = base.map_or(0, |base| base.tree.counts().present.iter().sum::<u64>());
+        let max = usize::try_from(NODES_MAX / nodes.max(1)).unwrap_or(TRIALS_MAX);
+        let max = max.clamp(TRIALS_MIN, TRIALS_MAX);
+        Self {
+            condition,
+            base,
+            tried: 0,
+            max,
+        }
+    }
+
+    fn first(&self) -> Seq {
+        self.base.map_or(Seq(1), |base| base.seq.next())
+    }
+
     fn shows(&mut self, records: &[Record]) -> bool {
         self.tried += 1;
-        self.tried <= TRIALS_MAX && self.condition.shows_in(&renumbered(records))
+        let is_left = self.tried <= self.max;
+        is_left && {
+            let records = renumbered_from(self.first(), records);
+            self.condition.shows_behind(self.base, &records)
+        }
+    }
+
+    fn minimized(&self, kept: &[Record]) -> Minimized {
+        Minimized {
+            records: renumbered_from(self.first(), kept),
+            tried: self.tried,
+            is_minimal: self.tried < self.max,
+        }
     }
 }
 
@@ -176,6 +208,11 @@ fn ddmin(mut records: Vec<Record>, mut shows: impl FnMut(&[Record]) -> bool) -> 
 /// out: they are about another past.
 #[must_use]
 pub fn renumbered(records: &[Record]) -> Vec<Record> {
+    renumbered_from(Seq(1), records)
+}
+
+/// As [`renumbered`], behind a state: what refers to what it knows stays.
+fn renumbered_from(first: Seq, records: &[Record]) -> Vec<Record> {
     let mut numbers: BTreeMap<Seq, Seq> = BTreeMap::new();
     let mut kept: Vec<Record> = Vec::new();
     for record in records {
@@ -194,13 +231,13 @@ pub fn renumbered(records: &[Record]) -> Vec<Record> {
             Event::Session(SessionEvent::DigestStamped { .. }) => continue,
             _ => None,
         };
-        if let Some(number) = refers_to {
+        if let Some(number) = refers_to.filter(|number| **number >= first) {
             let Some(now) = numbers.get(number) else {
                 continue;
             };
             *number = *now;
         }
-        let next = kept.last().map_or(Seq(1), |last| last.seq.next());
+        let next = kept.last().map_or(first, |last| last.seq.next());
         numbers.insert(record.seq, next);
         record.seq = next;
         kept.push(record);
@@ -210,3 +247,6 @@ pub fn renumbered(records: &[Record]) -> Vec<Record> {
 
 /// Smaller journals that are tried at most.
 const TRIALS_MAX: usize = 20_000;
+/// Nodes that all trials together copy at most, beyond the fewest trials.
+const NODES_MAX: u64 = 200_000_000;
+const TRIALS_MIN: usize = 100;

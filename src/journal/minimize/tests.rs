@@ -105,7 +105,7 @@ fn a_small_journal_still_shows_what_the_long_one_showed() {
         let all: Vec<u64> = (1..=few.len() as u64).collect();
         assert_eq!(seqs, all, "{text}");
         let (head, read) = fixture::read(&fixture::write(text, "", &few)).expect("a fixture");
-        assert_eq!((head.keep.as_str(), &read), (text, &few));
+        assert_eq!((head.expect("a head").keep.as_str(), &read), (text, &few));
     }
     let never = Condition::parse("conflict:d/f2").expect("a condition");
     assert_eq!(minimized(&records, &never), None);

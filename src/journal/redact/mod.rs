@@ -20,6 +20,8 @@ use journal_format::event::{
 use journal_format::portable::Header;
 use journal_format::value::{Digest, Entry, Fingerprint, Identity, RelPath, RemoteVersion, Seq};
 use key::Key;
+use sync_core::checkpoint::{Rewrite, rewritten};
+use sync_core::state::State;
 
 /// Replaces what tells of a person.
 pub struct Redactor {
@@ -34,6 +36,57 @@ pub struct RedactError(pub Seq);
 
 /// A path got too long.
 struct TooDeep;
+
+/// A state's parts are redacted as those of the events that they come from.
+impl Rewrite for Redactor {
+    fn name(&self, name: &str) -> String {
+        names::name(&self.key, name)
+    }
+
+    fn version(&self, version: &str) -> String {
+        self.key.letters("version", version.as_bytes(), 16)
+    }
+
+    fn identity(&self, identity: Identity) -> Identity {
+        Identity {
+            device: self.key.renumbered("device", identity.device),
+            object: self.key.renumbered("object", identity.object),
+            born_ns: identity.born_ns,
+        }
+    }
+
+    fn digest(&self, digest: &Digest) -> Digest {
+        Self::digest(self, digest)
+    }
+
+    fn path(&self, path: &RelPath) -> Option<RelPath> {
+        Self::path(self, path).ok()
+    }
+
+    fn operation(&self, operation: &Operation) -> Option<Operation> {
+        Self::operation(self, operation)
+    }
+
+    fn job(&self, job: &str) -> String {
+        Self::job(self, job)
+    }
+
+    fn label(&self, label: &str) -> String {
+        names::label(&self.key, label)
+    }
+
+    fn marker(&self, marker: &str) -> String {
+        self.key.letters("marker", marker.as_bytes(), 32)
+    }
+
+    fn cursor(&self, cursor: &str) -> String {
+        self.key.letters("cursor", cursor.as_bytes(), 16)
+    }
+
+    fn fact(&self, fact: &Fact) -> Fact {
+        Self::fact(self, fact)
+    }
+}
 
 impl Redactor {
     /// Makes a redactor. The key must be random, used once and kept nowhere.
@@ -69,6 +122,14 @@ impl Redactor {
             case: operation.case,
             action,
         })
+    }
+
+    /// Redacts the state that records before a journal's first one fold to.
+    ///
+    /// # Errors
+    /// See [`RedactError`].
+    pub fn state(&self, state: &State) -> Result<State, RedactError> {
+        rewritten(state, self).ok_or(RedactError(state.seq))
     }
 
     /// Redacts what a file says of itself.
@@ -126,7 +187,7 @@ impl Redactor {
             },
             SessionEvent::RootIdentified { side, marker } => SessionEvent::RootIdentified {
                 side: *side,
-                marker: self.key.letters("marker", marker.as_bytes(), 32),
+                marker: self.marker(marker),
             },
             // Of other names: nobody could compare it.
             SessionEvent::DigestStamped { .. } => SessionEvent::DigestStamped {
@@ -138,7 +199,7 @@ impl Redactor {
                 by: self.person(by),
             },
             SessionEvent::FeedRead { cursor, whole } => SessionEvent::FeedRead {
-                cursor: self.key.letters("cursor", cursor.as_bytes(), 16),
+                cursor: self.cursor(cursor),
                 whole: *whole,
             },
             SessionEvent::RemoteRolledBack { .. } => SessionEvent::RemoteRolledBack {
@@ -393,13 +454,10 @@ impl Redactor {
     }
 
     fn fingerprint(&self, fingerprint: &Fingerprint) -> Fingerprint {
-        let identity = fingerprint.identity.map(|identity| Identity {
-            device: self.key.renumbered("device", identity.device),
-            object: self.key.renumbered("object", identity.object),
-            born_ns: identity.born_ns,
-        });
+        let identity = fingerprint.identity;
+        let identity = identity.map(|identity| self.identity(identity));
         let version = fingerprint.version.as_ref().map(|version| {
-            let letters = self.key.letters("version", version.as_str().as_bytes(), 16);
+            let letters = self.version(version.as_str());
             RemoteVersion::new(letters).expect("sixteen letters are a version")
         });
         Fingerprint {

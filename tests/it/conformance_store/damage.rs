@@ -2,7 +2,7 @@
 
 use super::{holds, open, record, records, wait};
 use journal_format::value::Seq;
-use pydio_sync::adapters::store::{Health, Journal, OpenError, Options, salvage};
+use pydio_sync::adapters::store::{Health, Journal, OpenError, Options, Reading, salvage};
 use pydio_sync::ports::{History, Store};
 use std::ffi::OsString;
 use std::fs;
@@ -553,6 +553,11 @@ fn an_unfinished_creation_begins_again() {
         } else {
             fs::remove_file(path).expect("remove");
         }
+        let seen = Reading::open(dir.path()).map(|reading| reading.head());
+        assert!(
+            matches!(seen, Err(OpenError::Unbegun { .. })),
+            "{missing}: {seen:?}"
+        );
         let (journal, _) = open(dir.path()).unwrap_or_else(|error| panic!("{missing}: {error}"));
         wait(journal.append(records(1, 3))).expect("append");
         holds(&journal, 3);

@@ -1,6 +1,7 @@
 //! Plans beside one another: under other choices, and of another release.
 
 use crate::program::{Lab, write_long_ago};
+use serde_json::{Value, json};
 
 #[test]
 fn other_choices_are_told_with_what_their_letters_mean() {
@@ -13,14 +14,63 @@ fn other_choices_are_told_with_what_their_letters_mean() {
     let what_if = |words: &[&str]| lab.offline(&[&["journal", "what-if"], words].concat());
     let up = what_if(&["--direction", "up"]).out;
     assert!(
-        up.starts_with("from here on the same would be deleted\n"),
+        up.starts_with("from here on nothing would be otherwise; earlier none more would have been deleted, and 1 fewer\n"),
         "{up}"
     );
     assert!(up.contains("had it been so from the beginning"), "{up}");
     assert!(up.contains("\nV2: the job syncs one way"), "{up}");
     let braked = what_if(&["--max-delete", "0"]).out;
     assert!(braked.contains("held back (H1) instead of D2"), "{braked}");
-    assert_eq!(what_if(&[]).code, 2);
+    assert!(
+        braked.contains("the job would have halted after event "),
+        "{braked}"
+    );
+    let told = what_if(&["--max-delete", "0", "--json"]).out;
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    let halts = told["would_halt"].as_array().expect("a list");
+    assert_eq!(halts.len(), 1, "{told}");
+    assert_eq!(
+        [&halts[0]["reason"], &halts[0]["side"], &halts[0]["count"]],
+        [&json!("too_many_deletions"), &json!("local"), &json!(1)]
+    );
+    assert_eq!(
+        (&told["history_spared"], &told["spared"]),
+        (&json!(1), &json!(0))
+    );
+    let only = what_if(&["--include", "*.md"]).out;
+    assert!(
+        only.starts_with("with this filter 1 file would no longer be synced"),
+        "{only}"
+    );
+}
+
+#[test]
+fn a_choice_that_is_none_is_refused_with_what_would_be_one() {
+    let lab = Lab::new();
+    write_long_ago(&lab.local.join("a.txt"), "one");
+    lab.synced();
+    for (words, told) in [
+        (&[][..], "--conflict both|manual|local|remote"),
+        (&["--mode", "mirror"], "the job syncs both ways"),
+        (
+            &["--mode", "safe", "--direction", "bi"],
+            "the job syncs both ways",
+        ),
+        (&["--max-delete", "many"], "--max-delete many is no limit"),
+    ] {
+        let done = lab.offline(&[&["journal", "what-if"], words].concat());
+        assert_eq!((done.code, done.out.as_str()), (2, ""), "{done:?}");
+        assert!(done.err.contains(told), "{done:?}");
+    }
+    let mirror = [
+        "journal",
+        "what-if",
+        "--mode",
+        "mirror",
+        "--direction",
+        "up",
+    ];
+    assert_eq!(lab.offline(&mirror).code, 0);
 }
 
 #[test]

@@ -267,7 +267,7 @@ fn an_imported_journal_is_a_job_before_it_runs() {
     }
     assert!(lab.offline(&["jobs", "list"]).out.contains("old/one"));
     assert_eq!(lab.offline(&["status", "old/one"]).code, 4);
-    let undo = lab.offline(&["undo", "old/one", "--last", "--yes"]);
+    let undo = lab.offline(&["undo", "old/one", "--last", "--mine", "--yes"]);
     assert_eq!(undo.code, 2, "{} {}", undo.out, undo.err);
     assert!(undo.err.contains("run the job once"), "{}", undo.err);
 }

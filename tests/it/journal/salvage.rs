@@ -77,6 +77,40 @@ fn a_salvaged_job_goes_on_and_loses_nothing() {
 }
 
 #[test]
+fn figures_after_a_salvage_blame_no_process() {
+    let lab = Lab::new();
+    write(&lab.local.join("a.txt"), "a");
+    lab.synced();
+    write(&lab.local.join("b.txt"), "b");
+    lab.synced();
+    let job = job_of(&lab);
+    // The last record is damaged: the stop of the second session.
+    let log = job.join("journal/0.jnl");
+    let mut bytes = std::fs::read(&log).expect("the store's log");
+    let last = bytes
+        .windows(4)
+        .rposition(|it| it == b"PSJR")
+        .expect("a record");
+    bytes[last + 30] ^= 0xff;
+    std::fs::write(&log, bytes).expect("damaged");
+    assert_eq!(lab.offline(&["journal", "salvage"]).code, 0);
+    let told = lab.offline(&["journal", "stat"]);
+    assert_eq!(told.code, 0, "{told:?}");
+    let first = told.out.lines().next().expect("a line");
+    assert!(
+        first.ends_with(", salvaged or imported, and not run since"),
+        "{told:?}"
+    );
+    assert_eq!(lab.once(&[]).code, 0);
+    let told = lab.offline(&["journal", "stat"]).out;
+    assert!(
+        told.contains("3 sessions, 1 of them is not known to its end;"),
+        "{told}"
+    );
+    assert!(!told.contains("did not stop by itself"), "{told}");
+}
+
+#[test]
 fn a_whole_journal_is_left_alone() {
     let lab = Lab::new();
     write(&lab.local.join("a.txt"), "a");

@@ -218,7 +218,7 @@ fn keep(lab: &Lab, name: &str, condition: &str) {
     let text = |path: &PathBuf| path.to_str().expect("UTF-8").to_owned();
     let id = lab.offline(&["jobs", "list", "--json"]);
     let id: Value = serde_json::from_str(id.out.lines().next().expect("a job")).expect("JSON");
-    let id = id["id"].as_str().expect("an id");
+    let id = id["job"].as_str().expect("an id");
     let exported = lab.offline(&["journal", "export", id, &text(&whole)]);
     assert_eq!(exported.code, 0, "{exported:?}");
     let words = [
@@ -252,7 +252,7 @@ pub(super) fn small(lab: &Lab, name: &str, condition: &str, most: usize) {
     assert_eq!(made.code, 0, "{made:?}");
     let written = std::fs::read_to_string(&text).expect("a fixture");
     let (head, records) = fixture::read(&written).expect("a fixture");
-    assert_eq!(head.keep, condition);
+    assert_eq!(head.expect("a head").keep, condition);
     assert!(records.len() <= most, "{written}");
     let condition = Condition::parse(condition).expect("a condition");
     assert!(condition.shows_in(&records), "{written}");

@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime};
 const FOLDER_FILES: u64 = 100;
 /// Seconds since 1970 of the oldest file.
 const FIRST_SECONDS: u64 = 1_600_000_000;
-/// The folder that belongs to the program, not to the tree.
-const PRIVATE: &str = ".pydio-sync";
+/// What belongs to the programs, not to the tree: our folder, nextcloudcmd's database.
+const PRIVATE: [&str; 2] = [".pydio-sync", ".sync_"];
 
 /// Makes `files` files of `bytes` bytes in folders of a hundred.
 pub(super) fn fill(root: &Path, seed: u64, files: u64, bytes: u64) -> Result<()> {
@@ -81,8 +81,10 @@ fn listing(folder: &Path) -> Result<BTreeMap<OsString, Kind>> {
         } else {
             Kind::File { bytes: meta.len() }
         };
-        if entry.file_name() != PRIVATE {
-            names.insert(entry.file_name(), kind);
+        let name = entry.file_name();
+        let is_private = |start: &&str| name.as_encoded_bytes().starts_with(start.as_bytes());
+        if !PRIVATE.iter().any(is_private) {
+            names.insert(name, kind);
         }
     }
     Ok(names)

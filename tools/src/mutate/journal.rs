@@ -84,11 +84,15 @@ pub(super) fn portable(input: &[u8], seed: u64) -> Result<usize, String> {
 
 /// How many records, their bytes, and the error at the end.
 fn read(bytes: &[u8], piece: usize) -> (usize, usize, Option<String>) {
-    let reader = match PortableReader::open(Pieces { bytes, piece }) {
+    let mut reader = match PortableReader::open(Pieces { bytes, piece }) {
         Ok(reader) => reader,
         Err(error) => return (0, 0, Some(error.to_string())),
     };
     let (mut records, mut length) = (0, 0);
+    match reader.state() {
+        Ok(state) => length += state.map_or(0, |state| state.len()),
+        Err(error) => return (records, length, Some(error.to_string())),
+    }
     for read in reader {
         match read {
             Ok(stored) => {

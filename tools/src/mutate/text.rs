@@ -27,7 +27,8 @@ pub(super) fn fixture(input: &[u8]) -> Result<usize, String> {
     let Ok((head, records)) = fixture::read(text) else {
         return Ok(0);
     };
-    let again = fixture::write(&head.keep, &head.note, &records);
+    let (keep, note) = head.map(|head| (head.keep, head.note)).unwrap_or_default();
+    let again = fixture::write(&keep, &note, &records);
     match fixture::read(&again) {
         Ok((_, same)) if same == records => Ok(records.len()),
         Ok(_) => Err("read, and other records when written".to_owned()),

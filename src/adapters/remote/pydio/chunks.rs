@@ -4,8 +4,10 @@
 //! pieces but the first travel under a name of their own, because the server writes
 //! them there before it appends them, over whatever has that name; so the old version
 //! stays until the last piece, and right before its end it is looked at again. There are
-//! always two pieces at least: a single one never becomes the file. CRASH: `NAME.dlpart`,
-//! with which the next try goes on if size and hash say that it is ours.
+//! always two pieces at least: a single one never becomes the file. All clients that send
+//! one name share one part: what others' pieces came into never has the announced size,
+//! and is not gone on with. CRASH: `NAME.dlpart`, with which the next try goes on if
+//! size and hash say that it is ours.
 
 use super::Inner;
 use super::answer::{Verdict, verdict};
@@ -34,9 +36,15 @@ impl Inner {
             return Err(unsupported(text));
         }
         let part = format!("{}{PART}", target.at);
-        let mut done = self.resume(target, &part, piece_max, &mut content).await?;
+        let mut done = self.resume(target, &part, &mut content).await?;
         let verdict = loop {
-            let length = piece_max.min(target.size - done);
+            let most = if done == 0 {
+                self.first_piece(target, piece_max)
+            } else {
+                self.check_part(&part, done).await?;
+                piece_max
+            };
+            let length = most.min(target.size - done);
             let is_last = done + length == target.size;
             let sent = self.send_chunk(target, &mut content, done, length).await;
             let verdict = match sent {
@@ -50,7 +58,7 @@ impl Inner {
                 }
                 Err(error) => {
                     if error.class == FailureClass::Precondition {
-                        self.drop_part(&part).await;
+                        self.drop_part(&part, done).await;
                     }
                     return Err(error);
                 }
@@ -61,7 +69,7 @@ impl Inner {
             if let Err(error) = self.taken(target, verdict).await {
                 // A part that is not gone on with would only fill the quota.
                 if error.class != FailureClass::Retry {
-                    self.drop_part(&part).await;
+                    self.drop_part(&part, done).await;
                 }
                 return Err(error);
             }
@@ -73,8 +81,8 @@ impl Inner {
             && document.added.is_empty()
             && document.updated.is_empty()
         {
-            // The part has not the size that was announced: somebody else wrote to it.
-            self.drop_part(&part).await;
+            // The part has not the size that was announced: somebody else wrote to it. It
+            // has a piece of ours at its end by now and serves nobody, or is a new one.
             let text = format!("`{}`: the part got mixed up", target.at);
             return Err(PortError::new(FailureClass::Retry, text));
         }
@@ -82,12 +90,37 @@ impl Inner {
         Ok(md5)
     }
 
+    /// Returns the length of the first piece: shorter than the others, and by another
+    /// length with each client and file. A part that another client began or added to has
+    /// then not the length that the last piece makes whole, so the server never takes a
+    /// mix for the file.
+    fn first_piece(&self, target: &Target<'_>, piece_max: u64) -> u64 {
+        let mark = format!("{} {} {}", self.mark(target), target.at, target.size);
+        let [a, b, c, d, e, f, ..] = *blake3::hash(mark.as_bytes()).as_bytes();
+        let chance = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        let less = 1 + chance % (piece_max / 4).max(1);
+        piece_max.saturating_sub(less).max(1)
+    }
+
+    /// Looks whether the part still is what was sent so far.
+    ///
+    /// # Errors
+    /// `Retry` when somebody else writes to it: then it is theirs.
+    async fn check_part(&self, part: &str, done: u64) -> PortResult<()> {
+        match self.link.server.look(part, false).await? {
+            Found::File(version) if version.size == done => Ok(()),
+            _ => {
+                let text = format!("`{part}` is being written by another client");
+                Err(PortError::new(FailureClass::Retry, text))
+            }
+        }
+    }
+
     /// Finds out how much is already there, and reads on to that place.
     async fn resume(
         &self,
         target: &Target<'_>,
         part: &str,
-        piece: u64,
         content: &mut Content<'_>,
     ) -> PortResult<u64> {
         let is_unfit = self.link.unfit.borrow_mut().remove(part);
@@ -98,8 +131,7 @@ impl Inner {
         let (Some(md5), false) = (version.md5, is_unfit) else {
             return Ok(0);
         };
-        let fits = version.size > 0 && version.size % piece == 0 && version.size < target.size;
-        if !fits {
+        if version.size == 0 || version.size >= target.size {
             return Ok(0);
         }
         let md5 = Digest::Md5(md5);
@@ -122,7 +154,6 @@ impl Inner {
         // The content is read by now; the next try begins at the beginning. The
         // server may also have an old hash of a part that is right.
         self.link.unfit.borrow_mut().insert(part.to_owned());
-        self.drop_part(part).await;
         let text = format!("`{part}` is not the beginning of this content");
         Err(PortError::new(FailureClass::Retry, text))
     }
@@ -169,8 +200,13 @@ impl Inner {
         }
     }
 
-    /// Removes a part of ours that nobody will go on with.
-    async fn drop_part(&self, part: &str) {
+    /// Removes a part of ours that nobody will go on with; one of another length is
+    /// another client's.
+    async fn drop_part(&self, part: &str, done: u64) {
+        if let Err(error) = self.check_part(part, done).await {
+            tracing::debug!("`{part}` stays: {error}");
+            return;
+        }
         let form = vec![
             ("file", part.to_owned()),
             ("force_deletion", "true".to_owned()),

@@ -27,6 +27,8 @@ struct Download {
     hasher: Option<Hasher>,
     done: u64,
     tries: u32,
+    /// Whether an earlier process read its beginning.
+    is_resumed: bool,
     /// That it will be compared at its end, for which others wait.
     coming: Option<Coming<Found>>,
     is_over: bool,
@@ -60,6 +62,7 @@ impl Inner {
             hasher: Some(Hasher::new(DigestKind::Md5)),
             done: 0,
             tries: 0,
+            is_resumed: false,
             coming: Some(self.ends.coming()),
             is_over: false,
         }))
@@ -270,7 +273,13 @@ impl Download {
         let differs = version.size > 0 && version.md5.is_some_and(|claim| claim != md5);
         if differs && self.inner.fetch_md5(&self.at, version.size).await? != md5 {
             let text = format!("`{}`: two readings differ", self.at);
-            return Err(PortError::new(FailureClass::Retry, text));
+            // A beginning that is wrong is not gone on with again.
+            let class = if self.is_resumed {
+                FailureClass::Precondition
+            } else {
+                FailureClass::Retry
+            };
+            return Err(PortError::new(class, text));
         }
         link.verified(&self.at, &version, md5);
         Ok(())
@@ -313,6 +322,21 @@ impl Source for Download {
             }
             Ok(Some(piece).filter(|piece| !piece.is_empty()))
         })
+    }
+
+    fn beginning(&self) -> Option<String> {
+        let print = &self.entry.fingerprint;
+        // Times are whole seconds: only a hash tells versions apart.
+        let version = print.version.as_ref()?.as_str();
+        Some(format!("{} {} {version}", self.at, print.size))
+    }
+
+    fn know(&mut self, piece: &[u8]) {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(piece);
+        }
+        self.done += piece.len() as u64;
+        self.is_resumed = true;
     }
 
     fn file(&self) -> Option<Arc<File>> {

@@ -1,13 +1,15 @@
 //! The changes feed, as places to look at.
 //!
 //! In: a cursor. Out: hints and the next cursor. Invariant: the feed is asked from the
-//! row that was read last, which must come again: if it does not, the feed is another
-//! one. The next number is that of a row that came, never the one the server names.
-//! Deliberately absent: belief: what stands at a path, the path says (`scan`).
+//! row that was read last, which must come again, and from some before it when a process
+//! begins: if one does not, the feed is another one (`trail`). The next number is that of
+//! a row that came, never the one the server names. Deliberately absent: belief: what
+//! stands at a path, the path says (`scan`).
 
 use super::link::Link;
 use super::names::is_hidden;
-use super::rows::{Anchor, Row, RowKind, Rows};
+use super::rows::{Row, RowKind, mark};
+use super::trail::{Continuity, Trail};
 use crate::ports::{Changes, Hint, PortResult};
 use journal_format::value::RelPath;
 use std::collections::BTreeMap;
@@ -15,8 +17,10 @@ use std::collections::BTreeMap;
 /// Where reading goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cursor {
-    /// The last row that was read; number 0 before the first.
-    at: Anchor,
+    /// The last rows that were read.
+    trail: Trail,
+    /// How often the server went back before.
+    generation: u64,
     /// What root and filter it stands for.
     scope: String,
 }
@@ -24,35 +28,36 @@ struct Cursor {
 impl Cursor {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(' ');
-        if parts.next() != Some(VERSION) {
-            return None;
+        match parts.next()? {
+            VERSION => {
+                let scope = parts.next()?.to_owned();
+                let generation = parts.next()?.parse().ok()?;
+                Some(Self {
+                    trail: Trail::parse(parts)?,
+                    generation,
+                    scope,
+                })
+            }
+            // One row, and the scope behind it.
+            VERSION_1 => {
+                let (seq, node, mark) = (parts.next()?, parts.next()?, parts.next()?);
+                let word = format!("{seq}:{node}:{mark}");
+                let is_begun = seq != "0";
+                let cursor = Self {
+                    generation: 0,
+                    trail: Trail::parse(is_begun.then_some(word.as_str()).into_iter())?,
+                    scope: parts.next()?.to_owned(),
+                };
+                parts.next().is_none().then_some(cursor)
+            }
+            _ => None,
         }
-        let cursor = Self {
-            at: Anchor {
-                seq: parts.next()?.parse().ok()?,
-                node: parts.next()?.parse().ok()?,
-                mark: parts.next()?.parse().ok()?,
-            },
-            scope: parts.next()?.to_owned(),
-        };
-        parts.next().is_none().then_some(cursor)
     }
 
     fn text(&self) -> String {
-        let Anchor { seq, node, mark } = self.at;
-        format!("{VERSION} {seq} {node} {mark} {}", self.scope)
+        let words = self.trail.words();
+        format!("{VERSION} {} {}{words}", self.scope, self.generation)
     }
-}
-
-/// What a reading from a known row on turned out to be.
-#[derive(Debug, PartialEq, Eq)]
-enum Continuity {
-    /// The feed goes on.
-    Holds,
-    /// The row is not there any more.
-    Broken,
-    /// The server knows less than it did.
-    Back(String),
 }
 
 impl Link {
@@ -70,32 +75,41 @@ impl Link {
         let Some(text) = cursor else {
             return self.begin(Vec::new(), None).await;
         };
-        let cursor = Cursor::parse(text).filter(|cursor| cursor.scope == self.scope);
-        let Some(cursor) = cursor else {
+        let cursor = Cursor::parse(text);
+        if let Some(Cursor { generation, .. }) = cursor {
+            self.index.borrow_mut().set_generation(generation);
+        }
+        let cursor = cursor.filter(|cursor| cursor.scope == self.scope);
+        let Some(Cursor { mut trail, .. }) = cursor else {
             return self.begin(vec![Hint::Rescan], None).await;
         };
+        let newest = trail.newest().seq;
         let is_anchored = self.lost_anchors.get() < ANCHORS_LOST_MAX;
-        let after = cursor.at.seq.saturating_sub(u64::from(is_anchored));
+        let after = match (is_anchored, self.is_followed.get()) {
+            (false, _) => newest,
+            (true, true) => newest.saturating_sub(1),
+            // What was restored and went on may have come to the same newest row.
+            (true, false) => trail.near().saturating_sub(1),
+        };
         let found = self.server.rows(after, false, &self.folder).await?;
-        let continuity = continuity(&cursor, &found);
-        match continuity {
+        match trail.compare(after, &found) {
             Continuity::Back(what) => {
                 self.index.borrow_mut().clear();
+                self.went_back();
                 self.begin(vec![Hint::Rescan], Some(what)).await
             }
-            Continuity::Broken if is_anchored => {
-                self.lost_anchors.set(self.lost_anchors.get() + 1);
-                self.index.borrow_mut().clear();
-                self.begin(vec![Hint::Rescan], None).await
-            }
+            Continuity::Broken if is_anchored => self.begin_anew(&trail).await,
             Continuity::Holds | Continuity::Broken => {
                 if is_anchored {
                     self.lost_anchors.set(0);
+                    self.is_followed.set(true);
                 }
-                let fresh = found.rows.iter().filter(|row| row.seq > cursor.at.seq);
-                let fresh: Vec<Row> = fresh.cloned().collect();
+                let fresh = found.rows.into_iter().filter(|row| row.seq > newest);
+                let fresh: Vec<Row> = fresh.collect();
                 self.index.borrow_mut().apply(&fresh);
-                let next = fresh.last().map_or(cursor.at, Row::anchor);
+                for row in &fresh {
+                    trail.push(row.anchor());
+                }
                 if !fresh.is_empty() {
                     // What happens in the bin is no news.
                     self.usual_bin().await?;
@@ -104,11 +118,42 @@ impl Link {
                 hints.extend(self.hidden().await);
                 Ok(Changes {
                     hints,
-                    cursor: self.cursor(next),
+                    cursor: self.cursor(trail),
                     rolled_back: None,
                 })
             }
         }
+    }
+
+    /// Looks at everything, and finds out whether the server went back: rights that
+    /// changed hide rows as well.
+    async fn begin_anew(&self, trail: &Trail) -> PortResult<Changes> {
+        let after = trail.oldest().saturating_sub(1);
+        let found = self.server.rows(after, false, &self.folder).await?;
+        self.lost_anchors.set(self.lost_anchors.get() + 1);
+        self.index.borrow_mut().clear();
+        let mut changes = self.begin(vec![Hint::Rescan], None).await?;
+        let rolled_back = match trail.compare(after, &found) {
+            Continuity::Back(what) => Some(what),
+            Continuity::Holds | Continuity::Broken => {
+                let index = self.index.borrow();
+                trail.lost(&found, |node| index.place(node).map(mark))
+            }
+        };
+        if rolled_back.is_some() {
+            self.went_back();
+            let trail = self.index.borrow().trail().clone();
+            changes.cursor = self.cursor(trail);
+        }
+        changes.rolled_back = rolled_back;
+        Ok(changes)
+    }
+
+    /// Ids that are given again are of other nodes than those that are known.
+    fn went_back(&self) {
+        let mut index = self.index.borrow_mut();
+        let next = index.generation().saturating_add(1);
+        index.set_generation(next);
     }
 
     /// Reads everything, and starts from there.
@@ -118,17 +163,22 @@ impl Link {
         } else {
             self.learn_all().await?;
         }
-        let newest = self.index.borrow().newest().unwrap_or_default();
+        let trail = self.index.borrow().trail().clone();
+        self.is_followed.set(true);
         Ok(Changes {
             hints,
-            cursor: self.cursor(newest),
+            cursor: self.cursor(trail),
             rolled_back,
         })
     }
 
-    fn cursor(&self, at: Anchor) -> String {
-        let scope = self.scope.clone();
-        Cursor { at, scope }.text()
+    fn cursor(&self, trail: Trail) -> String {
+        let cursor = Cursor {
+            trail,
+            generation: self.index.borrow().generation(),
+            scope: self.scope.clone(),
+        };
+        cursor.text()
     }
 
     /// Returns folders in which something changed that no row speaks of.
@@ -185,28 +235,6 @@ impl Link {
     }
 }
 
-fn continuity(cursor: &Cursor, found: &Rows) -> Continuity {
-    if found.last < cursor.at.seq && found.rows.is_empty() {
-        return Continuity::Back(format!(
-            "the server's newest change has number {}, and number {} was read before",
-            found.last, cursor.at.seq
-        ));
-    }
-    if cursor.at.seq == 0 {
-        return Continuity::Holds;
-    }
-    match found.rows.first().filter(|row| row.seq == cursor.at.seq) {
-        Some(row) if row.anchor() == cursor.at => Continuity::Holds,
-        Some(row) if row.node != cursor.at.node => Continuity::Back(format!(
-            "change {} was about node {} and is about node {} now",
-            cursor.at.seq, cursor.at.node, row.node
-        )),
-        // A change of rights can alter the path of a row as well.
-        Some(_) => Continuity::Broken,
-        None => Continuity::Broken,
-    }
-}
-
 /// Leaves out what lies below a place that is looked at wholly.
 fn without_covered(places: BTreeMap<RelPath, bool>) -> Vec<Hint> {
     let mut hints: Vec<Hint> = Vec::new();
@@ -226,7 +254,9 @@ fn without_covered(places: BTreeMap<RelPath, bool>) -> Vec<Hint> {
     hints
 }
 
-const VERSION: &str = "p1";
+const VERSION: &str = "p2";
+/// What earlier releases wrote.
+const VERSION_1: &str = "p1";
 const HINTS_MAX: usize = 20_000;
 /// After so many in a row the server is one that does not show its rows again.
 const ANCHORS_LOST_MAX: u32 = 3;
@@ -235,67 +265,28 @@ const ANCHORS_LOST_MAX: u32 = 3;
 mod tests {
     use super::*;
 
-    fn cursor(seq: u64, node: u64) -> Cursor {
-        Cursor {
-            at: row(seq, node).anchor(),
-            scope: "s".to_owned(),
-        }
-    }
-
-    fn row(seq: u64, node: u64) -> Row {
-        Row {
-            seq,
-            node,
-            kind: RowKind::Create,
-            source: None,
-            target: Some(format!("/{node}")),
-            is_folder: None,
-            file: None,
-        }
-    }
-
-    fn rows(seqs: &[(u64, u64)], last: u64) -> Rows {
-        Rows {
-            rows: seqs.iter().map(|(seq, node)| row(*seq, *node)).collect(),
-            last,
-        }
-    }
-
-    #[test]
-    fn a_feed_that_went_back_or_was_replaced_is_seen() {
-        let at = cursor(10, 5);
-        assert_eq!(
-            continuity(&at, &rows(&[(10, 5), (12, 6)], 99)),
-            Continuity::Holds
-        );
-        assert_eq!(continuity(&at, &rows(&[(12, 6)], 99)), Continuity::Broken);
-        assert_eq!(continuity(&at, &rows(&[], 99)), Continuity::Broken);
-        assert!(matches!(
-            continuity(&at, &rows(&[(10, 7)], 99)),
-            Continuity::Back(_)
-        ));
-        let mut other = rows(&[(10, 5)], 99);
-        other.rows[0].target = Some("/elsewhere".to_owned());
-        assert_eq!(continuity(&at, &other), Continuity::Broken);
-        assert!(matches!(
-            continuity(&at, &rows(&[], 1)),
-            Continuity::Back(_)
-        ));
-        assert_eq!(
-            continuity(&cursor(0, 0), &rows(&[], 158)),
-            Continuity::Holds
-        );
-    }
-
     #[test]
     fn a_cursor_is_read_back_and_nonsense_is_none() {
-        let text = cursor(10, 5).text();
-        assert_eq!(Cursor::parse(&text), Some(cursor(10, 5)));
+        let mut cursor = Cursor {
+            trail: Trail::default(),
+            generation: 3,
+            scope: "s".to_owned(),
+        };
+        assert_eq!(Cursor::parse(&cursor.text()), Some(cursor.clone()));
+        cursor.trail = Trail::parse("10:5:1 7:4:9".split(' ')).expect("anchors");
+        assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
+        let old = Cursor::parse("p1 10 5 1 s").expect("a cursor of before");
+        assert_eq!(old.text(), "p2 s 0 10:5:1");
+        let begun = Cursor::parse("p1 0 0 0 s").expect("a cursor of before");
+        assert_eq!(begun.text(), "p2 s 0");
         for text in [
             "",
-            "p1",
-            "p1 x 5 1 s",
-            "p2 10 5 1 s",
+            "p2",
+            "p2 s",
+            "p2 s x",
+            "p3 s 0 10:5:1",
+            "p2 s 0 10:5",
+            "p2 s 0 10:5:1 more",
             "p1 10 5 1 s more",
             "p1 -1 5 1 s",
         ] {

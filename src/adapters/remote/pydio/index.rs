@@ -7,8 +7,9 @@
 //! hint and forgets itself when the feed starts anew. Nothing of it is stored.
 
 use super::names::folded;
-use super::rows::{Anchor, Row};
+use super::rows::Row;
 use super::stat::{Md5, Version};
+use super::trail::Trail;
 use journal_format::value::Identity;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,8 +25,10 @@ pub(super) struct Index {
     twins: HashMap<u64, u32>,
     /// What was verified and is not what the feed says.
     verified: BTreeMap<String, (u64, i64, Md5)>,
-    /// The newest row that was read.
-    newest: Option<Anchor>,
+    /// The newest rows that were read.
+    trail: Trail,
+    /// How often the server is known to have gone back: it gives ids again then.
+    generation: u64,
     is_full: bool,
 }
 
@@ -38,9 +41,14 @@ struct Known {
 }
 
 impl Index {
-    /// Returns what the newest row that was read is known by.
-    pub(super) const fn newest(&self) -> Option<Anchor> {
-        self.newest
+    /// Returns what the newest rows that were read are known by.
+    pub(super) const fn trail(&self) -> &Trail {
+        &self.trail
+    }
+
+    /// Returns where the feed says that a node is.
+    pub(super) fn place(&self, node: u64) -> Option<&str> {
+        self.nodes.get(&node).map(|path| &**path)
     }
 
     /// Tells whether the feed was read from its beginning.
@@ -53,6 +61,7 @@ impl Index {
         let verified = std::mem::take(&mut self.verified);
         *self = Self {
             verified,
+            generation: self.generation,
             is_full: true,
             ..Self::default()
         };
@@ -61,18 +70,32 @@ impl Index {
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            generation: self.generation,
+            ..Self::default()
+        };
+    }
+
+    /// Makes the ids of before other ones.
+    pub(super) const fn set_generation(&mut self, generation: u64) {
+        self.generation = generation;
+    }
+
+    /// Returns how often the server is known to have gone back.
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Takes rows in, which are sorted by number.
     pub(super) fn apply(&mut self, rows: &[Row]) {
+        let last = rows.last().map_or(0, |row| row.seq);
         for row in rows {
             self.withdraw(row.node);
             if let Some(path) = row.place() {
                 self.claim(row.node, path, row.file);
             }
-            if self.newest.is_none_or(|newest| newest.seq < row.seq) {
-                self.newest = Some(row.anchor());
+            if self.trail.newest().seq < row.seq && Trail::reaches(row.seq, last) {
+                self.trail.push(row.anchor());
             }
         }
     }
@@ -119,7 +142,7 @@ impl Index {
     pub(super) fn identity(&self, path: &str) -> Option<Identity> {
         let object = self.paths.get(path)?.node?;
         Some(Identity {
-            device: 0,
+            device: self.generation,
             object,
             born_ns: 0,
         })
@@ -283,7 +306,7 @@ mod tests {
         );
         index.apply(&[row(4, 10, RowKind::Delete, None, 1)]);
         assert_eq!(object(&index, "/a"), Some(11), "the one that is left");
-        assert_eq!(index.newest().map(|newest| newest.seq), Some(4));
+        assert_eq!(index.trail().newest().seq, 4);
     }
 
     #[test]

@@ -55,8 +55,10 @@ pub(super) struct Link {
     binning: RefCell<BTreeSet<String>>,
     /// Told when one of them has arrived.
     binned: Notify,
-    /// How often the feed's last known row was missing, in a row.
+    /// How often the feed's last known rows were missing, in a row.
     pub(super) lost_anchors: Cell<u32>,
+    /// Whether this process compared the last few of them once.
+    pub(super) is_followed: Cell<bool>,
     /// Tells this client's temporary names from others'.
     pub(super) mark: String,
     /// What the feed's cursor stands for: root and filter.
@@ -112,6 +114,7 @@ impl Link {
             binning: RefCell::default(),
             binned: Notify::new(),
             lost_anchors: Cell::new(0),
+            is_followed: Cell::new(false),
             mark: parts.mark,
             scope: parts.scope,
             body_max: Cell::new(u64::MAX),
@@ -274,10 +277,10 @@ impl Link {
             return Ok(());
         }
         let _gate = self.gate.lock().await;
-        let newest = self.index.borrow().newest();
-        let Some(Anchor { seq, .. }) = newest else {
+        let Anchor { seq, .. } = self.index.borrow().trail().newest();
+        if seq == 0 {
             return self.read_all().await;
-        };
+        }
         let found = self.server.rows(seq, false, &self.folder).await?;
         if found.last < seq {
             self.index.borrow_mut().clear();

@@ -29,6 +29,7 @@ mod scan;
 mod send;
 mod server;
 mod stat;
+mod trail;
 mod workspace;
 mod xml;
 

@@ -201,13 +201,10 @@ pub(super) struct Anchor {
 impl Row {
     /// Returns what the row is known by.
     pub(super) fn anchor(&self) -> Anchor {
-        let target = self.target.as_deref().unwrap_or_default();
-        let hash = blake3::hash(target.as_bytes());
-        let [a, b, c, d, ..] = *hash.as_bytes();
         Anchor {
             seq: self.seq,
             node: self.node,
-            mark: u32::from_be_bytes([a, b, c, d]),
+            mark: mark(self.target.as_deref().unwrap_or_default()),
         }
     }
 
@@ -216,6 +213,12 @@ impl Row {
         let target = self.target.as_deref().filter(|path| !is_binned(path));
         target.filter(|_| self.kind != RowKind::Delete)
     }
+}
+
+/// Returns what a path is known by; a row that leads nowhere has that of no path.
+pub(super) fn mark(path: &str) -> u32 {
+    let [a, b, c, d, ..] = *blake3::hash(path.as_bytes()).as_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }
 
 fn garbled(what: &str) -> PortError {

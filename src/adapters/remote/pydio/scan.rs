@@ -24,6 +24,7 @@ use std::rc::Rc;
 /// Starts a scan.
 pub(super) fn scan(link: &Rc<Link>, request: ScanRequest) -> ScanStream<'static> {
     let (targets, waiting) = begin(request);
+    link.filter.refresh();
     steps(Walk {
         link: Rc::clone(link),
         targets,
@@ -169,7 +170,8 @@ fn reachable(link: &Link, path: &RelPath) -> (RelPath, Option<(RelPath, UnknownR
     for name in path.names() {
         let Ok(next) = known.join(name) else { break };
         let at = link.at(&next);
-        if let Some(reason) = left_out(link, &known, &at, name, None) {
+        let is_folder = (next != *path).then_some(true);
+        if let Some(reason) = left_out(link, &known, &at, name, is_folder) {
             return (known, Some((next, reason)));
         }
         known = next;
@@ -199,7 +201,7 @@ fn first_obstacle(
                 let is_file = entry.kind() != Kind::Directory;
                 let name = step.name().unwrap_or_default();
                 let parent = step.parent().unwrap_or_default();
-                if is_file && link.filter.excludes(parent.as_str(), name, false) {
+                if link.filter.excludes(parent.as_str(), name, !is_file) {
                     Some(Seen::Unknown(UnknownReason::Excluded))
                 } else {
                     Some(Seen::Entry(entry))
@@ -433,10 +435,11 @@ fn left_out(
     if is_hidden(name) || link.is_binned(at) {
         return Some(UnknownReason::Excluded);
     }
-    if link
-        .filter
-        .excludes(folder.as_str(), name, is_folder.unwrap_or(true))
-    {
+    let is_filtered = match is_folder {
+        Some(is_folder) => link.filter.excludes(folder.as_str(), name, is_folder),
+        None => link.filter.excludes_any_kind(folder.as_str(), name),
+    };
+    if is_filtered {
         return Some(UnknownReason::Excluded);
     }
     if name.len() > NAME_BYTES_MAX || folder.join(name).is_err() {

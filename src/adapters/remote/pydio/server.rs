@@ -293,7 +293,12 @@ impl Server {
         let call = match paths {
             [path] => Call::get(self.path("stat", path)),
             _ => {
-                let nodes = paths.iter().map(|path| ("nodes[]", path.clone()));
+                // The workspace's own root is answered by this name.
+                let named = |path: &String| match path.as_str() {
+                    "" => "/".to_owned(),
+                    path => path.to_owned(),
+                };
+                let nodes = paths.iter().map(|path| ("nodes[]", named(path)));
                 Call::post(self.path("stat", ""), nodes.collect(), Effect::Reads)
             }
         };

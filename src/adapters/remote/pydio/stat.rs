@@ -85,7 +85,8 @@ fn answers<'a>(
     let found = asked.iter().map(|path| {
         let answer = answers
             .get(path)
-            .or_else(|| by_form.get(composed(path).as_ref()).copied());
+            .or_else(|| by_form.get(composed(path).as_ref()).copied())
+            .or_else(|| answers.get("/").filter(|_| path.is_empty()));
         (path, answer)
     });
     Some(found.collect())

@@ -33,6 +33,8 @@ struct Download {
     hasher: Option<Hasher>,
     done: u64,
     tries: u32,
+    /// Whether content was asked for.
+    is_begun: bool,
     is_over: bool,
     /// Whether the one answer that it came with proves its version.
     is_proved: bool,
@@ -62,18 +64,24 @@ impl Inner {
         }
         let turn = self.server.readers.take(expect.size).await;
         let leaves_out = self.leaves_looks_out(expect).await;
-        let mut opened = self.content(path, expect, 0).await?;
+        // Of what is large the beginning may be known.
+        let mut opened = None;
+        if expect.size <= SMALL_BYTES {
+            opened = Some(self.content(path, expect, 0).await?);
+        }
+        let is_proved = opened.as_ref().is_some_and(|opened| opened.is_proved);
         Ok(Box::new(Download {
             _turn: turn,
-            is_proved: leaves_out && opened.is_proved,
-            claim: opened.claim.take(),
+            is_proved: leaves_out && is_proved,
+            claim: opened.as_mut().and_then(|opened| opened.claim.take()),
             inner: Rc::clone(self),
             path: path.clone(),
             entry: Entry {
                 fingerprint: expect.clone(),
                 digest: None,
             },
-            opened: Some(opened),
+            is_begun: opened.is_some(),
+            opened,
             hasher: self
                 .needs_hash(expect)
                 .then(|| Hasher::new(self.server.digest)),
@@ -385,6 +393,12 @@ impl Source for Download {
                 return Ok(None);
             }
             let size = self.entry.fingerprint.size;
+            if !self.is_begun {
+                let expect = &self.entry.fingerprint;
+                let opened = self.inner.content(&self.path, expect, self.done).await?;
+                self.opened = Some(opened);
+                self.is_begun = true;
+            }
             let piece = if size == 0 {
                 Vec::new()
             } else {
@@ -405,6 +419,24 @@ impl Source for Download {
             }
             Ok(Some(piece).filter(|piece| !piece.is_empty()))
         })
+    }
+
+    fn beginning(&self) -> Option<String> {
+        let print = &self.entry.fingerprint;
+        // What may look like the next version is no version to go on with.
+        let has_age = !is_marked(print) && (etag_of(print).is_some() || print.mtime_ns != 0);
+        has_age.then(|| {
+            let url = self.inner.server.base.url(self.path.as_str(), false);
+            let tag = etag_of(print).unwrap_or_default();
+            format!("{url} {} {} {tag}", print.size, print.mtime_ns)
+        })
+    }
+
+    fn know(&mut self, piece: &[u8]) {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(piece);
+        }
+        self.done += piece.len() as u64;
     }
 
     fn file(&self) -> Option<Arc<File>> {

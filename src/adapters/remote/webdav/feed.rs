@@ -4,11 +4,12 @@
 //! at. Invariant: whatever differs from what the last listing of a folder or our own work
 //! showed (`shown`) is hinted at; a folder that is not known is hinted at whole; after a
 //! restart nothing is known but the cursor, so a change by others means to list
-//! everything. Deliberately absent: what is there now, which scans say. Leaves nothing
-//! behind.
+//! everything. Deliberately absent: what is there now, which scans say; servers without
+//! such tags, of which only is told that they went back (`past`). Leaves nothing behind.
 
 use super::found::{Folder, Found};
 use super::listing::Child;
+use super::powers::Powers;
 use super::server::Server;
 use super::shown::{Sight, Young, join, mark};
 use crate::adapters::http::unsupported;
@@ -24,10 +25,10 @@ impl Server {
         if !self.knows_root.get() && !matches!(self.root().await?, RootState::Present { .. }) {
             return Err(unsupported("the root is not there"));
         }
-        let none = || unsupported("the server does not tell of changes below a folder");
-        if !self.is_oc.get() {
-            return Err(none());
+        if !self.tells_places() {
+            return self.remember(cursor).await;
         }
+        let none = || unsupported("the server does not tell of changes below a folder");
         let (found, props) = self.look_closer("").await?;
         let Found::Folder(Folder {
             etag: Some(tag),
@@ -84,6 +85,13 @@ impl Server {
         };
         changes.cursor = now.text();
         Ok(changes)
+    }
+
+    /// Tells whether tags of folders say where to look, as far as that is known.
+    pub(super) fn tells_places(&self) -> bool {
+        let is_deaf = |powers: &Powers| !powers.has_folder_tags;
+        let is_deaf = self.known.borrow().as_ref().is_some_and(is_deaf);
+        !self.knows_root.get() || self.is_oc.get() && !is_deaf
     }
 
     /// Hints at files that were young when an earlier process saw them, and returns those

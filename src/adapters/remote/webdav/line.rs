@@ -85,9 +85,13 @@ impl Line {
     pub(super) async fn begin(&self, ask: &Ask, is_long: bool) -> PortResult<Reply> {
         let (mut tries, mut asked, mut ask) = (0, 0, std::borrow::Cow::Borrowed(ask));
         let mut permits = Some(self.permits(is_long).await);
-        let mut first = None;
+        let (mut first, mut is_again) = (None, false);
         loop {
             let length = ask.body.as_ref().map_or(0, Bytes::len);
+            if is_again {
+                self.pace.take(1).await;
+            }
+            is_again = true;
             if first.is_none() {
                 first = self.auth.first_try().await?;
             }

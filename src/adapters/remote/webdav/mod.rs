@@ -13,6 +13,8 @@ mod change;
 mod chunks;
 mod cut;
 mod download;
+mod extras;
+mod facts;
 mod feed;
 mod found;
 mod frame;
@@ -23,6 +25,8 @@ mod http;
 mod line;
 mod listing;
 mod multistatus;
+mod names;
+mod past;
 mod powers;
 mod put;
 mod quota;
@@ -107,7 +111,16 @@ impl Feed for WebdavRemote {
     }
 
     fn is_behind(&self) -> bool {
-        self.inner.server.is_oc.get() && self.inner.server.http.is_behind()
+        let server = &self.inner.server;
+        if server.tells_places() {
+            server.is_oc.get() && server.http.is_behind()
+        } else {
+            server.past.is_due()
+        }
+    }
+
+    fn tells_places(&self) -> bool {
+        self.inner.server.tells_places()
     }
 }
 
@@ -159,6 +172,7 @@ impl Remote for WebdavRemote {
     }
 
     fn open<'a>(&'a self, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, Box<dyn Source>> {
+        self.inner.server.past.note();
         Box::pin(self.inner.source(path, expect))
     }
 
@@ -172,6 +186,7 @@ impl Remote for WebdavRemote {
     }
 
     fn put<'a>(&'a self, request: PutRequest<'a>) -> Task<'a, Put> {
+        self.inner.server.past.note();
         Box::pin(self.inner.put(request))
     }
 
@@ -181,6 +196,7 @@ impl Remote for WebdavRemote {
     }
 
     fn make_dir<'a>(&'a self, path: &'a RelPath) -> Task<'a, Entry> {
+        self.inner.server.past.note();
         Box::pin(self.inner.make_dir(path))
     }
 
@@ -190,10 +206,12 @@ impl Remote for WebdavRemote {
         to: &'a RelPath,
         expect: &'a Fingerprint,
     ) -> Task<'a, Entry> {
+        self.inner.server.past.note();
         Box::pin(self.inner.rename(from, to, expect))
     }
 
     fn remove<'a>(&'a self, id: Seq, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, ()> {
+        self.inner.server.past.note();
         Box::pin(self.inner.remove(id, path, expect))
     }
 

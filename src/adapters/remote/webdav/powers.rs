@@ -4,18 +4,20 @@
 //! outside of `.pydio-sync` of the remote's root, and nothing of it stays; what could not
 //! be tried counts as what promises less. Deliberately absent: names of products, but for
 //! one family's extensions. CRASH: a folder of probes, which the next one removes. A new
-//! fact is a field, a row in [`Powers::facts`] and a trial.
+//! fact is a field, a row in `facts` and a trial.
 
+use super::extras::Extras;
 use super::found::{Found, Version};
 use super::http::{Answer, Ask};
+use super::names::Kinds;
 use super::server::Server;
 use super::slots::PROBE;
 use super::status::date;
 use super::verdict::{Verdict, verdict};
 use crate::ports::PortResult;
 use bytes::Bytes;
-use journal_format::event::Fact;
 use reqwest::header::{HeaderMap, HeaderValue, SERVER};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ pub(super) struct Powers {
     pub(super) has_sharp_tags: bool,
     /// Each change gives all folders above another tag, also within a second.
     pub(super) has_deep_tags: bool,
+    /// A change gives the root another tag, however late.
+    pub(super) has_folder_tags: bool,
     /// A move keeps tag and time.
     pub(super) keeps_version: bool,
     /// A move to a place without a folder makes that folder.
@@ -50,76 +54,14 @@ pub(super) struct Powers {
     pub(super) guards_chunks: bool,
     /// The largest piece in bytes that it named, or that was not too large; 0 for none.
     pub(super) chunk_max: u64,
-}
-
-impl Powers {
-    /// Returns the facts by their names.
-    pub(super) const fn facts(&self) -> [(&'static str, bool); 13] {
-        [
-            ("conditions", self.has_conditions),
-            ("overwrite_refused", self.refuses_overwrite),
-            ("atomic_put", self.is_atomic),
-            ("mkcol_tells_taken", self.tells_taken),
-            ("sharp_tags", self.has_sharp_tags),
-            ("deep_tags", self.has_deep_tags),
-            ("move_keeps_version", self.keeps_version),
-            ("move_makes_parents", self.makes_parents),
-            ("lists_dot_names", self.lists_dots),
-            ("put_answers_tag", self.answers_tag),
-            ("takes_time", self.takes_time),
-            ("chunks", self.takes_chunks),
-            ("chunk_conditions", self.guards_chunks),
-        ]
-    }
-}
-
-impl Powers {
-    /// Reads facts that were kept; nothing when one is missing.
-    fn recalled(facts: &[Fact]) -> Option<Self> {
-        let value = |name: &str| {
-            let fact = facts.iter().find(|fact| fact.name == name)?;
-            fact.value.parse::<bool>().ok()
-        };
-        let number = |name: &str| {
-            let fact = facts.iter().find(|fact| fact.name == name)?;
-            fact.value.parse::<u64>().ok()
-        };
-        Some(Self {
-            has_conditions: value("conditions")?,
-            refuses_overwrite: value("overwrite_refused")?,
-            is_atomic: value("atomic_put")?,
-            tells_taken: value("mkcol_tells_taken")?,
-            has_sharp_tags: value("sharp_tags")?,
-            has_deep_tags: value("deep_tags")?,
-            keeps_version: value("move_keeps_version")?,
-            makes_parents: value("move_makes_parents")?,
-            lists_dots: value("lists_dot_names")?,
-            answers_tag: value("put_answers_tag")?,
-            takes_time: value("takes_time")?,
-            takes_chunks: value("chunks")?,
-            guards_chunks: value("chunk_conditions")?,
-            chunk_max: number("chunk_bytes_max")?,
-        })
-    }
-}
-
-/// Says why a name is not sent to a server, or cannot be seen on it again.
-pub(super) fn obstacle(server: &Server, name: &str) -> Option<&'static str> {
-    if server.hides_dots() && name.starts_with('.') {
-        return Some("the server hides names that begin with a dot");
-    }
-    if server.is_oc.get() {
-        if name.ends_with(".part") || name.ends_with(".filepart") {
-            return Some("the server hides names that end like parts of uploads");
-        }
-        if name.contains('\\') || name.contains(char::is_control) {
-            return Some("the server refuses names with `\\` and control characters");
-        }
-        if name.eq_ignore_ascii_case(".htaccess") {
-            return Some("the server refuses the name");
-        }
-    }
-    None
+    /// How many seconds times are apart that are not one; 0 where that did not show.
+    pub(super) time_grain_s: u64,
+    /// Names that are refused.
+    pub(super) refused: Kinds,
+    /// Names that are kept and not listed.
+    pub(super) hidden: Kinds,
+    /// What nothing here relies on.
+    pub(super) extras: Extras,
 }
 
 impl Server {
@@ -153,42 +95,6 @@ impl Server {
         }
     }
 
-    /// Takes over what was found out before.
-    pub(super) fn recall(&self, facts: &[Fact]) {
-        let Some(powers) = Powers::recalled(facts) else {
-            return;
-        };
-        let product = facts.iter().find(|fact| fact.name == PRODUCT);
-        *self.product.borrow_mut() = product.map(|fact| fact.value.clone());
-        *self.known.borrow_mut() = Some(powers);
-    }
-
-    /// Returns what was found out since this was last asked.
-    pub(super) fn found_out(&self) -> Option<Vec<Fact>> {
-        if !self.is_news.take() {
-            return None;
-        }
-        let known = self.known.borrow();
-        let fact = |name: &str, value: String| Fact {
-            name: name.to_owned(),
-            value,
-        };
-        let mut facts: Vec<Fact> = known
-            .as_ref()?
-            .facts()
-            .iter()
-            .map(|(name, value)| fact(name, value.to_string()))
-            .collect();
-        facts.push(fact(
-            PRODUCT,
-            self.product.borrow().clone().unwrap_or_default(),
-        ));
-        let most = known.as_ref().map_or(0, |powers| powers.chunk_max);
-        facts.push(fact("chunk_bytes_max", most.to_string()));
-        facts.push(fact("file_ids", self.is_oc.get().to_string()));
-        Some(facts)
-    }
-
     /// Notes what the server calls itself. Another one is tried anew.
     pub(super) fn is_called(&self, headers: &HeaderMap) {
         let name = headers.get(SERVER).map(HeaderValue::as_bytes);
@@ -203,7 +109,7 @@ impl Server {
     }
 
     /// Where this client tries things; another one has a room of its own.
-    fn probe_room(&self) -> String {
+    pub(super) fn probe_room(&self) -> String {
         format!("{PROBE}-{}", self.mark)
     }
 
@@ -216,8 +122,9 @@ impl Server {
     }
 }
 
-struct Trial<'a> {
-    server: &'a Server,
+/// What tries a server.
+pub(super) struct Trial<'a> {
+    pub(super) server: &'a Server,
 }
 
 impl Trial<'_> {
@@ -237,9 +144,14 @@ impl Trial<'_> {
         self.conditions(&mut powers).await?;
         self.moves(&mut powers).await?;
         powers.is_atomic = self.is_atomic().await?;
-        if server.is_oc.get() {
-            self.chunks(&mut powers).await?;
-        }
+        let told = match server.is_oc.get() {
+            true => server.capabilities().await?,
+            false => Value::Null,
+        };
+        self.chunks(&mut powers, &told).await?;
+        powers.extras = self.extras(&told).await?;
+        (powers.refused, powers.hidden) = self.names().await?;
+        server.folds_case().await?;
         self.put(".dot", "x", &[]).await?;
         let listed = server.list_once(&room).await?.0;
         powers.lists_dots = listed.iter().any(|child| child.name == ".dot");
@@ -251,7 +163,7 @@ impl Trial<'_> {
     async fn tags(&self, powers: &mut Powers) -> PortResult<()> {
         let (mut pairs, mut sharp, mut told, mut timed) = (0, true, true, true);
         let (mut tags, mut above, mut is_deep) = (BTreeSet::new(), BTreeSet::new(), true);
-        let mut dates = Vec::new();
+        let (mut dates, root, mut grain_s) = (Vec::new(), self.root_tag().await?, 0);
         for (attempt, texts) in TEXTS.into_iter().enumerate() {
             let mut versions = Vec::new();
             for text in texts {
@@ -261,6 +173,7 @@ impl Trial<'_> {
                 let version = self.version("a").await?;
                 told &= answer.tag().is_some() && answer.tag() == version.etag;
                 timed &= version.mtime == Some(TIME);
+                grain_s = grain(grain_s, version.mtime);
                 dates.push(date(&answer.headers));
                 sharp &= version.etag.clone().is_some_and(|tag| tags.insert(tag));
                 if is_deep && self.server.is_oc.get() {
@@ -291,7 +204,34 @@ impl Trial<'_> {
         powers.has_deep_tags = (timed || pairs > 0) && is_deep && !above.is_empty();
         powers.answers_tag = told;
         powers.takes_time = timed;
+        powers.time_grain_s = grain_s;
+        powers.has_folder_tags = match root {
+            Some(before) => self.root_follows(&before).await?,
+            None => false,
+        };
         Ok(())
+    }
+
+    /// Tells whether the root has another tag than before the changes below it. Where it
+    /// seems not to, tags may be made of seconds.
+    async fn root_follows(&self, before: &str) -> PortResult<bool> {
+        if self.root_tag().await?.is_some_and(|now| now != before) {
+            return Ok(true);
+        }
+        tokio::time::sleep(BETWEEN_SECONDS).await;
+        self.put("a", "last", &[]).await?;
+        Ok(self.root_tag().await?.is_some_and(|now| now != before))
+    }
+
+    /// Returns the root's tag, where tags of folders count for something.
+    async fn root_tag(&self) -> PortResult<Option<String>> {
+        if !self.server.is_oc.get() {
+            return Ok(None);
+        }
+        Ok(match self.server.look("").await? {
+            Found::Folder(folder) => folder.etag,
+            _ => None,
+        })
     }
 
     /// Returns the tags of the root and of the room, as far as they have any.
@@ -359,13 +299,16 @@ impl Trial<'_> {
     }
 
     /// Sends a small file in pieces, over another one.
-    async fn chunks(&self, powers: &mut Powers) -> PortResult<()> {
+    async fn chunks(&self, powers: &mut Powers, told: &Value) -> PortResult<()> {
+        if !super::uploads::are_told(told) {
+            return Ok(());
+        }
         self.put("g", "old", &[]).await?;
         let trial = super::uploads::Trial {
             server: self.server,
             at: self.at("g"),
         };
-        trial.run(powers).await
+        trial.run(powers, told).await
     }
 
     /// Sends a part of an upload and breaks it off, and looks all the while what becomes
@@ -398,7 +341,7 @@ impl Trial<'_> {
         Ok(true)
     }
 
-    async fn put(
+    pub(super) async fn put(
         &self,
         name: &str,
         text: &'static str,
@@ -410,7 +353,7 @@ impl Trial<'_> {
         }
     }
 
-    async fn try_put(
+    pub(super) async fn try_put(
         &self,
         name: &str,
         text: &'static str,
@@ -423,7 +366,7 @@ impl Trial<'_> {
         Ok((verdict(&answer)?, answer))
     }
 
-    fn at(&self, name: &str) -> String {
+    pub(super) fn at(&self, name: &str) -> String {
         format!("{}/{name}", self.server.probe_room())
     }
 
@@ -441,8 +384,17 @@ fn is_one(dates: &[Option<i64>]) -> bool {
     first.is_some() && dates.iter().all(|date| *date == first)
 }
 
-/// What the server calls itself, among the facts.
-const PRODUCT: &str = "server";
+/// Reads from a time that was set, or that the server's clock gave, how far apart times are.
+fn grain(known_s: u64, time: Option<i64>) -> u64 {
+    match time {
+        Some(TIME) => 1,
+        Some(time) if (time - TIME).abs() == 1 => 2,
+        // Only such clocks know odd seconds.
+        Some(time) if time % 2 != 0 => 1,
+        _ => known_s,
+    }
+}
+
 const PRODUCT_CHARS_MAX: usize = 200;
 /// So many pairs of writes must have two tags each.
 const PAIRS: usize = 3;
@@ -454,9 +406,11 @@ const TEXTS: [[&str; 2]; 5] = [
     ["gggg", "hhhh"],
     ["iiii", "jjjj"],
 ];
-/// A time that no clock shows any more.
-const TIME: i64 = 1_000_000_000;
+/// A time that no clock shows any more, and an odd one, since some disks know no others
+/// than even ones.
+const TIME: i64 = 1_000_000_001;
 /// More than the client's own buffer, so that some of it was sent when it was taken.
 const PART_BYTES: usize = 1024 * 1024;
 const LOOKS: usize = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
+const BETWEEN_SECONDS: Duration = Duration::from_millis(1_100);

@@ -53,6 +53,14 @@ impl Server {
         if self.room.is_unlimited.get() {
             return Ok(None);
         }
+        let free = self.told_room().await?;
+        let free = free.and_then(|free| u64::try_from(free).ok());
+        self.room.is_unlimited.set(free.is_none());
+        Ok(free)
+    }
+
+    /// Returns what the server says of bytes that are free; a negative number is no limit.
+    pub(super) async fn told_room(&self) -> PortResult<Option<i64>> {
         let ask = Ask {
             body: Some(Bytes::from_static(WANTED.as_bytes())),
             ..Ask::read("PROPFIND", self.base.url("", true))
@@ -66,10 +74,7 @@ impl Server {
                 free = free.or(response.props.quota_free);
             })
             .await?;
-        let free = free.filter(|_| answer.is_ok());
-        let free = free.and_then(|free| u64::try_from(free).ok());
-        self.room.is_unlimited.set(free.is_none());
-        Ok(free)
+        Ok(free.filter(|_| answer.is_ok()))
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::found::Found;
 use super::listing::Child;
-use super::powers::obstacle;
+use super::names::hidden;
 use super::server::Server;
 use crate::adapters::remote::steps::{Steps, begin, steps};
 use crate::adapters::rooted::CONTROL;
@@ -27,6 +27,7 @@ use sync_core::spelling::{composed, decomposed, is_one_name};
 /// Starts a scan.
 pub(super) fn scan(server: &Rc<Server>, request: ScanRequest) -> ScanStream<'static> {
     let (targets, waiting) = begin(request);
+    server.filter.refresh();
     steps(Walk {
         server: Rc::clone(server),
         targets,
@@ -277,7 +278,8 @@ fn closed(server: &Server, path: &RelPath) -> Option<(RelPath, UnknownReason)> {
     let mut known = RelPath::root();
     for name in path.names() {
         let next = known.join(name).ok()?;
-        if let Some(reason) = left_out(server, &known, name, None) {
+        let is_folder = (next != *path).then_some(true);
+        if let Some(reason) = left_out(server, &known, name, is_folder) {
             return Some((next, reason));
         }
         known = next;
@@ -289,7 +291,7 @@ fn seen(server: &Server, path: &RelPath, found: &Found) -> Seen {
     let (parent, name) = path.split().unwrap_or_default();
     let is_file = matches!(found, Found::File(_));
     match found.entry() {
-        Some(_) if is_file && server.filter.excludes(parent, name, false) => {
+        Some(_) if server.filter.excludes(parent, name, !is_file) => {
             Seen::Unknown(UnknownReason::Excluded)
         }
         Some(entry) => Seen::Entry(entry),
@@ -364,14 +366,17 @@ fn left_out(
     is_folder: Option<bool>,
 ) -> Option<UnknownReason> {
     let is_ours = folder.is_root() && is_one_name(name, CONTROL);
-    let is_folder = is_folder.unwrap_or(true);
-    if is_ours || server.filter.excludes(folder.as_str(), name, is_folder) {
+    let is_filtered = match is_folder {
+        Some(is_folder) => server.filter.excludes(folder.as_str(), name, is_folder),
+        None => server.filter.excludes_any_kind(folder.as_str(), name),
+    };
+    if is_ours || is_filtered {
         return Some(UnknownReason::Excluded);
     }
     if name.len() > NAME_BYTES_MAX || folder.join(name).is_err() {
         return Some(UnknownReason::NameTooLong);
     }
-    obstacle(server, name).map(|_| UnknownReason::InvalidName)
+    hidden(server, name).map(|_| UnknownReason::InvalidName)
 }
 
 fn unlisted(directory: RelPath) -> ScanItem {

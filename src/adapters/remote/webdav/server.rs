@@ -13,6 +13,7 @@ use super::glance::Glances;
 use super::href::{Base, Target};
 use super::http::{Ask, Http, strange};
 use super::multistatus::{Props, Response};
+use super::past::Past;
 use super::powers::Powers;
 use super::quota::Room;
 use super::shown::Shown;
@@ -93,6 +94,8 @@ pub(super) struct Server {
     pub(super) fetched: Cell<u32>,
     /// How contents come with the versions that listings tell.
     pub(super) accord: Accord,
+    /// How far the server had come.
+    pub(super) past: Past,
 }
 
 impl Server {
@@ -139,6 +142,7 @@ impl Server {
             glances: Glances::default(),
             fetched: Cell::new(0),
             accord: Accord::default(),
+            past: Past::default(),
         })
     }
 

@@ -81,3 +81,43 @@ pub(super) fn redirected(headers: &HeaderMap) -> PortError {
 
 const NO_ROOM: &str = "the server has no room left: make some there or ask for a larger quota";
 const WAIT_S_MAX: u64 = 3600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_read_in_seconds_or_as_a_date_by_the_servers_clock() {
+        let now = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (date, wait, expected) in [
+            (Some(now), "7", Some(7_000)),
+            (None, "7", Some(7_000)),
+            (Some(now), "Sun, 06 Nov 1994 08:49:44 GMT", Some(7_000)),
+            // Of another form, as the standard has it.
+            (Some(now), "Sunday, 06-Nov-94 08:49:44 GMT", Some(7_000)),
+            (Some(now), "Sun Nov  6 08:49:44 1994", Some(7_000)),
+            (Some(now), now, Some(0)),
+            (Some(now), "Sun, 06 Nov 1994 08:49:00 GMT", None),
+            // Nobody knows what its clock shows.
+            (None, "Sun, 06 Nov 1994 08:49:44 GMT", None),
+            (Some(now), "999999999999", Some(WAIT_S_MAX * 1000)),
+            (
+                Some(now),
+                "Fri, 31 Dec 9999 23:59:59 GMT",
+                Some(WAIT_S_MAX * 1000),
+            ),
+            (Some(now), "-7", None),
+            (Some(now), "soon", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            let value = |text| HeaderValue::from_str(text).expect("a value");
+            headers.insert(RETRY_AFTER, value(wait));
+            if let Some(date) = date {
+                headers.insert(DATE, value(date));
+            }
+            let error = fault(429, &headers, Effect::Writes).expect("an error");
+            assert_eq!(error.retry_after_ms, expected, "{date:?} {wait}");
+            assert_eq!(error.class, FailureClass::Retry);
+        }
+    }
+}

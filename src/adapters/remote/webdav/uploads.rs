@@ -225,12 +225,9 @@ pub(super) struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Finds out whether and how the server takes pieces.
-    pub(super) async fn run(&self, powers: &mut Powers) -> PortResult<()> {
+    /// Finds out whether and how a server takes pieces that says so.
+    pub(super) async fn run(&self, powers: &mut Powers, told: &Value) -> PortResult<()> {
         let server = self.server;
-        let Some(told) = self.told().await? else {
-            return Ok(());
-        };
         let place = format!("{}probe", server.upload_prefix());
         let transfer = Transfer {
             name: place.clone(),
@@ -244,27 +241,9 @@ impl Trial<'_> {
         let tried = self.assemble(&transfer).await;
         server.drop_upload(&transfer.name).await;
         (powers.takes_chunks, powers.guards_chunks) = tried?;
-        powers.chunk_max = told;
+        let most = &told["files"]["chunked_upload"]["max_size"];
+        powers.chunk_max = most.as_u64().unwrap_or(0);
         Ok(())
-    }
-
-    /// Returns the largest part that the server names, 0 for none; nothing when it does
-    /// not say that it takes pieces.
-    async fn told(&self) -> PortResult<Option<u64>> {
-        let Some(url) = self.server.base.web(CAPABILITIES) else {
-            return Ok(None);
-        };
-        let ask = Ask::read("GET", format!("{url}?format=json")).with("OCS-APIRequest", "true");
-        let answer = match self.server.http.fetch(&ask).await {
-            Ok(answer) if answer.status == 200 => answer,
-            Err(error) if error.class == FailureClass::Auth => return Err(error),
-            Ok(_) | Err(_) => return Ok(None),
-        };
-        let told: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let told = &told["ocs"]["data"]["capabilities"];
-        let most = told["files"]["chunked_upload"]["max_size"].as_u64();
-        let takes = told["dav"]["chunking"].as_str() == Some("1.0");
-        Ok(takes.then(|| most.unwrap_or(0)))
     }
 
     /// Sends a part and assembles it: with conditions that must be refused, then with
@@ -312,7 +291,27 @@ impl Trial<'_> {
     }
 }
 
+/// Tells whether a server says that it takes pieces.
+pub(super) fn are_told(told: &Value) -> bool {
+    told["dav"]["chunking"].as_str() == Some("1.0")
+}
+
 impl Server {
+    /// Returns what the server says of itself; nothing where it says nothing.
+    pub(super) async fn capabilities(&self) -> PortResult<Value> {
+        let Some(url) = self.base.web(CAPABILITIES) else {
+            return Ok(Value::Null);
+        };
+        let ask = Ask::read("GET", format!("{url}?format=json")).with("OCS-APIRequest", "true");
+        let answer = match self.http.fetch(&ask).await {
+            Ok(answer) if answer.status == 200 => answer,
+            Err(error) if error.class == FailureClass::Auth => return Err(error),
+            Ok(_) | Err(_) => return Ok(Value::Null),
+        };
+        let mut told: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        Ok(told["ocs"]["data"]["capabilities"].take())
+    }
+
     /// Says that what stands at a path must have a tag.
     pub(super) fn if_tag(&self, path: &str, tag: &str) -> String {
         format!("<{}> ([\"{tag}\"])", self.base.href(path))

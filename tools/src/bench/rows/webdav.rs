@@ -1,8 +1,8 @@
 //! WebDAV: first sync up and down, a large file both ways, no change, one change, rename.
 //!
 //! In: servers in processes of their own, one without tags of folders and one with them.
-//! Out: ours beside plain requests with as many connections and beside rclone; the notes
-//! tell the requests of the last run where the server counts them. Invariant: the server
+//! Out: ours beside plain requests with as many connections, beside rclone and, on a
+//! Nextcloud where it is installed, beside its own client; the notes tell the requests of the last run where the server counts them. Invariant: the server
 //! is the same for all of a row, and both sides are compared after each run.
 //! Deliberately absent: other real servers; their speed is not ours.
 
@@ -23,6 +23,7 @@ const BYTES: u64 = 4096;
 const SETTLED_FILES: u64 = 100_000;
 const SETTLED_BYTES: u64 = 128;
 const LARGE_BYTES: u64 = 1 << 30;
+const CMD: &str = "nextcloudcmd";
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,8 @@ enum Who {
     Plain,
     Rclone,
     Bisync,
+    /// Nextcloud's own client.
+    Cmd,
 }
 
 type Contender = (Who, Kind);
@@ -118,10 +121,11 @@ fn settled_title(lab: &Lab, what: &str) -> String {
 
 fn measure(lab: &Lab, work: Work) -> Result<Vec<Outcome>> {
     let is_new = rclone_is_new();
+    let has_cmd = Command::new(CMD).arg("--version").output().is_ok();
     let whos: &[Who] = match work {
-        Work::Up | Work::Down => &[Who::Ours, Who::Plain, Who::Rclone],
-        Work::LargeUp | Work::LargeDown | Work::Rename => &[Who::Ours, Who::Rclone],
-        Work::NoChange | Work::OneChanged => &[Who::Ours, Who::Rclone, Who::Bisync],
+        Work::Up | Work::Down => &[Who::Ours, Who::Plain, Who::Rclone, Who::Cmd],
+        Work::LargeUp | Work::LargeDown | Work::Rename => &[Who::Ours, Who::Rclone, Who::Cmd],
+        Work::NoChange | Work::OneChanged => &[Who::Ours, Who::Rclone, Who::Bisync, Who::Cmd],
     };
     // With a pause of 10 ms a request its many small files would only measure that.
     let is_many = matches!(work, Work::Up | Work::Down);
@@ -133,8 +137,12 @@ fn measure(lab: &Lab, work: Work) -> Result<Vec<Outcome>> {
         &[Kind::Nginx, Kind::Nextcloud]
     };
     for kind in kinds.iter().copied() {
-        let whos = whos.iter().copied();
-        for who in whos.filter(|who| is_new || !is_many || *who != Who::Rclone) {
+        let can = |who: &Who| match who {
+            Who::Rclone => is_new || !is_many,
+            Who::Cmd => kind == Kind::Nextcloud && has_cmd,
+            _ => true,
+        };
+        for who in whos.iter().copied().filter(can) {
             contenders.push((format!("{}, {}", name(who), kind.name()), (who, kind)));
         }
     }
@@ -170,6 +178,7 @@ fn name(who: Who) -> String {
         Who::Plain => format!("plain requests, {AT_ONCE} at once"),
         Who::Rclone => "rclone sync".to_owned(),
         Who::Bisync => "rclone bisync".to_owned(),
+        Who::Cmd => CMD.to_owned(),
     }
 }
 
@@ -260,8 +269,8 @@ impl Place {
         let mut place = Self::make(lab, who, kind, |local, served| {
             let files = lab.scaled(SETTLED_FILES);
             trees::fill(served, lab.seed, files, SETTLED_BYTES)?;
-            // Ours fetches them; the others compare sizes and times.
-            if who == Who::Ours {
+            // These fetch them; the others compare sizes and times.
+            if matches!(who, Who::Ours | Who::Cmd) {
                 return Ok(());
             }
             trees::fill(local, lab.seed, files, SETTLED_BYTES)
@@ -299,6 +308,7 @@ impl Place {
                 return time(|| dav.download(&self.served, &self.local));
             }
             (Who::Ours, _) => self.ours(lab),
+            (Who::Cmd, _) => self.cmd()?,
             (Who::Rclone, _) => self.rclone("sync", way == Way::Down)?,
             (Who::Bisync, _) => {
                 let mut command = self.rclone("bisync", false)?;
@@ -320,6 +330,16 @@ impl Place {
         command.args(["-z", "0", "--once", "--json"]);
         command.env("PYDIO_SYNC_PASSWORD", &self.site.password);
         command
+    }
+
+    fn cmd(&self) -> Result<Command> {
+        let (server, _) = (self.site.url.split_once("/remote.php")).ok_or("a Nextcloud's URL")?;
+        let mut command = Command::new(CMD);
+        command.args(["--non-interactive", "--silent", "-u", &self.site.user]);
+        command.args(["-p", &self.site.password]);
+        command.arg(&self.local).arg(server);
+        command.env("HOME", &self.state);
+        Ok(command)
     }
 
     fn rclone(&self, verb: &str, is_down: bool) -> Result<Command> {
