@@ -1,9 +1,9 @@
 //! What is found out about a server by trying, and what lying listings make of it.
 
-use crate::folders::{items, lines, path, request, run};
+use crate::folders::{items, lines, request, run};
 use crate::program::{Lab, read, tree, write, write_long_ago};
 use crate::webdav_real::{REAL, real};
-use crate::webdav_site::{DavSite, entry, put, tried};
+use crate::webdav_site::{DavSite, entry, fact, put, tried};
 use journal_format::event::{Expected, FailureClass};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
 use pydio_sync::ports::Remote as _;
@@ -20,7 +20,7 @@ fn facts(quirks: Quirks) -> BTreeMap<String, String> {
 
 fn found_out(remote: &WebdavRemote) -> BTreeMap<String, String> {
     run(remote.claim_root("remote-1")).expect("claim");
-    run(remote.make_dir(&path("new"))).expect("a folder, and the trials");
+    put(remote, "new", b"new", &Expected::Absent).expect("a file, and the trials");
     let facts = remote.found_out().expect("facts").into_iter();
     facts.map(|fact| (fact.name, fact.value)).collect()
 }
@@ -229,6 +229,28 @@ fn what_is_found_out_is_what_the_server_is_like() {
         let wanted = all(differs);
         assert_eq!(facts(quirks()), wanted, "{differs:?}");
     }
+}
+
+#[test]
+fn a_first_upload_does_not_wait_until_it_is_known_what_a_broken_one_does() {
+    let site = DavSite::of(Quirks::none());
+    let remote = site.remote("client");
+    run(remote.claim_root("remote-1")).expect("claim");
+    let log = site.server.log();
+    site.server.before("PUT", "/.pydio-sync/probe*/f", move || {
+        let is_placed = || {
+            let entries = log.entries();
+            let mut slots = entries.iter().filter(|it| it.path.contains("/staging/"));
+            slots.any(|it| it.method == "MOVE")
+        };
+        crate::program::until("the upload is at its name", is_placed);
+    });
+    put(&remote, "new", b"new", &Expected::Absent).expect("put");
+    assert_eq!(fact(&remote, "atomic_put"), "true");
+    // The next one needs no slot.
+    site.server.log().clear();
+    put(&remote, "next", b"next", &Expected::Absent).expect("put");
+    assert_eq!(site.server.log().count("MOVE"), 0);
 }
 
 #[test]

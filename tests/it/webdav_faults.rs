@@ -1,7 +1,7 @@
 //! What goes wrong on a WebDAV server: nothing follows from it but another try.
 
 use crate::folders::{items, lines, path, request, run};
-use crate::webdav_site::{DavSite, entry, fact, fetch, put, tried};
+use crate::webdav_site::{DavSite, entry, fact, fetch, put, send, tried};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Fingerprint, Seq};
 use pydio_sync::adapters::local_fs::LocalFolder;
@@ -472,7 +472,7 @@ fn what_a_server_can_do_is_found_out_while_large_files_come() {
     site.server.inject(Rule::on("GET", slow).path("*big"));
     let print = entry(&remote, "big").fingerprint;
     run(async {
-        let (big, new) = (path("big"), path("new"));
+        let big = path("big");
         let download = async {
             // Right before the trial that looks while an upload is under way.
             let is_next = |entry: &Asked| entry.method == "PUT" && entry.path.ends_with("/f");
@@ -482,8 +482,9 @@ fn what_a_server_can_do_is_found_out_while_large_files_come() {
             let mut source = remote.open(&big, &print).await.expect("open");
             while source.read().await.expect("read").is_some() {}
         };
-        let ((), made) = futures::future::join(download, remote.make_dir(&new)).await;
-        made.expect("the trials");
+        let upload = send(&remote, "new", b"new", &Expected::Absent);
+        let ((), sent) = futures::future::join(download, upload).await;
+        sent.expect("an upload, and the trials");
     });
     assert_eq!(fact(&remote, "atomic_put"), "true");
 }

@@ -117,9 +117,15 @@ pub(crate) fn tried(quirks: Quirks) -> (DavSite, WebdavRemote) {
     site.hand().write("d/y", b"yy");
     let remote = site.remote("client");
     run(remote.claim_root("remote-1")).expect("claim");
-    run(remote.make_dir(&path("new"))).expect("a folder, and the trials");
-    run(remote.remove(Seq(1), &path("new"), &entry(&remote, "new").fingerprint)).expect("remove");
+    try_out(&remote);
     (site, remote)
+}
+
+/// Has a client try everything that it tries of a server.
+pub(crate) fn try_out(remote: &WebdavRemote) {
+    put(remote, "new.tried", b"new", &Expected::Absent).expect("a file, and the trials");
+    let print = entry(remote, "new.tried").fingerprint;
+    run(remote.remove(Seq(1), &path("new.tried"), &print)).expect("remove");
 }
 
 pub(crate) fn entry(remote: &WebdavRemote, name: &str) -> Entry {
@@ -133,13 +139,24 @@ pub(crate) fn put(
     bytes: &[u8],
     replaces: &Expected,
 ) -> PortResult<Put> {
-    run(remote.put(PutRequest {
+    run(send(remote, name, bytes, replaces))
+}
+
+pub(crate) async fn send(
+    remote: &WebdavRemote,
+    name: &str,
+    bytes: &[u8],
+    replaces: &Expected,
+) -> PortResult<Put> {
+    let path = path(name);
+    let request = PutRequest {
         id: Seq(7),
-        path: &path(name),
+        path: &path,
         source: Memory::file(bytes),
         replaces,
         digest: DigestKind::Blake3,
-    }))
+    };
+    remote.put(request).await
 }
 
 pub(crate) fn fetch(remote: &WebdavRemote, name: &str) -> PortResult<Vec<u8>> {

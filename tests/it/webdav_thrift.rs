@@ -3,7 +3,7 @@
 
 use crate::folders::{Memory, items, path, request, run};
 use crate::program::{Lab, write_long_ago};
-use crate::webdav_site::{DavSite, entry, fetch};
+use crate::webdav_site::{DavSite, entry, fetch, try_out};
 use futures::future::join_all;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Seq};
@@ -16,7 +16,8 @@ fn tried(quirks: Quirks) -> (DavSite, WebdavRemote) {
     let site = DavSite::dated(quirks);
     let remote = site.remote("client");
     run(remote.claim_root("remote-1")).expect("claim");
-    run(remote.make_dir(&path("tried"))).expect("a folder, and the trials");
+    run(remote.make_dir(&path("tried"))).expect("a folder");
+    try_out(&remote);
     (site, remote)
 }
 

@@ -3,7 +3,7 @@
 
 use crate::folders::{items, path, request, run};
 use crate::program::{Done, Lab, read, write};
-use crate::webdav_site::{DavSite, entry, put};
+use crate::webdav_site::{DavSite, entry, put, try_out};
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Fingerprint, Seq};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
@@ -89,6 +89,7 @@ fn a_version_by_somebody_else_right_after_our_upload_is_not_taken_for_ours() {
     // No tag in the answer, and no tag that could tell it.
     for quirks in [Quirks::apache, Quirks::nginx] {
         let (site, remote) = begun(quirks());
+        try_out(&remote);
         site.hand().write("f", b"old");
         site.age();
         let old = Expected::Version(entry(&remote, "f").fingerprint);
@@ -102,6 +103,7 @@ fn a_version_by_somebody_else_right_after_our_upload_is_not_taken_for_ours() {
     }
     // The answer names the tag of what was stored.
     let (site, remote) = begun(Quirks::none());
+    try_out(&remote);
     let rule = Rule::on("PUT", Fault::Overtaken(b"them".to_vec())).path("/f");
     site.server.inject(rule);
     let error = put(&remote, "f", b"ours", &Expected::Absent).expect_err("overtaken");

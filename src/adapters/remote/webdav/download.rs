@@ -195,7 +195,7 @@ impl Inner {
             return false;
         }
         let server = &self.server;
-        let is_atomic = |known: &Option<Powers>| known.as_ref().map(|powers| powers.is_atomic);
+        let is_atomic = |known: &Option<Powers>| known.as_ref().and_then(|it| it.is_atomic);
         let known = is_atomic(&server.known.borrow());
         match known {
             Some(is_atomic) => is_atomic,
@@ -203,7 +203,7 @@ impl Inner {
                 let fetched = server.fetched.get().saturating_add(1);
                 server.fetched.set(fetched);
                 // For many files it pays to try what the server does.
-                fetched == TRIAL_AFTER && server.powers().await.is_ok_and(|powers| powers.is_atomic)
+                fetched == TRIAL_AFTER && server.is_atomic().await.unwrap_or(false)
             }
         }
     }

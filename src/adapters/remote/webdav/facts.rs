@@ -59,7 +59,6 @@ impl Powers {
         let mut facts = vec![
             ("conditions", self.has_conditions),
             ("overwrite_refused", self.refuses_overwrite),
-            ("atomic_put", self.is_atomic),
             ("mkcol_tells_taken", self.tells_taken),
             ("sharp_tags", self.has_sharp_tags),
             ("deep_tags", self.has_deep_tags),
@@ -72,6 +71,7 @@ impl Powers {
             ("chunks", self.takes_chunks),
             ("chunk_conditions", self.guards_chunks),
         ];
+        facts.extend(self.is_atomic.map(|is| ("atomic_put", is)));
         facts.extend(self.extras.facts());
         facts
     }
@@ -86,7 +86,7 @@ impl Powers {
         ]
     }
 
-    /// Reads facts that were kept; nothing when one is missing.
+    /// Reads facts that were kept; nothing when one is missing that every trial tells.
     fn recalled(facts: &[Fact]) -> Option<Self> {
         let text = |name: &str| {
             let fact = facts.iter().find(|fact| fact.name == name)?;
@@ -97,7 +97,7 @@ impl Powers {
         Some(Self {
             has_conditions: value("conditions")?,
             refuses_overwrite: value("overwrite_refused")?,
-            is_atomic: value("atomic_put")?,
+            is_atomic: value("atomic_put"),
             tells_taken: value("mkcol_tells_taken")?,
             has_sharp_tags: value("sharp_tags")?,
             has_deep_tags: value("deep_tags")?,

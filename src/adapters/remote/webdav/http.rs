@@ -240,11 +240,11 @@ impl Http {
     }
 
     /// Sends a part of a request's body, waits for `meanwhile` and breaks the request
-    /// off. Returns what came of it; nothing when the part did not leave, or when the
-    /// server answered before the end.
+    /// off. Returns what came of it; nothing when the server answered before the end.
     ///
     /// # Errors
-    /// As the credentials are refused; `Retry` when what is waited for takes too long.
+    /// As the credentials are refused; `Retry` when the part does not leave, or when what
+    /// is waited for takes too long.
     pub(super) async fn break_off<T>(
         &self,
         ask: &Ask,
@@ -267,13 +267,14 @@ impl Http {
         let body = Body::wrap_stream(stream::iter([Ok(part)]).chain(stream::once(end)));
         let (request, _) = line.streamed(ask, body, length)?;
         let mut sending = std::pin::pin!(self.wire.run(request.send()));
-        let has_left = tokio::select! {
+        tokio::select! {
             biased;
-            _ = &mut sending => false,
-            gone = tokio::time::timeout(line.timeout, is_gone) => matches!(gone, Ok(Ok(()))),
-        };
-        if !has_left {
-            return Ok(None);
+            _ = &mut sending => return Ok(None),
+            gone = tokio::time::timeout(line.timeout, is_gone) => match gone {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Ok(None),
+                Err(_) => return Err(silent(Effect::Reads)),
+            },
         }
         let seen = tokio::select! {
             biased;

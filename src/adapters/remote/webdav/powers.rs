@@ -28,8 +28,8 @@ pub(super) struct Powers {
     pub(super) has_conditions: bool,
     /// A move to a place that is taken is refused (`Overwrite: F`).
     pub(super) refuses_overwrite: bool,
-    /// An upload that breaks off leaves the old version.
-    pub(super) is_atomic: bool,
+    /// An upload that breaks off leaves the old version, once that was tried.
+    pub(super) is_atomic: Option<bool>,
     /// Making a folder where one is says so.
     pub(super) tells_taken: bool,
     /// Each change gives another tag, also within a second.
@@ -70,20 +70,76 @@ impl Server {
     /// # Errors
     /// It cannot be tried; nothing follows from that.
     pub(super) async fn powers(&self) -> PortResult<Powers> {
-        let _gate = self.powers.lock().await;
-        if let Some(known) = self.known.borrow().clone() {
+        let known = || self.known.borrow().clone();
+        if let Some(known) = known() {
             return Ok(known);
         }
-        self.make_rooms().await?;
-        let found = Trial { server: self }.run().await;
-        // Whatever came of it, nothing stays.
-        let cleared = self.clear(&self.probe_room()).await;
-        let powers = found?;
-        cleared?;
+        let _gate = self.trying.lock().await;
+        if let Some(known) = known() {
+            return Ok(known);
+        }
+        let trial = Trial { server: self };
+        let powers = self.in_room(trial.run()).await?;
         tracing::info!(facts = ?powers.facts(), "the server was tried");
         *self.known.borrow_mut() = Some(powers.clone());
         self.is_news.set(true);
         Ok(powers)
+    }
+
+    /// Tells whether an upload that breaks off leaves the old version, trying it where
+    /// that is not known.
+    ///
+    /// # Errors
+    /// It cannot be tried; nothing follows from that.
+    pub(super) async fn is_atomic(&self) -> PortResult<bool> {
+        self.powers().await?;
+        let _gate = self.trying.lock().await;
+        self.try_atomic().await
+    }
+
+    /// Learns the same beside work that does without; that takes a quarter of a second,
+    /// since servers are slow to notice. Goes without where somebody else tries.
+    pub(super) async fn learn_atomic(&self) {
+        let Ok(_gate) = self.trying.try_lock() else {
+            return;
+        };
+        if self.trials_left.get() == 0 {
+            return;
+        }
+        if let Err(error) = self.try_atomic().await {
+            self.trials_left.set(self.trials_left.get() - 1);
+            tracing::info!(%error, "whether a broken upload spoils a file is not known yet");
+        }
+    }
+
+    async fn try_atomic(&self) -> PortResult<bool> {
+        let known = self.known.borrow().as_ref().and_then(|it| it.is_atomic);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let trial = Trial { server: self };
+        let found = self.in_room(trial.is_atomic()).await?;
+        if let Some(powers) = self.known.borrow_mut().as_mut() {
+            tracing::info!(atomic_put = found, "the server was tried");
+            powers.is_atomic = Some(found);
+            self.is_news.set(true);
+        }
+        Ok(found)
+    }
+
+    /// Tries something in an empty folder. Whatever comes of it, nothing stays.
+    async fn in_room<T>(&self, trial: impl Future<Output = PortResult<T>>) -> PortResult<T> {
+        self.make_rooms().await?;
+        let room = self.probe_room();
+        self.clear(&room).await?;
+        let found = match self.send_mkcol(&room).await? {
+            Verdict::Done => trial.await,
+            other => Err(other.error_at(&room)),
+        };
+        let cleared = self.clear(&room).await;
+        let found = found?;
+        cleared?;
+        Ok(found)
     }
 
     /// Takes note that the tags of a server meet no condition.
@@ -131,11 +187,6 @@ impl Trial<'_> {
     async fn run(&self) -> PortResult<Powers> {
         let server = self.server;
         let room = server.probe_room();
-        server.clear(&room).await?;
-        let made = server.send_mkcol(&room).await?;
-        if made != Verdict::Done {
-            return Err(made.error_at(&room));
-        }
         let mut powers = Powers {
             tells_taken: server.send_mkcol(&room).await? == Verdict::Taken,
             ..Powers::default()
@@ -143,7 +194,6 @@ impl Trial<'_> {
         self.tags(&mut powers).await?;
         self.conditions(&mut powers).await?;
         self.moves(&mut powers).await?;
-        powers.is_atomic = self.is_atomic().await?;
         let told = match server.is_oc.get() {
             true => server.capabilities().await?,
             false => Value::Null,
@@ -312,7 +362,7 @@ impl Trial<'_> {
     }
 
     /// Sends a part of an upload and breaks it off, and looks all the while what becomes
-    /// of the old version. A part that does not leave proves nothing.
+    /// of the old version. An answer that comes before the end proves nothing.
     async fn is_atomic(&self) -> PortResult<bool> {
         self.put("f", "old", &[]).await?;
         let part = Bytes::from(vec![b'z'; PART_BYTES]);

@@ -21,6 +21,7 @@ use super::verdict::{Verdict, verdict};
 use crate::adapters::http::{Content, unsupported};
 use crate::ports::{PortError, PortResult, Put, PutRequest};
 use bytes::Bytes;
+use futures::future::join;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, Entry, Fingerprint, Kind, RelPath, Seq};
 use std::time::Duration;
@@ -80,7 +81,8 @@ impl Inner {
         };
         // Where the answer names no tag, a slot is what tells ours from the next version.
         let is_told = powers.answers_tag || !powers.keeps_version || !powers.has_sharp_tags;
-        let is_direct = powers.is_atomic && (!is_new || condition.is_some() && is_told);
+        let is_direct =
+            powers.is_atomic == Some(true) && (!is_new || condition.is_some() && is_told);
         // A slot is compared when it is moved. Large ones are not sent in vain.
         let is_bare = is_direct && condition.is_none();
         if is_bare || target.size > SMALL_BYTES {
@@ -98,7 +100,14 @@ impl Inner {
             None if is_direct => Way::Direct(condition),
             None => Way::Slot,
         };
-        let (sent, tag, told) = self.store(&target, content, way, &powers).await?;
+        let is_learnt = powers.is_atomic.is_some() || matches!(way, Way::Pieces(_));
+        let (stored, ()) = join(self.store(&target, content, way, &powers), async {
+            if !is_learnt {
+                self.server.learn_atomic().await;
+            }
+        })
+        .await;
+        let (sent, tag, told) = stored?;
         let digest = Some(sent.digest);
         let mut version = self.outcome(&target, tag.as_deref(), told).await?;
         // Somebody may have written right after us: then it is read again.

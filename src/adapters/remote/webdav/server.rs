@@ -47,9 +47,12 @@ pub(super) struct Server {
     pub(super) width: usize,
     /// Whether it speaks ownCloud's extensions; known after the root was looked at.
     pub(super) is_oc: Cell<bool>,
+    /// Whoever tries what the server can do.
+    pub(super) trying: Mutex<()>,
     /// What was found out by trying, once.
-    pub(super) powers: Mutex<()>,
     pub(super) known: RefCell<Option<Powers>>,
+    /// How often it may still fail to be tried what a broken upload does.
+    pub(super) trials_left: Cell<u32>,
     /// Whether that was found out since it was last told.
     pub(super) is_news: Cell<bool>,
     /// What the server calls itself.
@@ -118,8 +121,9 @@ impl Server {
             mark: mark[..MARK_DIGITS].to_owned(),
             width,
             is_oc: Cell::new(false),
-            powers: Mutex::default(),
+            trying: Mutex::default(),
             known: RefCell::default(),
+            trials_left: Cell::new(TRIALS_MAX),
             is_news: Cell::new(false),
             product: RefCell::default(),
             knows_root: Cell::new(false),
@@ -278,5 +282,7 @@ const WANTED_OC: &str = concat!(
 );
 const MARK_DIGITS: usize = 8;
 const WIDTH_MAX: usize = 64;
+/// On a line on which a trial does not get through, each one is a part of an upload in vain.
+const TRIALS_MAX: u32 = 3;
 /// Some are read or looked at while others are sent.
 pub(super) const TURNS_A_REQUEST: usize = 3;
