@@ -46,8 +46,9 @@ pub struct Engine {
     waiting: Waiting,
     stale: bool,
     changes_since_plan: usize,
-    /// Where this session's events begin, once it was begun.
-    session: Seq,
+    /// What failed before it does not wait: where this session's events begin, once it
+    /// was begun, or what a person said later.
+    forgiven: Seq,
     draining: bool,
 }
 
@@ -100,7 +101,7 @@ impl Engine {
             seed,
         });
         self.ledger.state.tree.take_touched();
-        self.session = self.ledger.state.seq.next();
+        self.forgiven = self.ledger.state.seq.next();
         self.configure(identity);
         let open: Vec<Seq> = self.ledger.state.open.keys().copied().collect();
         for operation in open {
@@ -341,8 +342,14 @@ impl Engine {
     }
 
     fn moment(&self, now: Timestamp) -> Moment {
-        let session = self.session.max(self.ledger.state.session);
-        Moment { now, session }
+        let forgiven = self.forgiven.max(self.ledger.state.session);
+        Moment { now, forgiven }
+    }
+
+    /// Has all that waits after a failure tried once more, at once: a person wants it.
+    pub fn try_again(&mut self) {
+        self.forgiven = self.ledger.state.seq.next();
+        self.stale = true;
     }
 
     fn brake(&mut self, brake: Option<plan::Brake>) {
