@@ -9,7 +9,7 @@
 
 use crate::checkers::{
     Verdict, absence_proven, converged, history_guarded, inside_root, kept_in_sight, no_half_file,
-    nothing_lost, replay_equal, second_run_idle, stream_gapless,
+    nothing_lost, replay_equal, second_run_idle, stream_gapless, synced_is_true,
 };
 use crate::system::{Mode, Running, System};
 use crate::world::World;
@@ -153,6 +153,7 @@ impl Run<'_> {
         self.world.with(|state| {
             let journal = &state.journal;
             history_guarded::check(&journal.records)?;
+            synced_is_true::check(self.system, &journal.records, &journal.settled)?;
             replay_equal::check(self.system, &journal.records, &journal.checkpoints)
         })
     }

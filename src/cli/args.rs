@@ -346,9 +346,10 @@ pub(super) struct Restore {
     pub(super) job: Option<String>,
     /// The entry's id or whole name as `trash list` prints it.
     pub(super) entry: String,
-    /// Where to put it; otherwise where it came from.
-    #[arg(long, value_name = "PATH", value_parser = relative)]
-    pub(super) to: Option<RelPath>,
+    /// Where to put it, below the folder or absolute in the local one; otherwise where
+    /// it came from.
+    #[arg(long, value_name = "PATH", value_parser = asked)]
+    pub(super) to: Option<Asked>,
 }
 
 impl Args {

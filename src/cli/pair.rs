@@ -264,8 +264,18 @@ fn check_apart(local: &Path, remote: Option<&Path>, state_dir: &Path) -> Result<
     Ok(())
 }
 
-/// The same two places are the same job.
+/// The same two places are the same job. No id looks like a flag, since it is an argument
+/// of the commands that are advised.
 fn job_id(local: &Path, remote: &RemotePlace) -> String {
+    let id = place_id(local, remote);
+    if id.starts_with('-') {
+        format!("job{id}")
+    } else {
+        id
+    }
+}
+
+fn place_id(local: &Path, remote: &RemotePlace) -> String {
     match remote {
         RemotePlace::Folder(path) => {
             let name = local.file_name().unwrap_or_default().to_string_lossy();

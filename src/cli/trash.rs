@@ -106,7 +106,7 @@ async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(
     let local = folder(opened).await?;
     let entry = pick(local.trashed().await.map_err(side)?, &wanted.entry)?;
     let origin = match &wanted.to {
-        Some(path) => Some(path.clone()),
+        Some(path) => Some(path.below(Some(&opened.known.directory))?),
         None => begun(&opened.journal, &entry.name)
             .await?
             .and_then(|record| origin(record, &entry.name)),

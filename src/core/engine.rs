@@ -44,10 +44,16 @@ pub struct Engine {
     following: bool,
     epoch: u64,
     waiting: Waiting,
+    /// What the last plan left to a person, and what did not change since.
+    stuck: BTreeSet<NodeId>,
+    /// What it could do nothing about because of what could not be seen, there or above.
+    /// Empty once anything changed: that may be what stood in the way.
+    blocked: BTreeSet<NodeId>,
     stale: bool,
     changes_since_plan: usize,
-    /// Where this session's events begin, once it was begun.
-    session: Seq,
+    /// What failed before it does not wait: where this session's events begin, once it
+    /// was begun, or what a person said later.
+    forgiven: Seq,
     draining: bool,
 }
 
@@ -100,7 +106,7 @@ impl Engine {
             seed,
         });
         self.ledger.state.tree.take_touched();
-        self.session = self.ledger.state.seq.next();
+        self.forgiven = self.ledger.state.seq.next();
         self.configure(identity);
         let open: Vec<Seq> = self.ledger.state.open.keys().copied().collect();
         for operation in open {
@@ -160,6 +166,8 @@ impl Engine {
         self.changes_since_plan += 1;
         for node in self.ledger.state.tree.take_touched() {
             self.schedule.drop_node(node);
+            self.stuck.remove(&node);
+            self.blocked.clear();
             let state = &self.ledger.state;
             let is_over = state.tree.get(node).is_some() && state.tree.is_in_sync(node);
             if is_over && let Some(conflict) = state.conflicts.get(&node) {
@@ -286,7 +294,7 @@ impl Engine {
             conflicts,
             ..
         } = plan;
-        self.waiting = waiting;
+        self.wait(waiting);
         self.schedule.load(ordered);
         self.brake(brake);
         self.raise(&conflicts);
@@ -341,8 +349,14 @@ impl Engine {
     }
 
     fn moment(&self, now: Timestamp) -> Moment {
-        let session = self.session.max(self.ledger.state.session);
-        Moment { now, session }
+        let forgiven = self.forgiven.max(self.ledger.state.session);
+        Moment { now, forgiven }
+    }
+
+    /// Has all that waits after a failure tried once more, at once: a person wants it.
+    pub fn try_again(&mut self) {
+        self.forgiven = self.ledger.state.seq.next();
+        self.stale = true;
     }
 
     fn brake(&mut self, brake: Option<plan::Brake>) {
@@ -412,10 +426,20 @@ impl Engine {
     /// Finds what waits and why, without planning anything in force.
     pub fn refresh_standing(&mut self, now: Timestamp) {
         let plan = plan::plan(&self.ledger.state, self.moment(now));
-        self.waiting = plan.waiting;
+        self.wait(plan.waiting);
         if !self.is_halted_about_a_root() {
             self.brake(plan.brake);
         }
+    }
+
+    fn wait(&mut self, waiting: Waiting) {
+        let of = |is_wanted: fn(Case) -> bool| {
+            let fitting = waiting.stuck.iter().filter(|(_, case)| is_wanted(*case));
+            fitting.map(|(id, _)| *id).collect()
+        };
+        self.blocked = of(|case| case == Case::P1);
+        self.stuck = of(|case| case != Case::P1);
+        self.waiting = waiting;
     }
 
     /// What no plan raised, no plan clears.

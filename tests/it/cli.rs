@@ -483,7 +483,14 @@ fn what_was_deleted_comes_back_from_the_trash_and_replaces_nothing() {
     let taken = lab.offline(&["trash", "restore", name]);
     refused(&taken, &["not restored", "--to PATH"]);
     assert_eq!(read(&lab.local.join("d/a")), "another");
-    let restored = lab.offline(&["trash", "restore", &name[..16], "--to", "e/f/back"]);
+    // A place that is absolute is meant as such, and is in the folder or refused.
+    let elsewhere = lab.dir.path().join("elsewhere");
+    let elsewhere = elsewhere.to_str().expect("text");
+    let outside = lab.offline(&["trash", "restore", name, "--to", elsewhere]);
+    refused(&outside, &["is not in the local folder"]);
+    let place = lab.local.join("e/f/back");
+    let place = place.to_str().expect("text");
+    let restored = lab.offline(&["trash", "restore", &name[..16], "--to", place]);
     assert_eq!(restored.code, 0, "{restored:?}");
     lab.synced();
     assert_eq!(read(&lab.remote.join("e/f/back")), "precious");

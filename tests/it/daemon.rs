@@ -136,6 +136,40 @@ impl Daemon {
 }
 
 #[test]
+fn whoever_finds_the_note_can_stop_the_daemon() {
+    let house = House::new(&["a"]);
+    let note = house.lab.state.join("ports.json");
+    // Each time at the first moment, of which there are many.
+    for _ in 0..20 {
+        let mut command = house.lab.bare();
+        command.arg("-f").arg(house.file()).args(["-z", "auto"]);
+        let daemon = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut running = Running(daemon.expect("the program starts"));
+        while !note.exists() {
+            assert!(running.goes_on());
+        }
+        let pid = running.0.id().to_string();
+        let stopped = Command::new("kill").arg(pid).status();
+        assert!(stopped.expect("kill").success());
+        assert_eq!(running.end().code(), Some(0));
+        assert!(!note.exists());
+    }
+}
+
+#[test]
+fn the_last_change_is_told_though_nothing_comes_after_it() {
+    let house = House::new(&["a"]);
+    let daemon = house.start();
+    write(&house.near("a").join("f"), "x");
+    until("it arrives", || house.far("a").join("f").exists());
+    daemon.wait_for("a", "synced");
+    until("the change is told", || {
+        daemon.status("a")["changed"].is_i64()
+    });
+    daemon.stop();
+}
+
+#[test]
 fn a_job_in_trouble_does_not_disturb_the_others() {
     let house = House::new(&["good", "emptied", "gone", "busy"]);
     for number in 0..30 {

@@ -6,11 +6,11 @@ use crate::far::Far;
 use crate::program::{Lab, done, read, tree, until, write_long_ago};
 use crate::pydio_site::Site;
 use crate::webdav_site::DavSite;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::time::{Duration, UNIX_EPOCH};
 use test_servers::pydio;
-use test_servers::webdav::{Clock, Options, Quirks, Scheme};
+use test_servers::webdav::{Clock, Fault, Options, Quirks, Rule, Scheme};
 
 /// A daemon on a server, in sync.
 fn daemon(far: &Far, lab: &Lab) -> Daemon {
@@ -164,6 +164,74 @@ fn a_person_who_says_start_has_a_refused_password_tried_again_at_once() {
         daemon.stop();
     }
 }
+
+/// When each failed operation is to be tried again, and how long after its failure.
+fn waits(daemon: &Daemon) -> Vec<i64> {
+    let page = json!({"job": "job", "from": 1, "limit": 1000});
+    let page = daemon.ask("journal.read", page);
+    let messages = page["messages"].as_array().expect("messages").iter();
+    let failed = messages.filter(|message| message["body"]["type"] == "operation_failed");
+    let time = |value: &Value| value.as_i64().expect("a time");
+    failed
+        .map(|message| time(&message["body"]["retry_at"]) - time(&message["body"]["time"]))
+        .collect()
+}
+
+#[test]
+fn a_person_has_what_a_server_put_off_tried_at_once_and_once() {
+    let site = DavSite::of(Quirks::nextcloud());
+    let far = Far::Dav(site);
+    let lab = Lab::new();
+    let daemon = daemon(&far, &lab);
+    let Far::Dav(site) = &far else {
+        unreachable!("made above");
+    };
+    let later = Rule::on("PUT", Fault::RetryAfter(503, HOUR_S));
+    site.server.inject(later.always());
+    write_long_ago(&lab.local.join("put off"), "x");
+    until("it is put off", || waits(&daemon).len() == 1);
+    for (tries, order) in [(2, "job.sync_now"), (3, "job.start")] {
+        daemon.ask(order, json!({"job": "job"}));
+        until("it was tried again", || waits(&daemon).len() == tries);
+        assert_eq!(far.refused(), tries, "{order}");
+    }
+    // By itself it waits as long as the server wants it to, each time.
+    assert!(waits(&daemon).iter().all(|ms| *ms >= HOUR_MS));
+    far.mend();
+    daemon.ask("job.sync_now", json!({"job": "job"}));
+    until("it arrives", || far.read("put off").is_some());
+    daemon.wait_for("job", "synced");
+    daemon.stop();
+}
+
+#[test]
+fn a_person_has_a_server_that_put_off_everything_asked_at_once() {
+    for order in ["job.sync_now", "job.start"] {
+        let far = Far::Dav(DavSite::of(Quirks::nextcloud()));
+        let lab = Lab::new();
+        let daemon = daemon(&far, &lab);
+        let Far::Dav(site) = &far else {
+            unreachable!("made above");
+        };
+        site.server
+            .inject(Rule::new(Fault::RetryAfter(429, HOUR_S)).always());
+        write_long_ago(&lab.local.join("meanwhile"), "x");
+        daemon.wait_for("job", "offline");
+        let status = daemon.status("job");
+        let next = status["next_try"].as_i64().expect("a time");
+        let since = status["since"].as_i64().expect("a time");
+        assert!(next - since > HOUR_MS / 2, "{status}");
+        far.mend();
+        daemon.ask(order, json!({"job": "job"}));
+        daemon.wait_for("job", "synced");
+        assert_eq!(far.read("meanwhile").as_deref(), Some("x"));
+        daemon.stop();
+    }
+}
+
+/// As long as a server may ask for in these tests.
+const HOUR_S: u64 = 3600;
+const HOUR_MS: i64 = 3_600_000;
 
 #[test]
 fn a_password_that_was_kept_anew_counts_at_a_start_or_a_reload() {

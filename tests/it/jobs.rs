@@ -67,6 +67,28 @@ fn jobs_that_are_added_run_without_flags_until_they_are_removed() {
 }
 
 #[test]
+fn no_id_that_the_program_gives_is_taken_for_a_flag() {
+    let lab = Lab::new();
+    for (local, remote) in [
+        ("日本語", folder(&lab, "r1")),
+        ("l2", "webdav://[::1]:1/dav".to_owned()),
+    ] {
+        let local = folder(&lab, local);
+        let words = ["jobs", "add", "-d", &local, "-s", &remote, "-u", "u"];
+        let added = lab.offline(&words);
+        assert_eq!(added.code, 0, "{added:?}");
+    }
+    let listed = lines(&lab.offline(&["jobs", "list", "--json"]));
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    for job in &listed {
+        let id = job["job"].as_str().expect("an id");
+        assert!(id.starts_with("job-"), "{id}");
+        let removed = lab.offline(&["jobs", "remove", id]);
+        assert_eq!(removed.code, 0, "{removed:?}");
+    }
+}
+
+#[test]
 fn a_job_is_put_into_a_file_of_the_old_shape_and_taken_out_again_unchanged() {
     let lab = Lab::new();
     let file = lab.dir.path().join("configs.json");

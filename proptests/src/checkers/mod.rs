@@ -18,6 +18,7 @@ pub mod nothing_lost;
 pub mod replay_equal;
 pub mod second_run_idle;
 pub mod stream_gapless;
+pub mod synced_is_true;
 #[cfg(test)]
 mod tests;
 

@@ -15,9 +15,10 @@ use super::{Inner, State};
 use journal_format::event::{Event, FailureClass, HaltReason, Record, SessionEvent};
 use journal_format::value::{Seq, Side};
 use pydio_sync::ports::{
-    Checkpoint, History, Observer, PortError, PortResult, Progress, Store, Task,
+    Checkpoint, History, Observer, Phase, PortError, PortResult, Progress, Status, Store, Task,
 };
 use std::rc::Rc;
+use sync_core::engine::Standing;
 
 /// What the store holds.
 #[derive(Debug, Default)]
@@ -34,6 +35,9 @@ pub struct Journal {
     heard: Option<Seq>,
     /// Records that earlier and present processes were told, in order.
     pub published: u64,
+    /// Where processes told that all is in sync and that nothing is left over, as far as
+    /// the records up to there are kept.
+    pub settled: Vec<Seq>,
 }
 
 /// The [`Store`] of a world.
@@ -154,6 +158,20 @@ impl Observer for WorldObserver {
     }
 
     fn progress(&self, _progress: &Progress) {}
+
+    fn stands(&self, status: &Status) {
+        let Standing {
+            conflicts,
+            problems,
+            divergences,
+            ref halt,
+            ..
+        } = status.standing;
+        let nothing_left = conflicts + problems + divergences == 0 && halt.is_none();
+        if status.phase == Phase::Synced && nothing_left {
+            self.0.state.borrow_mut().journal.settled.push(status.seq);
+        }
+    }
 }
 
 impl Journal {
@@ -222,6 +240,7 @@ impl Journal {
         }
         let head = self.head();
         self.checkpoints.retain(|checkpoint| checkpoint.seq <= head);
+        self.settled.retain(|seq| *seq <= head);
         self.unsynced = 0;
         self.broken = false;
         self.heard = None;

@@ -3,14 +3,18 @@
 //! In: the directory of a job that may be running. Out: the same files elsewhere, as a
 //! process that died at some moment would leave them; tables, which are written once, are
 //! shared by links. Invariants: the original is only
-//! read; a copy during which tables came or went is made again. Watched by
-//! `tests/it/journal/source`. Deliberately absent: what the files mean. CRASH: leaves a
-//! folder whose lock is free; the next copy removes it.
+//! read; a copy during which tables came or went is made again; where the job's directory
+//! takes none (its disk is full, or may only be read), it is made among the temporary
+//! files. Watched by `tests/it/journal/source`. Deliberately absent: what the files mean.
+//! CRASH: leaves a folder whose lock is free; the next copy removes it, unless it is among
+//! the temporary files.
 
 use super::lock::LockFile;
 use super::{Layout, OpenError, files};
 use std::collections::BTreeSet;
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,9 +30,28 @@ impl Copied {
     /// Copies a store.
     pub(super) fn make(from: &Layout) -> Result<Self, OpenError> {
         remove_abandoned(&from.copies);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let root = from.copies.join(format!("{}-{number}", std::process::id()));
+        let beside = Self::beside(from);
+        match beside {
+            Err(OpenError::Io { .. }) => Self::elsewhere(from).or(beside),
+            _ => beside,
+        }
+    }
+
+    fn beside(from: &Layout) -> Result<Self, OpenError> {
+        let root = from.copies.join(own_name());
         files::make_directory(&root)?;
+        Self::make_at(from, root)
+    }
+
+    /// What lies there already, under a name that anybody can guess, is never used.
+    fn elsewhere(from: &Layout) -> Result<Self, OpenError> {
+        let root = std::env::temp_dir().join(format!("pydio-sync-{}", own_name()));
+        let made = DirBuilder::new().mode(0o700).create(&root);
+        made.map_err(|error| OpenError::io(&error, &root))?;
+        Self::make_at(from, root)
+    }
+
+    fn make_at(from: &Layout, root: PathBuf) -> Result<Self, OpenError> {
         let mut copied = Self {
             lock: None,
             layout: Layout::new(&root.join("0")),
@@ -76,6 +99,12 @@ impl Drop for Copied {
             tracing::debug!(%error, "a copy of the journal not removed");
         }
     }
+}
+
+/// A name that no other copy of this machine's processes has.
+fn own_name() -> String {
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{number}", std::process::id())
 }
 
 /// Copies everything once; false if what was copied may not fit together.

@@ -2,7 +2,8 @@
 //!
 //! In: bytes in any chunks. Out: [`Piece`]s, or the one [`Violation`] that ends it.
 //! Invariants: the same pieces whatever the chunks; memory follows the bytes that
-//! came, never an announced length, and stays within [`Caps`]; no panic. Watched by
+//! came, never an announced length, and stays within [`Caps`]; of a message that is
+//! passed over nothing is kept but its envelope; no panic. Watched by
 //! the properties in `tests/parsing.rs` and by `tools mutate zmtp`. Deliberately absent:
 //! what a command means (`session`). Specifications: ZeroMQ RFC 23 and 37.
 
@@ -25,6 +26,13 @@ pub(super) enum Piece {
     },
     /// All parts of a message.
     Message(Vec<Vec<u8>>),
+    /// A message beyond the bounds has come to its end, and was thrown away.
+    PassedOver {
+        /// Its parts up to the first empty one; none if that was not among those kept.
+        envelope: Vec<Vec<u8>>,
+        /// The bound.
+        why: Violation,
+    },
 }
 
 /// What a greeting says.
@@ -89,8 +97,17 @@ pub(super) struct Decoder {
     partial: Vec<u8>,
     parts: Vec<Vec<u8>>,
     parts_bytes: usize,
+    /// Set from where a message is found to be beyond the bounds to its end.
+    excess: Option<Excess>,
     commands_seen: bool,
     ends_seen: u64,
+}
+
+/// A message that is thrown away as it comes.
+#[derive(Debug, Clone, Copy)]
+struct Excess {
+    why: Violation,
+    bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +116,7 @@ enum State {
     Flags,
     Length { flags: u8 },
     Body { flags: u8, bytes: usize },
+    Excess { flags: u8, missing: u64 },
     Over(Violation),
 }
 
@@ -112,6 +130,7 @@ impl Decoder {
             partial: Vec::new(),
             parts: Vec::new(),
             parts_bytes: 0,
+            excess: None,
             commands_seen: false,
             ends_seen: 0,
         }
@@ -135,7 +154,7 @@ impl Decoder {
     /// Returns whether a frame or message has begun and is not whole.
     #[must_use]
     pub(super) fn is_inside(&self) -> bool {
-        !matches!(self.state, State::Flags | State::Over(_)) || !self.parts.is_empty()
+        !matches!(self.state, State::Flags | State::Over(_)) || self.is_between_parts()
     }
 
     /// Returns how often something that had begun became whole: it grows with each
@@ -151,6 +170,10 @@ impl Decoder {
         let parts: usize = self.parts.iter().map(Vec::capacity).sum();
         let list = self.parts.capacity() * size_of::<Vec<u8>>();
         self.partial.capacity() + parts + list
+    }
+
+    fn is_between_parts(&self) -> bool {
+        !self.parts.is_empty() || self.excess.is_some()
     }
 
     fn advance(&mut self, input: &mut &[u8]) -> Result<Option<Piece>, Violation> {
@@ -185,8 +208,18 @@ impl Decoder {
                         .iter()
                         .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
                     self.partial.clear();
-                    let bytes = self.allowed(flags, length)?;
-                    self.state = State::Body { flags, bytes };
+                    self.state = self.body_of(flags, length)?;
+                }
+                State::Excess { flags, missing } => {
+                    let missing = drop_bytes(input, missing);
+                    if missing > 0 {
+                        self.state = State::Excess { flags, missing };
+                        return Ok(None);
+                    }
+                    self.state = State::Flags;
+                    if let Some(piece) = self.passed_over(flags) {
+                        return Ok(Some(piece));
+                    }
                 }
                 State::Body { flags, bytes } => {
                     if !self.collect(input, bytes) {
@@ -216,7 +249,7 @@ impl Decoder {
         self.partial.len() == wanted
     }
 
-    fn check_flags(&self, flags: u8) -> Result<(), Violation> {
+    fn check_flags(&mut self, flags: u8) -> Result<(), Violation> {
         let is_command = flags & COMMAND != 0;
         if flags & !(MORE | LONG | COMMAND) != 0 || (is_command && flags & MORE != 0) {
             return Err(Violation::ReservedFlag);
@@ -224,10 +257,56 @@ impl Decoder {
         if !is_command && !self.commands_seen {
             return Err(Violation::EarlyMessage);
         }
-        if !is_command && self.parts.len() >= self.caps.parts_max {
-            return Err(Violation::TooManyParts);
+        if !is_command && self.excess.is_none() && self.parts.len() >= self.caps.parts_max {
+            self.pass_over(Violation::TooManyParts)?;
         }
         Ok(())
+    }
+
+    /// Says what to do with a body of an announced length.
+    fn body_of(&mut self, flags: u8, length: u64) -> Result<State, Violation> {
+        let is_command = flags & COMMAND != 0;
+        if is_command || self.excess.is_none() {
+            match self.allowed(flags, length) {
+                Ok(bytes) => return Ok(State::Body { flags, bytes }),
+                Err(violation) if is_command => return Err(violation),
+                Err(violation) => self.pass_over(violation)?,
+            }
+        }
+        self.count_excess(length)?;
+        let missing = length;
+        Ok(State::Excess { flags, missing })
+    }
+
+    /// From here on the message is thrown away, but for what its answer begins with.
+    fn pass_over(&mut self, why: Violation) -> Result<(), Violation> {
+        if self.caps.passed_over_bytes_max == 0 {
+            return Err(why);
+        }
+        let delimiter = self.parts.iter().position(Vec::is_empty);
+        self.parts.truncate(delimiter.map_or(0, |place| place + 1));
+        self.excess = Some(Excess { why, bytes: 0 });
+        Ok(())
+    }
+
+    fn count_excess(&mut self, length: u64) -> Result<(), Violation> {
+        let Some(excess) = &mut self.excess else {
+            return Ok(());
+        };
+        excess.bytes = excess.bytes.saturating_add(length);
+        if excess.bytes > self.caps.passed_over_bytes_max {
+            return Err(excess.why);
+        }
+        Ok(())
+    }
+
+    /// The message that is thrown away, if this was its last part.
+    fn passed_over(&mut self, flags: u8) -> Option<Piece> {
+        let Excess { why, .. } = self.excess.take_if(|_| flags & MORE == 0)?;
+        self.parts_bytes = 0;
+        self.ends_seen += 1;
+        let envelope = std::mem::take(&mut self.parts);
+        Some(Piece::PassedOver { envelope, why })
     }
 
     /// Returns an announced length that may be waited for.
@@ -251,7 +330,7 @@ impl Decoder {
     fn frame(&mut self, flags: u8, body: Vec<u8>) -> Result<Option<Piece>, Violation> {
         if flags & COMMAND != 0 {
             self.commands_seen = true;
-            self.ends_seen += u64::from(self.parts.is_empty());
+            self.ends_seen += u64::from(!self.is_between_parts());
             return command_from(&body).map(Some);
         }
         self.parts_bytes += body.len();
@@ -263,6 +342,14 @@ impl Decoder {
         self.ends_seen += 1;
         Ok(Some(Piece::Message(std::mem::take(&mut self.parts))))
     }
+}
+
+/// Takes up to so many bytes off the input; gives how many are still to come.
+fn drop_bytes(input: &mut &[u8], missing: u64) -> u64 {
+    let there = input.len() as u64;
+    let taken = missing.min(there);
+    *input = usize::try_from(taken).map_or(&[], |taken| &input[taken..]);
+    missing - taken
 }
 
 /// Refuses a greeting as soon as its bytes show that it is none of ours.

@@ -19,6 +19,9 @@ pub struct Caps {
     pub ready_bytes_max: usize,
     /// Bytes of any other command.
     pub command_bytes_max: usize,
+    /// Bytes of a message beyond these bounds that are thrown away as they come, so
+    /// that it can be answered and the connection stays; a larger one ends it.
+    pub passed_over_bytes_max: u64,
 }
 
 impl Caps {
@@ -29,18 +32,21 @@ impl Caps {
         parts_max: 16,
         ready_bytes_max: 2048,
         command_bytes_max: 512,
+        passed_over_bytes_max: 1 << 30,
     };
     /// For subscribers, who send subscriptions.
     pub const SUBSCRIBERS: Self = Self {
         part_bytes_max: 512,
         message_bytes_max: 1024,
         parts_max: 4,
+        passed_over_bytes_max: 0,
         ..Self::COMMANDS
     };
     /// For what our own client hears from a daemon.
     pub const CLIENT: Self = Self {
         part_bytes_max: 64 << 20,
         message_bytes_max: 65 << 20,
+        passed_over_bytes_max: 0,
         ..Self::COMMANDS
     };
 }

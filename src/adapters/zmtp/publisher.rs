@@ -148,7 +148,7 @@ async fn step(link: &mut Link, seat: &Seat, place: &Place) -> Result<(), Closed>
                     seat.set(Use::Idle);
                 }
             }
-            Event::Ready | Event::Message(_) => {}
+            Event::Ready | Event::Message(_) | Event::PassedOver { .. } => {}
         }
     }
     if link.unsent_bytes() == 0 {

@@ -5,10 +5,11 @@
 //! goes back unread, then one part, the command; a DEALER may leave the envelope out.
 //! Out: [`Command`]s, and their replies. Invariants: an answer goes to the connection
 //! that asked, whatever identity its peer claims; each command is answered once, be it
-//! with an error; what waits is bounded per connection and in all; a peer that does
-//! not read its answers is disconnected and keeps nobody waiting. Watched by
-//! `tests/it/zmtp/attacks.rs`. Deliberately absent: what commands mean.
+//! with an error, also one that is too large to be kept; what waits is bounded per
+//! connection and in all; a peer that does not read its answers is disconnected and
+//! keeps nobody waiting. Watched by `tests/it/zmtp/attacks.rs`. Deliberately absent: what commands mean.
 
+use super::decoder::Violation;
 use super::limits::Limits;
 use super::link::{Closed, Link};
 use super::listener::{Arrival, Serving};
@@ -43,6 +44,7 @@ macro_rules! error_body {
 
 const NOT_ANSWERED: &str = error_body!(-32603, "the command was not answered");
 const NOT_ONE_PART: &str = error_body!(-32600, "a command is one part");
+const TOO_LARGE: &str = error_body!(-32700, "a command has at most 1 MiB");
 const BUSY: &str = error_body!(-32000, "too many commands are waiting, try again");
 
 /// The parts of a request that go back before its answer.
@@ -119,6 +121,9 @@ async fn converse(link: &mut Link, peer: &str, seat: &Seat, desk: &Desk) -> Resu
                     Ok((envelope, answer)) => answers.push(async { (envelope, answer.await) }),
                     Err((envelope, refusal)) => put_reply(link, &envelope, refusal.as_bytes()),
                 },
+                Some(Event::PassedOver { envelope, why }) => {
+                    put_reply(link, &envelope, refusal_of(why).as_bytes());
+                }
                 Some(_) => {}
                 None => break,
             }
@@ -164,6 +169,15 @@ impl Desk {
             Err(mpsc::error::TrySendError::Full(_)) => Err((envelope, BUSY)),
             Err(mpsc::error::TrySendError::Closed(_)) => Err((envelope, NOT_ANSWERED)),
         }
+    }
+}
+
+/// The answer to a message that was thrown away.
+fn refusal_of(why: Violation) -> Refusal {
+    if why == Violation::TooManyParts {
+        NOT_ONE_PART
+    } else {
+        TOO_LARGE
     }
 }
 

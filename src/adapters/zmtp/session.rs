@@ -22,6 +22,13 @@ pub enum Event {
     Cancel(Vec<u8>),
     /// A message.
     Message(Vec<Vec<u8>>),
+    /// A message beyond the bounds was thrown away.
+    PassedOver {
+        /// Its parts up to the first empty one, if they were kept.
+        envelope: Vec<Vec<u8>>,
+        /// The bound.
+        why: Violation,
+    },
 }
 
 /// One connection, seen from our side.
@@ -130,6 +137,7 @@ impl Session {
                 _ => Err(Violation::NotReady),
             },
             Piece::Message(parts) => Ok(self.message(parts)),
+            Piece::PassedOver { envelope, why } => Ok(Some(Event::PassedOver { envelope, why })),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::adapters::remote::RemotePlace;
 use crate::adapters::secret::Secret;
 use crate::daemon::supervisor::{End, Host, Line, Spec, Trouble, TroubleKind};
 use crate::daemon::{self, Control, Mode, Ports, Report, RunError};
-use crate::ports::{Observer, PortError, Progress, Status};
+use crate::ports::{Clock, Observer, PortError, Progress, Status};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use journal_format::event::{FailureClass, Operation, Record};
@@ -181,7 +181,8 @@ impl Host for Hall<'_, '_> {
     }
 
     fn next_time(&self, now: Timestamp, hour: u8, minute: u8) -> Timestamp {
-        next_time(now, time_of_day(), hour, minute)
+        let now = || now.max(SystemClock.now());
+        next_time(time_of_day, now, hour, minute)
     }
 
     fn troubled(&self, label: &str, trouble: &Trouble) {
@@ -380,11 +381,19 @@ fn time_of_day() -> Option<i64> {
     Some(part(23)? * 3_600 + part(59)? * 60 + part(60)?)
 }
 
-/// When a clock that shows `day_seconds` now shows a time of day next. It may be an
-/// hour off on the day on which clocks are changed.
-fn next_time(now: Timestamp, day_seconds: Option<i64>, hour: u8, minute: u8) -> Timestamp {
+/// When a clock shows a time of day next, or up to a second later: a job that ran too
+/// early would run again. It may be an hour off on the day on which clocks are changed.
+fn next_time(
+    time_of_day: impl FnOnce() -> Option<i64>,
+    now: impl FnOnce() -> Timestamp,
+    hour: u8,
+    minute: u8,
+) -> Timestamp {
+    // In this order: by now it is as late as that at least.
+    let here = time_of_day();
+    let now = now();
     let utc = now.0.div_euclid(1_000).rem_euclid(DAY_SECONDS);
-    let here = day_seconds.unwrap_or(utc);
+    let here = here.unwrap_or(utc);
     let wanted = i64::from(hour) * 3_600 + i64::from(minute) * 60;
     let wait = (wanted - here).rem_euclid(DAY_SECONDS);
     let wait = if wait == 0 { DAY_SECONDS } else { wait };
@@ -408,9 +417,20 @@ mod tests {
             (None, 0, 1, 60),
         ];
         for (here, hour, minute, seconds) in table {
-            let next = next_time(Timestamp(0), here, hour, minute);
+            let next = next_time(|| here, || Timestamp(0), hour, minute);
             assert_eq!(next, Timestamp(seconds * 1_000), "{here:?} {hour}:{minute}");
         }
+    }
+
+    #[test]
+    fn the_next_time_of_day_is_never_early() {
+        let clock = std::cell::Cell::new(Timestamp(3_599_900));
+        let asked = || {
+            clock.set(Timestamp(3_600_050));
+            Some(3_600)
+        };
+        let next = next_time(asked, || clock.get(), 2, 0);
+        assert!(next >= Timestamp(7_200_000), "{next:?}");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! In: jobs that were checked. Out: synced folders, a stream, answers, an exit code.
 //! Invariants: mistakes in places and busy ports are told before anything is started;
 //! where the sockets are is written down before the service manager hears that we are
-//! ready. Deliberately absent: what jobs, messages and commands mean (`daemon`). CRASH:
-//! a `ports.json` that speaks of a process that is gone.
+//! ready, and signals are heeded before that. Deliberately absent: what jobs, messages and
+//! commands mean (`daemon`). CRASH: a `ports.json` that speaks of a process that is gone.
 
 mod host;
 mod note;
@@ -20,8 +20,9 @@ use crate::adapters::store::job_directory;
 use crate::adapters::zmtp::{self, BindError, Options, Sockets};
 use crate::daemon::commands::{Desk, Program};
 use crate::daemon::stream::Stream;
-use crate::daemon::supervisor::Supervisor;
+use crate::daemon::supervisor::{Signal, Supervisor};
 use futures::future::{Either, join, select};
+use futures::stream::LocalBoxStream;
 use host::Hall;
 use note::Note;
 use std::net::{IpAddr, Ipv4Addr};
@@ -54,13 +55,18 @@ pub(super) fn serve(args: &Args, logs: &Switch, jobs: Vec<Wanted>) -> Result<Exi
         let hall = Hall::new(scope, args, jobs);
         runtime.block_on(async {
             let sockets = open(args)?;
+            // Before the note, by which others find whom to signal.
+            let signals = signals::signals().map_err(|error| {
+                let message = format!("signals cannot be awaited: {error}");
+                Failure::new(Exit::Internal, message)
+            })?;
             let note = match &sockets {
                 Some(sockets) => note(args, &state_dir, sockets.port)?,
                 None => None,
             };
-            let exit = all(args, logs, &hall, sockets).await;
+            let exit = all(args, logs, &hall, sockets, signals).await;
             drop(note);
-            exit
+            Ok(exit)
         })
     })
 }
@@ -87,15 +93,10 @@ async fn all(
     logs: &Switch,
     hall: &Hall<'_, '_>,
     sockets: Option<Sockets>,
-) -> Result<Exit, Failure> {
+    signals: LocalBoxStream<'static, Signal>,
+) -> Exit {
     let clock = SystemClock;
     let supervisor = Supervisor::new(hall, &clock, hall.specs());
-    let signals = signals::signals().map_err(|error| {
-        Failure::new(
-            Exit::Internal,
-            format!("signals cannot be awaited: {error}"),
-        )
-    })?;
     tell_manager(&[sd_notify::NotifyState::Ready]);
     let exit = match sockets {
         None => supervisor.run(signals).await,
@@ -118,7 +119,7 @@ async fn all(
         }
     };
     tell_manager(&[sd_notify::NotifyState::Stopping]);
-    Ok(exit.map_or(Exit::InSync, Exit::of_code))
+    exit.map_or(Exit::InSync, Exit::of_code)
 }
 
 /// Opens the sockets that the flags ask for.

@@ -6,7 +6,7 @@
 //! before them.
 
 use super::Engine;
-use crate::plan::{self, Act, Moment, Ordered};
+use crate::plan::{self, Act, Ordered};
 use crate::state::{Halt, State};
 use journal_format::event::{Case, Operation};
 use journal_format::value::{Policy, RelPath, Seq, Side, Timestamp};
@@ -94,8 +94,7 @@ impl Engine {
     #[must_use]
     pub fn judge(&self, now: Timestamp) -> Judged {
         let state = &self.ledger.state;
-        let Moment { session, .. } = self.moment(now);
-        let plan = plan::plan(state, Moment { now, session });
+        let plan = plan::plan(state, self.moment(now));
         let held = |(id, case): &(_, Case)| {
             Some(Held {
                 node: state.tree.get(*id)?.uid,

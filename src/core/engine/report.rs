@@ -81,7 +81,8 @@ impl Engine {
         }
     }
 
-    /// What has no step and waits for none waits for what is held.
+    /// What has no step and waits for none waits for what is held. What changed since the
+    /// plan is held by nothing, as far as is known.
     fn workable(&self) -> u64 {
         let is_planned = !self.stale && !self.draining && self.ledger.state.halt.is_none();
         let is_at_work = self.waiting.is_at_work || self.outstanding() > 0;
@@ -89,7 +90,7 @@ impl Engine {
             return 0;
         }
         let tree = &self.ledger.state.tree;
-        let stuck = self.waiting.stuck.iter().map(|(id, _)| *id);
+        let stuck = self.stuck.union(&self.blocked).copied();
         let failed = self.ledger.state.failures.keys().copied();
         let held: BTreeSet<NodeId> = stuck.chain(failed).collect();
         let held = held.into_iter().filter(|id| tree.is_dirty(*id)).count();

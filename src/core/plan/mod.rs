@@ -37,8 +37,9 @@ use journal_format::value::{Seq, Side, Timestamp};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     pub(crate) now: Timestamp,
-    /// Where the session begins that plans: what failed before it is tried again.
-    pub(crate) session: Seq,
+    /// What failed before it does not wait: where the session begins that plans, or a
+    /// person's word.
+    pub(crate) forgiven: Seq,
 }
 
 /// What to do next.

@@ -229,10 +229,10 @@ fn may_run_at(state: &State, id: NodeId, act: &Act, moment: Moment) -> Option<Ti
     Some(after_failure.max(settled))
 }
 
-/// An earlier session's failure says nothing about this one; and when the clock went
-/// back, the end of a wait cannot be told any more.
+/// An earlier session's failure says nothing about this one, and a person may be of
+/// another mind than the wait; when the clock went back, its end cannot be told any more.
 fn is_outdated(failure: &Failure, moment: Moment) -> bool {
-    failure.seq < moment.session || moment.now < failure.at
+    failure.seq < moment.forgiven || moment.now < failure.at
 }
 
 /// A wait for a file to settle is short, whatever failed before.

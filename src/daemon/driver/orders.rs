@@ -109,5 +109,6 @@ impl<'a> Driver<'a> {
             self.engine.want_everything(Side::Remote);
         }
         self.ask_at_once();
+        self.engine.try_again();
     }
 }

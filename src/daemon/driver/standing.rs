@@ -14,6 +14,8 @@ use journal_format::value::{Seq, Timestamp};
 pub(super) struct Told {
     seq: Seq,
     phase: Option<Phase>,
+    /// What of [`Self::changed`] was told.
+    shown: Option<Timestamp>,
     next: Timestamp,
     /// Whether somebody waits for the next telling.
     pub(super) is_awaited: bool,
@@ -30,13 +32,16 @@ impl Driver<'_> {
             return;
         }
         let seq = self.engine.state().seq;
-        let is_new = self.told.phase.is_none() || seq != self.told.seq;
+        let is_new = self.told.phase.is_none()
+            || seq != self.told.seq
+            || self.told.changed != self.told.shown;
         if !is_new && self.told.phase.as_ref() == Some(&self.phase()) {
             return;
         }
         let phase = self.phase();
         self.told.seq = seq;
         self.told.phase = Some(phase.clone());
+        self.told.shown = self.told.changed;
         self.told.next = now.plus_millis(PAUSE_MS);
         self.progress.bytes_total = self.progress.bytes_done + self.engine.outstanding_bytes();
         self.ports.observer.stands(&Status {

@@ -1,7 +1,7 @@
 //! Any journal gives the same records, whoever has it.
 
 use crate::conformance_store::{open, records, wait};
-use crate::program::{Lab, write};
+use crate::program::{Lab, done, write};
 use journal_format::event::Record;
 use journal_format::value::Seq;
 use pydio_sync::adapters::store::Reading;
@@ -107,6 +107,40 @@ fn a_journal_that_was_not_closed_is_left_as_it_is() {
     assert_eq!(read(&reading, 1), records(1, 300));
     drop(reading);
     assert_eq!(seen(dead.path()), before);
+}
+
+#[test]
+fn a_journal_is_read_where_its_folder_takes_no_copy() {
+    let lab = Lab::new();
+    write(&lab.local.join("a"), "one");
+    lab.synced();
+    let mut jobs = std::fs::read_dir(lab.state.join("jobs")).expect("jobs");
+    let job = jobs.next().expect("one").expect("entry").path();
+    // As on a disk that is full or may only be read.
+    std::fs::remove_dir_all(job.join("copies")).ok();
+    write(&job.join("copies"), "no folder");
+    let elsewhere = lab.dir.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("a folder");
+    for words in [
+        "status",
+        "events",
+        "conflicts",
+        "explain a",
+        "journal verify",
+    ] {
+        let mut command = lab.bare();
+        command.args(words.split(' ')).env("TMPDIR", &elsewhere);
+        let told = done(&mut command);
+        assert_eq!(told.code, 0, "{words}: {told:?}");
+    }
+    let planned = done(lab.command().arg("--dry-run").env("TMPDIR", &elsewhere));
+    assert_eq!(planned.code, 0, "{planned:?}");
+    let left = std::fs::read_dir(&elsewhere).expect("list").count();
+    assert_eq!(left, 0, "copies are removed");
+    let nowhere = elsewhere.join("nowhere");
+    let refused = done(lab.bare().arg("events").env("TMPDIR", nowhere));
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("/copies"), "{refused:?}");
 }
 
 #[test]

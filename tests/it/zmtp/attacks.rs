@@ -76,7 +76,10 @@ fn a_frame_that_breaks_the_rules_closes_the_connection() {
         hello,
         &[
             ("2^63 bytes", &announced(2, 1 << 63)),
-            ("one byte too many", &announced(2, (1 << 20) + 1)),
+            (
+                "one byte more than is passed over",
+                &announced(2, (1 << 30) + 1),
+            ),
             ("a command of 513 bytes", &announced(6, 513)),
             ("reserved bits", &[0xF8, 1, 0]),
             ("a command that goes on", b"\x05\x07\x04PING\0\0"),
@@ -103,6 +106,7 @@ fn a_peer_that_does_not_finish_what_it_began_is_closed() {
         &[
             ("half a part", &[0, 200, 1, 2, 3]),
             ("half a message", &[1, 1, 1]),
+            ("a large part without its body", &announced(2, 1 << 30)),
         ],
     );
 }
@@ -221,6 +225,23 @@ fn subscriptions_are_bounded() {
         }
         rest_of(&mut attacker).await;
         lab.serves_newcomers().await;
+    });
+}
+
+#[test]
+fn a_command_that_is_too_large_costs_its_sender_neither_answer_nor_connection() {
+    run(lab::options(), async |lab: &Lab| {
+        let mut peer = lab.raw_open(1, "DEALER").await;
+        let large = [announced(2, (1 << 20) + 1), vec![b'x'; (1 << 20) + 1]].concat();
+        peer.write_all(&large).await.expect("it reads");
+        peer.write_all(b"\x00\x04next").await.expect("kept");
+        let refusal = br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"#;
+        let mut reply = vec![0; 2 + refusal.len()];
+        peer.read_exact(&mut reply).await.expect("an answer");
+        assert_eq!(reply[2..], *refusal);
+        let mut rest = vec![0; usize::from(reply[1]) - refusal.len() + 6];
+        peer.read_exact(&mut rest).await.expect("the next answer");
+        assert!(rest.ends_with(b"}}\x00\x04next"));
     });
 }
 

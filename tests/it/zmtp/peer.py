@@ -74,6 +74,29 @@ def deal(context, port, delimiter, *bodies):
         say(body.decode())
 
 
+def exceed(context, port):
+    """Sends what is beyond the bounds; prints each answer, and the next request's."""
+    large = b"{" * ((1 << 20) + 1)
+    half = b"{" * (600 << 10)
+    huge = b"{" * (100 << 20)
+    asking = socket_for(context, zmq.REQ, port)
+    for parts in ([large], [huge], [half, half], [b"a"] * 17, [b"a"] * 10_000):
+        asking.send_multipart(parts)
+        say(shown(asking.recv_multipart()))
+        asking.send(b"next")
+        say(shown(asking.recv_multipart()))
+    dealing = socket_for(context, zmq.DEALER, port)
+
+    def hear():
+        say(" ".join(part.decode() for part in dealing.recv_multipart()))
+
+    for parts in ([large], [b"id", b"", large], [b"id", b"", *[b"a"] * 17], [b"id"] * 17):
+        dealing.send_multipart(parts)
+        dealing.send_multipart([b"", b"next"])
+        hear()
+        hear()
+
+
 def heartbeat(context, port, kind):
     """Counts disconnections while many heartbeats pass that must be answered."""
     socket = context.socket({"sub": zmq.SUB, "req": zmq.REQ}[kind])
@@ -116,6 +139,7 @@ MODES = {
     "change": change,
     "request": request,
     "deal": deal,
+    "exceed": exceed,
     "heartbeat": heartbeat,
     "publish": publish,
     "reply": reply,

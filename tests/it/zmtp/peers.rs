@@ -162,6 +162,32 @@ fn libzmq_asks_as_req_and_as_dealer() {
 }
 
 #[test]
+fn libzmq_is_told_what_is_beyond_the_bounds_and_asks_on() {
+    let mut options = lab::options();
+    // However busy the machine, 100 MiB come in time.
+    options.commands.message = GUARD;
+    run(options, async |lab: &Lab| {
+        let mut peer = Peer::start("exceed", lab.port + 1, &[]);
+        let body = |code, message| {
+            let error = format!(r#"{{"code":{code},"message":"{message}"}}"#);
+            format!(r#"{{"jsonrpc":"2.0","id":null,"error":{error}}}"#)
+        };
+        let large = &body(-32700, "a command has at most 1 MiB");
+        let many = &body(-32600, "a command is one part");
+        for refusal in [large, large, large, many, many] {
+            assert_eq!(peer.line().await, *refusal);
+            assert_eq!(peer.line().await, "next");
+        }
+        let named_large = &format!("id  {large}");
+        let named_many = &format!("id  {many}");
+        for refusal in [large, named_large, named_many, many] {
+            assert_eq!(peer.line().await, *refusal);
+            assert_eq!(peer.line().await, " next");
+        }
+    });
+}
+
+#[test]
 fn libzmq_stays_connected_when_it_sends_heartbeats() {
     run(Options::default(), async |lab: &Lab| {
         let mut subscriber = Peer::start("heartbeat", lab.port, &["sub"]);

@@ -16,6 +16,7 @@ const CAPS: Caps = Caps {
     parts_max: 4,
     ready_bytes_max: 128,
     command_bytes_max: 64,
+    passed_over_bytes_max: 2000,
 };
 
 #[derive(PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub(super) fn samples() -> Vec<Vec<u8>> {
         ),
         (
             "DEALER",
-            b"\x01\x00\x00\x02hi\x00\x02hi\x04\x0a\x04PING\x00\x64abc\x01\x01a\x01\x00\x00\x01b",
+            b"\x01\x00\x00\x02hi\x00\x02hi\x04\x0a\x04PING\x00\x64abc\x01\x01a\x01\x00\x00\x01b\x01\x00\x01\x00\x01\x00\x01\x00\x01\x01a\x00\x01b",
         ),
         (
             "PUB",

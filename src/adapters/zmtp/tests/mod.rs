@@ -23,12 +23,27 @@ const CAPS: Caps = Caps {
     parts_max: 4,
     ready_bytes_max: 128,
     command_bytes_max: 64,
+    passed_over_bytes_max: 0,
+};
+
+/// The same for a socket that answers what is beyond them.
+const PASSING: Caps = Caps {
+    passed_over_bytes_max: 1000,
+    ..CAPS
 };
 
 /// Feeds chunks to a session until it is over, and checks what it holds after each.
 fn hear<'a>(socket: SocketType, chunks: impl IntoIterator<Item = &'a [u8]>) -> Heard {
+    hear_within(CAPS, socket, chunks)
+}
+
+fn hear_within<'a>(
+    caps: Caps,
+    socket: SocketType,
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+) -> Heard {
     let mut sent = Vec::new();
-    let mut session = Session::new(socket, CAPS, &mut sent);
+    let mut session = Session::new(socket, caps, &mut sent);
     let mut events = Vec::new();
     let mut fed = 0;
     for chunk in chunks {

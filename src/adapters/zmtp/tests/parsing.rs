@@ -1,6 +1,6 @@
 //! Greeting, commands and messages, byte by byte.
 
-use super::{CAPS, handshake, hear};
+use super::{CAPS, PASSING, handshake, hear, hear_within};
 use crate::adapters::zmtp::decoder::Violation;
 use crate::adapters::zmtp::session::Event;
 use crate::adapters::zmtp::wire::{self, SocketType};
@@ -69,6 +69,9 @@ fn check_chunking(socket: SocketType, bytes: &[u8], cuts: &[Index]) -> Result<()
     prop_assert_eq!(&whole, &hear(socket, chunks));
     // A greeting, a READY or ERROR, and no more than what came.
     prop_assert!(whole.sent.len() <= 64 + 128 + bytes.len());
+    let passing = hear_within(PASSING, socket, [bytes]);
+    prop_assert_eq!(&passing, &hear_within(PASSING, socket, bytes.chunks(1)));
+    prop_assert!(passing.events.starts_with(&whole.events));
     Ok(())
 }
 
@@ -175,6 +178,73 @@ fn what_breaks_the_protocol_later_is_refused_at_the_byte_that_shows_it() {
     let open = handshake(SocketType::Dealer);
     for (bytes, expected) in table {
         check_refusal(&format!("{bytes:?}"), &[&open, bytes].concat(), expected);
+    }
+}
+
+/// Checks what a ROUTER that answers makes of a message beyond the bounds, with another
+/// one behind it.
+fn check_passed_over(what: &str, parts: &[&[u8]], kept: &[&[u8]], why: Violation) {
+    let mut bytes = handshake(SocketType::Dealer);
+    wire::put_message(&mut bytes, parts);
+    wire::put_message(&mut bytes, &[b"", b"next"]);
+    let envelope = kept.iter().map(|part| part.to_vec()).collect();
+    let expected = [
+        Event::Ready,
+        Event::PassedOver { envelope, why },
+        Event::Message(vec![Vec::new(), b"next".to_vec()]),
+    ];
+    for chunk in [bytes.len(), 7, 1] {
+        let heard = hear_within(PASSING, SocketType::Router, bytes.chunks(chunk));
+        assert_eq!(heard.events, expected, "{what} by {chunk}");
+        assert_eq!(heard.violation, None, "{what}");
+    }
+}
+
+#[test]
+fn a_message_beyond_the_bounds_is_passed_over_with_its_envelope_kept() {
+    let large: &[u8] = &[7; 301];
+    let half: &[u8] = &[7; 300];
+    let too_large = Violation::FrameTooLarge(301);
+    let sum = Violation::MessageTooLarge;
+    let many = Violation::TooManyParts;
+    check_passed_over("a REQ's", &[b"", large], &[b""], too_large);
+    check_passed_over("a DEALER's", &[large], &[], too_large);
+    check_passed_over("with names", &[b"a", b"", large], &[b"a", b""], too_large);
+    check_passed_over("first of two", &[b"", large, b"b"], &[b""], too_large);
+    check_passed_over("in sum", &[b"", half, half], &[b""], sum);
+    check_passed_over(
+        "many parts",
+        &[b"a", b"", b"", b"b", b"c"],
+        &[b"a", b""],
+        many,
+    );
+    check_passed_over(
+        "many and large",
+        &[b"", b"a", b"b", b"c", large],
+        &[b""],
+        many,
+    );
+    check_passed_over(
+        "a long envelope",
+        &[b"a", b"b", b"c", b"d", b"", b"e"],
+        &[],
+        many,
+    );
+    check_passed_over("empty at its end", &[large, b""], &[], too_large);
+}
+
+#[test]
+fn a_message_far_beyond_the_bounds_ends_the_connection_at_its_length() {
+    let open = handshake(SocketType::Dealer);
+    let sums = [announced(3, 400), vec![7; 400], announced(2, 601)].concat();
+    for (frames, why) in [
+        (announced(2, 1001), Violation::FrameTooLarge(1001)),
+        (announced(2, u64::MAX), Violation::FrameTooLarge(u64::MAX)),
+        (sums, Violation::FrameTooLarge(400)),
+    ] {
+        let bytes = [open.as_slice(), &frames].concat();
+        let heard = hear_within(PASSING, SocketType::Router, [bytes.as_slice()]);
+        assert_eq!(heard.violation, Some(why));
     }
 }
 
