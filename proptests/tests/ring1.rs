@@ -3,6 +3,7 @@
 mod ring1 {
     mod brakes;
     mod exhaustive;
+    mod overtaken;
     mod properties;
     mod resolve;
     mod seeds;

@@ -193,7 +193,9 @@ pub(super) enum Command {
     /// Decide a conflict; the next run does it.
     #[command(
         allow_missing_positional = true,
-        after_help = "Example:\n  pydio-sync resolve Documents-0123456789ab letters/draft.txt --keep local"
+        after_help = "Folders that were moved into one another, one on each side, are no conflict to \
+        decide: the remote's move holds.\n\nExample:\n  pydio-sync resolve \
+        Documents-0123456789ab letters/draft.txt --keep local"
     )]
     Resolve(Resolve),
     /// Print the journal: every change that was seen and everything that was done.

@@ -12,7 +12,7 @@ mod judge;
 mod report;
 mod scans;
 
-use crate::decide::{Busy, Ledger, Round, Session, interrupted};
+use crate::decide::{Busy, Ledger, PutOff, Round, Session, interrupted};
 use crate::fold::fold;
 use crate::plan::{self, Moment, Plan, Waiting};
 use crate::schedule::{self, Schedule};
@@ -39,7 +39,10 @@ pub struct Engine {
     rounds: [Option<Round>; 2],
     /// Sides of which all is known since the start.
     scanned: [bool; 2],
+    /// Sides that were scanned whole, and of which something was put off.
+    is_nearly_scanned: [bool; 2],
     wanted: [Wanted; 2],
+    put_off: [PutOff; 2],
     /// Whether the remote's feed stands in for the first scan of the remote.
     following: bool,
     epoch: u64,

@@ -8,7 +8,7 @@
 use super::{Job, RunError, load, scan};
 use crate::ports::{Clock, History, LocalFs, Remote, RootState};
 use futures::StreamExt;
-use journal_format::value::{RelPath, Side};
+use journal_format::value::Side;
 use sync_core::engine::{Engine, Identity, Planned, RootVerdict, Standing, WantedScan};
 use sync_core::input::Input;
 
@@ -99,12 +99,26 @@ async fn scan_side(sight: Sight<'_>, engine: &mut Engine, side: Side) -> Result<
         }
         _ => return Err(RunError::RootNeverSeen { side }),
     }
-    let wanted = WantedScan {
-        targets: vec![(RelPath::root(), true)],
-        whole: true,
-    };
-    engine.handle(Input::ScanStarted { side, whole: true }, clock.now());
-    let mut stream = scan::start(side, sight.local, sight.remote, &wanted);
+    // What a move overtook is looked at again.
+    for _ in 0..LOOKS_MAX {
+        let Some(wanted) = engine.next_scan(side) else {
+            break;
+        };
+        look(sight, engine, side, &wanted).await?;
+    }
+    Ok(())
+}
+
+async fn look(
+    sight: Sight<'_>,
+    engine: &mut Engine,
+    side: Side,
+    wanted: &WantedScan,
+) -> Result<(), RunError> {
+    let failed = |error| RunError::Side { side, error };
+    let (clock, whole) = (sight.clock, wanted.whole);
+    engine.handle(Input::ScanStarted { side, whole }, clock.now());
+    let mut stream = scan::start(side, sight.local, sight.remote, wanted);
     while let Some(batch) = stream.next().await {
         for item in batch.map_err(failed)? {
             let input = Input::Scanned {
@@ -124,3 +138,6 @@ async fn scan_side(sight: Sight<'_>, engine: &mut Engine, side: Side) -> Result<
     );
     Ok(())
 }
+
+/// How often a side is looked at, at most.
+const LOOKS_MAX: usize = 3;

@@ -22,6 +22,7 @@ mod json_names;
 mod logs;
 mod merge_table;
 mod mirror;
+mod overtaken;
 mod program;
 mod pydio_bin;
 mod pydio_e2e;

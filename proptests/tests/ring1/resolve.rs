@@ -39,6 +39,7 @@ a=1 | rm a | a=2 | a=2
 d/; d/x=1; d/y=2 | rm d | d/x=3 | d/ d/x=3
 d/; d/x=1; d/y=2 | d/x=3 | rm d | d/ d/x=3
 a=1 | mv a b | rm a | b=1
+A/; B/; A/x=1; B/y=2 | mv A B/A | mv B A/B | A/ A/B/ A/B/y=2 A/x=1
 ";
 
 const ANSWERS: [Keep; 3] = [Keep::Local, Keep::Remote, Keep::Both];

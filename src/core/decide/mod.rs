@@ -11,11 +11,13 @@ mod busy;
 mod failure;
 mod listing;
 mod moves;
+mod overtaken;
 mod root;
 mod round;
 
 pub(crate) use busy::Busy;
 pub(crate) use failure::{failed, interrupted};
+pub(crate) use overtaken::PutOff;
 pub(crate) use root::found_root;
 pub(crate) use round::Round;
 

@@ -300,6 +300,6 @@ fn doubt(ledger: &Ledger, id: NodeId) -> Option<&Doubt> {
 }
 
 /// Server ids and inodes with a birth time are not used again.
-fn is_unique(identity: Identity) -> bool {
+pub(super) fn is_unique(identity: Identity) -> bool {
     identity.device == 0 || identity.born_ns != 0
 }

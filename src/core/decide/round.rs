@@ -5,7 +5,7 @@
 //! creation, and only then is anything proven absent. When the side has nothing yet,
 //! nothing can have moved and new entries become facts as they come.
 
-use super::{Busy, Ledger};
+use super::{Busy, Ledger, PutOff};
 use crate::input::{Found, Sight};
 use crate::tree::NodeId;
 use journal_format::event::{Event, ObservationEvent, UnknownReason};
@@ -39,6 +39,8 @@ pub(crate) struct Round {
     pub(super) odd: BTreeMap<RelPath, UnknownReason>,
     /// Directories of which a side could not speak and which can be entered again.
     pub(super) unconfirmed: BTreeMap<NodeId, Entry>,
+    /// Whether a directory that was there could not be listed: it may have moved away.
+    pub(super) lost_sight: bool,
     /// Paths that an operation touched meanwhile.
     pub(super) again: BTreeSet<RelPath>,
     /// Where moves of ours, not seen to end, may have taken nodes.
@@ -64,6 +66,7 @@ impl Round {
             candidates: BTreeMap::new(),
             odd: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
+            lost_sight: false,
             again: BTreeSet::new(),
             in_doubt: BTreeMap::new(),
             moved: Vec::new(),
@@ -104,20 +107,26 @@ impl Round {
             }
             Found::Unlisted { directory, reason } => {
                 self.unconfirmed.remove(&node);
+                self.lost_sight |= ledger.state.tree.facet(node, self.side).is_present();
                 self.unknown(ledger, busy, Some(node), &directory, reason);
             }
         }
     }
 
-    /// Ends the scan. Returns the paths to look at again.
+    /// Ends the scan. Returns the paths to look at again. With hints that came meanwhile
+    /// what is missing is put off until they were looked at, too.
     pub(crate) fn finish(
         mut self,
         ledger: &mut Ledger,
         busy: &Busy,
-        complete: bool,
+        (complete, is_hinted): (bool, bool),
+        put_off: &mut PutOff,
     ) -> BTreeSet<RelPath> {
-        if !complete {
+        if !complete || self.put_off_doubles(ledger, put_off) {
             return self.again;
+        }
+        if is_hinted {
+            self.put_off_missing(ledger, busy, put_off);
         }
         for (id, to) in ledger.state.moves_in_doubt(self.side) {
             self.in_doubt.entry(to.clone()).or_default().push(id);
@@ -153,6 +162,17 @@ impl Round {
     /// that both sides moved something to finds its node also on a side without
     /// identities.
     fn report_gone_for_good(&mut self, ledger: &mut Ledger, busy: &Busy) {
+        for (path, id) in self.lost_for_good(ledger) {
+            self.missing.remove(&id);
+            self.gone(ledger, busy, &path);
+        }
+    }
+
+    /// Finds what is missing and of which nothing turned up.
+    pub(super) fn lost_for_good(&self, ledger: &Ledger) -> BTreeMap<RelPath, NodeId> {
+        if self.missing.is_empty() {
+            return BTreeMap::new();
+        }
         let seen = self.seen_identities();
         let tree = &ledger.state.tree;
         let fresh = self.fresh.iter();
@@ -171,12 +191,7 @@ impl Round {
             let mut subtree = tree.subtree(self.side, id).into_iter();
             (!is_replaced && !subtree.any(turned_up)).then_some((path, id))
         };
-        let missing = self.missing.keys().copied();
-        let lost: BTreeMap<RelPath, NodeId> = missing.filter_map(lost).collect();
-        for (path, id) in lost {
-            self.missing.remove(&id);
-            self.gone(ledger, busy, &path);
-        }
+        self.missing.keys().copied().filter_map(lost).collect()
     }
 
     /// Leaves out what was listed in a directory that is gone by now: where a side takes

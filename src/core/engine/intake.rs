@@ -112,14 +112,22 @@ impl Engine {
             return;
         };
         let whole = round.is_whole();
-        let again = round.finish(&mut self.ledger, &self.busy, complete);
+        let put_off = &mut self.put_off[index(side)];
         let wanted = &mut self.wanted[index(side)];
+        let ending = (complete, wanted.has_more());
+        let again = round.finish(&mut self.ledger, &self.busy, ending, put_off);
         wanted.finished(complete);
         wanted
             .paths
             .extend(again.into_iter().map(|path| (path, true)));
-        if complete && whole {
-            self.scanned[index(side)] = true;
+        if !wanted.has_more() {
+            put_off.clear();
+        }
+        if complete && (whole || self.is_nearly_scanned[index(side)]) {
+            // What was put off is looked at before the first plan.
+            let is_waiting = !put_off.is_empty() && !self.is_nearly_scanned[index(side)];
+            self.is_nearly_scanned[index(side)] = is_waiting;
+            self.scanned[index(side)] |= !is_waiting;
         } else if complete && side == Side::Remote {
             self.all_hinted();
         }

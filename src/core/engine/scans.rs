@@ -27,6 +27,11 @@ impl Wanted {
         self.paths.contains_key(path) || self.under_way.contains_key(path)
     }
 
+    /// Tells whether something is still to be looked at after the scan under way.
+    pub(super) fn has_more(&self) -> bool {
+        self.everything || !self.paths.is_empty()
+    }
+
     /// Ends the scan under way. What it did not look at is wanted again.
     pub(super) fn finished(&mut self, complete: bool) {
         let mut looked_at = std::mem::take(&mut self.under_way);
@@ -131,6 +136,15 @@ impl Engine {
             && self.rounds[index(side)].is_none()
             && !wanted.everything
             && wanted.paths.is_empty()
+    }
+
+    /// Tells whether the scan under way misses something that may have moved meanwhile to
+    /// where it had looked already. Hints that come before its end show where.
+    #[must_use]
+    pub fn may_have_missed_a_move(&self, side: Side) -> bool {
+        let (round, put_off) = (&self.rounds[index(side)], &self.put_off[index(side)]);
+        let round = round.as_ref();
+        round.is_some_and(|round| round.may_have_missed_a_move(&self.ledger, put_off))
     }
 
     /// Asks for a scan of everything.

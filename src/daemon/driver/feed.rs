@@ -33,6 +33,16 @@ pub(super) struct FeedState {
     last_readings: u32,
     pub(super) next: Timestamp,
     next_unreadable: Timestamp,
+    /// A scan that misses something, until the feed was read once more.
+    pub(super) ending: Option<Ending>,
+}
+
+/// A scan of the remote that ends once the feed was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ending {
+    pub(super) whole: bool,
+    /// Whether the reading under way began after the scan's last listing.
+    pub(super) is_asked: bool,
 }
 
 impl FeedState {
@@ -90,7 +100,7 @@ impl<'a> Driver<'a> {
     pub(super) fn read_feed(&mut self) {
         let is_guided = self.mode == Mode::Continuous && self.guide().is_some();
         let is_due = !self.feed.is_begun || is_guided;
-        let is_due = is_due && self.now() >= self.feed.next;
+        let is_due = is_due && self.now() >= self.feed.next || self.feed.ending.is_some();
         let is_last = !is_due && self.is_awaiting_last_reading() && self.is_at_rest();
         if self.feed.is_reading || !is_due && !is_last {
             return;
@@ -98,8 +108,24 @@ impl<'a> Driver<'a> {
         self.feed.last_readings += u32::from(is_last);
         let Some(feed) = self.feed() else { return };
         self.feed.is_reading = true;
+        if let Some(ending) = &mut self.feed.ending {
+            ending.is_asked = true;
+        }
         let cursor = self.feed_cursor();
         self.push(async move { Happening::FeedRead(feed.since(cursor.as_deref()).await) });
+    }
+
+    /// Tells whether a scan misses something of which the feed may tell where it is now.
+    pub(super) fn is_feed_asked_first(&self, side: Side) -> bool {
+        let is_told = self.feed.is_begun && !self.feed.is_failing() && self.guide().is_some();
+        side == Side::Remote && is_told && self.engine.may_have_missed_a_move(side)
+    }
+
+    /// Ends the scan that waited for the reading that ended.
+    fn end_asked_scan(&mut self) {
+        if let Some(ending) = self.feed.ending.take_if(|ending| ending.is_asked) {
+            self.end_scan(Side::Remote, ending.whole, true);
+        }
     }
 
     /// Returns how far it was read.
@@ -118,10 +144,18 @@ impl<'a> Driver<'a> {
 
     pub(super) fn feed_read(&mut self, result: PortResult<Changes>) -> Result<(), RunError> {
         self.feed.is_reading = false;
-        let changes = match result {
-            Ok(changes) => changes,
-            Err(error) => return self.feed_failed(error),
+        let ended = match result {
+            Ok(changes) => {
+                self.feed_told(changes);
+                Ok(())
+            }
+            Err(error) => self.feed_failed(error),
         };
+        self.end_asked_scan();
+        ended
+    }
+
+    fn feed_told(&mut self, changes: Changes) {
         let now = self.now();
         self.feed.failures = 0;
         self.reached(Side::Remote);
@@ -149,10 +183,14 @@ impl<'a> Driver<'a> {
         if is_first {
             self.engine.all_hinted();
         }
-        Ok(())
     }
 
     fn feed_failed(&mut self, error: PortError) -> Result<(), RunError> {
+        let is_asked = self.feed.ending.is_some_and(|ending| ending.is_asked);
+        if is_asked && self.mode == Mode::Once {
+            tracing::info!("what moved meanwhile is found later: {error}");
+            return Ok(());
+        }
         if self.feed.last_readings > 0 {
             tracing::info!("the next run looks at everything: {error}");
             self.feed.last_readings = LAST_READINGS_MAX;

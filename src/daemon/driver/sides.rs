@@ -5,7 +5,7 @@
 //! right root was there before and after. Deliberately absent: what follows from a
 //! scan (`sync-core: decide`). CRASH: a dropped scan proves nothing.
 
-use super::feed::WHOLE_SCAN_MS;
+use super::feed::{Ending, WHOLE_SCAN_MS};
 use super::{Driver, Happening, Mode, place};
 use crate::daemon::{RunError, scan};
 use crate::ports::{
@@ -166,17 +166,29 @@ impl<'a> Driver<'a> {
             self.doubted.clear();
         }
         if side == Side::Local || !self.examine(side, whole) {
-            self.end_scan(side, whole, complete);
+            self.close_scan(side, whole, complete);
         }
     }
 
     /// Takes what was doubted, and ends a scan.
     pub(super) fn examined(&mut self, side: Side, whole: bool, items: Vec<ScanItem>) {
         self.believe(side, items);
-        self.end_scan(side, whole, true);
+        self.close_scan(side, whole, true);
     }
 
-    fn end_scan(&mut self, side: Side, whole: bool, complete: bool) {
+    /// Ends a scan; where something is missing, once the feed has told what moved meanwhile.
+    fn close_scan(&mut self, side: Side, whole: bool, complete: bool) {
+        if complete && self.is_feed_asked_first(side) {
+            self.feed.ending = Some(Ending {
+                whole,
+                is_asked: false,
+            });
+        } else {
+            self.end_scan(side, whole, complete);
+        }
+    }
+
+    pub(super) fn end_scan(&mut self, side: Side, whole: bool, complete: bool) {
         let (local, remote) = (self.ports.local, self.ports.remote);
         self.push(async move {
             let state = scan::root(side, local, remote).await;
