@@ -56,8 +56,8 @@ impl Round {
         }
     }
 
-    /// A directory that stands at a new place and, as far as is known, at its old one as
-    /// well was read there before it moved. Then nothing that is new or missing is judged:
+    /// What stands at a new place and, as far as is known, at its old one as well was read
+    /// there before it moved. Then nothing that is new or missing is judged:
     /// all of it is looked at again. Tells whether it is so.
     pub(super) fn put_off_doubles(&mut self, ledger: &Ledger, put_off: &mut PutOff) -> bool {
         let doubles = self.doubles(ledger);
@@ -69,6 +69,14 @@ impl Round {
             return false;
         }
         let tree = &ledger.state.tree;
+        for (path, id) in &news {
+            // The folder above it is another one, and so is the one from where it came.
+            if tree.node(*id).kind != Kind::Directory {
+                let place = tree.path(self.side, *id);
+                self.again.extend(top(path));
+                self.again.extend(place.as_ref().and_then(top));
+            }
+        }
         let places = news.into_iter().map(|(_, id)| id);
         let places: Vec<NodeId> = places.chain(self.missing.keys().copied()).collect();
         let is_there = |id: &NodeId| tree.get(*id).is_some();
@@ -82,17 +90,23 @@ impl Round {
 
     /// Finds the new directories that are known elsewhere and not missed there. A watcher
     /// tells of both ends of a move at once; that all is compared costs little beside a
-    /// scan of everything or a server's answer.
+    /// scan of everything or a server's answer. Where an operation failed, files as well:
+    /// only their paths are looked at then, whatever folder stands above.
     fn doubles(&self, ledger: &Ledger) -> Vec<(RelPath, NodeId)> {
         let mut wanted: BTreeMap<Identity, &RelPath> = BTreeMap::new();
-        if !self.whole && self.side == Side::Local {
-            return Vec::new();
-        }
+        let sees_folders = self.whole || self.side == Side::Remote;
+        let has_failed = |path| {
+            let node = ledger.state.tree.lookup(self.side, path);
+            node.is_some_and(|id| ledger.state.failures.contains_key(&id))
+        };
         for (path, entry) in &self.fresh {
             let identity = entry.fingerprint.identity;
             let is_new = |identity: &Identity| !self.candidates.contains_key(identity);
-            if entry.kind() == Kind::Directory
-                && let Some(identity) = identity.filter(|it| is_unique(*it)).filter(is_new)
+            let is_meant = match entry.kind() {
+                Kind::Directory => sees_folders,
+                Kind::File | Kind::Symlink => has_failed(path),
+            };
+            if is_meant && let Some(identity) = identity.filter(|it| is_unique(*it)).filter(is_new)
             {
                 wanted.insert(identity, path);
             }
@@ -102,9 +116,9 @@ impl Round {
         }
         let tree = &ledger.state.tree;
         let known = tree.ids().filter_map(|id| {
-            let is_directory = tree.node(id).kind == Kind::Directory;
-            let identity = is_directory.then(|| tree.identity(id, self.side))??;
-            Some(((*wanted.get(&identity)?).clone(), id))
+            let path = wanted.get(&tree.identity(id, self.side)?)?;
+            let is_one = self.fresh.get(*path)?.kind() == tree.node(id).kind;
+            is_one.then(|| ((*path).clone(), id))
         });
         known
             .filter(|(_, id)| !tree.facet(*id, self.side).is_absent())
@@ -114,6 +128,11 @@ impl Round {
     fn is_movable(&self, ledger: &Ledger, id: NodeId) -> bool {
         ledger.state.tree.identity(id, self.side).is_some()
     }
+}
+
+/// The folder in the root that a path is in, or the path itself.
+fn top(path: &RelPath) -> Option<RelPath> {
+    RelPath::new(path.names().next()?).ok()
 }
 
 fn uid(ledger: &Ledger, id: NodeId) -> u64 {
