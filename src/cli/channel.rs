@@ -6,12 +6,12 @@
 //! (`desk`). A crash leaves nothing.
 
 use super::exit::{Exit, Failure};
+use super::kept;
 use super::text::plain;
 use crate::adapters::zmtp::{ClientError, Request, Subscription};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -188,9 +188,7 @@ impl From<Refused> for Failure {
 
 /// Reads where a daemon listens. A note that is none counts as absent.
 fn note(path: &Path) -> Option<Note> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).ok()?;
-    file.take(NOTE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let bytes = kept::bytes(path, NOTE_BYTES_MAX).ok()?;
     let note: Note = serde_json::from_slice(&bytes).ok()?;
     (note.v == 1).then_some(note)
 }

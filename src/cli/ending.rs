@@ -7,13 +7,13 @@
 //! before, which `status` tells by its time.
 
 use super::exit::{Exit, Failure};
+use super::kept;
 use super::pair::Pair;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::store::job_directory;
 use crate::daemon::{Doubt, Report};
 use crate::ports::Clock;
 use serde::{Deserialize, Serialize};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The end of a run after which less is known than the journal says.
@@ -42,9 +42,9 @@ pub(super) fn failed(pair: &Pair, exit: Exit, reason: &str) {
 
 /// Notes what a run that ended by itself, or because it was told to, leaves open.
 pub(super) fn reported(pair: &Pair, report: &Report) {
-    match &report.doubt {
-        // A halt says more, and the journal knows it.
-        _ if report.standing.halt.is_some() => forget(pair),
+    // A halt says more, and the journal knows it.
+    let is_halted = report.standing.halt.is_some();
+    match report.doubt.as_ref().filter(|_| !is_halted) {
         None => forget(pair),
         Some(Doubt::NotLooked) => failed(
             pair,
@@ -65,9 +65,7 @@ pub(super) fn gave_up(pair: &Pair, failure: &Failure) {
 
 /// Reads a job's note.
 pub(super) fn of(job: &Path) -> Option<Ending> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(job.join(NOTE)).ok()?;
-    file.take(NOTE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let bytes = kept::bytes(&job.join(NOTE), NOTE_BYTES_MAX).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 

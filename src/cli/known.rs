@@ -7,10 +7,11 @@
 //! time. A crash leaves an old note or a new one.
 
 use super::exit::{Exit, Failure};
+use super::kept;
 use super::pair::Pair;
 use crate::adapters::store::{has_journal, job_directory, job_of_name};
 use serde::{Deserialize, Serialize};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A job that ran here.
@@ -108,10 +109,7 @@ fn write(path: &Path, known: &Known) -> std::io::Result<()> {
 }
 
 fn read(path: &Path) -> std::io::Result<Known> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(NOTE_BYTES_MAX)
-        .read_to_end(&mut bytes)?;
+    let bytes = kept::bytes(path, NOTE_BYTES_MAX)?;
     Ok(serde_json::from_slice(&bytes)?)
 }
 

@@ -20,6 +20,7 @@ mod job_args;
 mod jobfile;
 mod jobs;
 mod journal;
+mod kept;
 mod known;
 mod login;
 mod logs;

@@ -57,9 +57,10 @@ pub fn write(keep: &str, note: &str, records: &[Record]) -> String {
 pub fn read(text: &str) -> Result<(Option<Head>, Vec<Record>), String> {
     let lines = (1_u32..).zip(text.lines());
     let mut lines = lines.filter(|(_, line)| !line.trim().is_empty()).peekable();
-    let (_, first) = lines.peek().ok_or("there is no event in it")?;
+    let (number, first) = lines.peek().ok_or("there is no event in it")?;
     let head = if first.contains(HEAD) {
-        let head: Head = serde_json::from_str(first).map_err(|error| format!("line 1: {error}"))?;
+        let head = serde_json::from_str::<Head>(first);
+        let head = head.map_err(|error| format!("line {number}: {error}"))?;
         if head.fixture != VERSION {
             return Err(format!(
                 "fixtures of version {} are not known: make it anew",

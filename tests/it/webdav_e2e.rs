@@ -216,3 +216,15 @@ fn a_folder_that_may_only_be_read_is_told_as_such_and_not_as_an_outage() {
         assert!(!refused.err.contains("cannot be reached"), "{refused:?}");
     }
 }
+
+#[test]
+fn a_server_that_moves_nothing_is_told_as_such_and_not_as_a_place_that_is_taken() {
+    for status in [405, 501] {
+        let (lab, site) = (Lab::new(), DavSite::timed(Quirks::none()));
+        let rule = Rule::on("MOVE", Fault::Status(status));
+        site.server.inject(rule.always());
+        let refused = done(site.command(&lab).arg("--once"));
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.err.contains("the method MOVE"), "{refused:?}");
+    }
+}

@@ -55,6 +55,36 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// Reads the hexadecimal digits of a hash of one kind, in either case; nothing else is
+    /// one.
+    #[must_use]
+    pub fn from_digits(kind: DigestKind, digits: &str) -> Option<Self> {
+        match kind {
+            DigestKind::Blake3 => bytes_of(digits).map(Self::Blake3),
+            DigestKind::Md5 => bytes_of(digits).map(Self::Md5),
+            DigestKind::Sha1 => bytes_of(digits).map(Self::Sha1),
+        }
+    }
+}
+
+/// Reads as many bytes as are wanted out of hexadecimal digits, and no more.
+#[must_use]
+pub fn bytes_of<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        for digit in pair {
+            let nibble = u8::try_from(char::from(*digit).to_digit(16)?).ok()?;
+            *byte = (*byte << 4) | nibble;
+        }
+    }
+    Some(bytes)
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self.kind() {
@@ -79,5 +109,20 @@ fn digit(nibble: u8) -> char {
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_read_whole_or_not_at_all() {
+        assert_eq!(bytes_of("00fF7a"), Some([0x00, 0xff, 0x7a]));
+        for odd in [
+            "00ff7", "00ff7a0", "00ff7a00", "+0ff7a", "00ff7g", "00ffé", "",
+        ] {
+            assert_eq!(bytes_of::<3>(odd), None, "{odd}");
+        }
     }
 }

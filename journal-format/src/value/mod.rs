@@ -14,7 +14,7 @@ mod policy;
 mod seq;
 mod side;
 
-pub use digest::{Digest, DigestKind};
+pub use digest::{Digest, DigestKind, bytes_of};
 pub use fingerprint::{Entry, Fingerprint, Identity, Kind, RemoteVersion, VersionError};
 pub use limits::{
     CHANGES_MAX, FACTS_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, TEXT_BYTES_MAX, VERSION_BYTES_MAX,

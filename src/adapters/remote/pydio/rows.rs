@@ -8,9 +8,10 @@ use super::answer::{self, number, unknown};
 use super::http::{Answer, Call, Effect, Span, check};
 use super::names::is_binned;
 use super::server::Server;
-use super::stat::{Md5, md5};
+use super::stat::Md5;
 use crate::ports::{PortError, PortResult};
 use journal_format::event::FailureClass;
+use journal_format::value::bytes_of;
 use serde_json::Value;
 
 /// One row.
@@ -176,7 +177,7 @@ fn row(value: &Value, folder: &str) -> Option<Row> {
     let hash = node.get("md5").and_then(Value::as_str);
     let number = |name: &str| node.get(name).and_then(number);
     let size = number("bytesize").and_then(|size| u64::try_from(size).ok());
-    let file = size.zip(number("mtime")).zip(hash.and_then(md5));
+    let file = size.zip(number("mtime")).zip(hash.and_then(bytes_of));
     Some(Row {
         seq: u64::try_from(field("seq")?).ok()?,
         node: u64::try_from(field("node_id")?).ok()?,

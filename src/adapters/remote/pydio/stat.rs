@@ -5,6 +5,7 @@
 //! absent. Deliberately absent: times but seconds, inodes (they change with uploads).
 
 use super::answer::number;
+use journal_format::value::bytes_of;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use sync_core::spelling::composed;
@@ -105,23 +106,14 @@ fn described(fields: &Map<String, Value>) -> Found {
             let Ok(size) = u64::try_from(size) else {
                 return Found::Odd;
             };
-            let md5 = fields.get("hash").and_then(Value::as_str).and_then(md5);
+            let md5 = fields
+                .get("hash")
+                .and_then(Value::as_str)
+                .and_then(bytes_of);
             Found::File(Version { size, mtime, md5 })
         }
         _ => Found::Odd,
     }
-}
-
-/// Reads the digits of an MD5.
-pub(super) fn md5(digits: &str) -> Option<Md5> {
-    if digits.len() != 32 || !digits.is_ascii() {
-        return None;
-    }
-    let mut bytes = [0; 16];
-    for (place, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(digits.get(place * 2..place * 2 + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 const KIND_BITS: i64 = 0o170_000;

@@ -286,26 +286,16 @@ impl Accord {
 
 /// Reads a hash out of a list like `SHA1:... MD5:...`.
 pub(super) fn claimed(text: &str, kind: DigestKind) -> Option<Digest> {
-    let (name, bytes) = match kind {
-        DigestKind::Sha1 => ("sha1", 20),
-        DigestKind::Md5 => ("md5", 16),
+    let name = match kind {
+        DigestKind::Sha1 => "sha1",
+        DigestKind::Md5 => "md5",
         DigestKind::Blake3 => return None,
     };
-    let words = text.split_ascii_whitespace();
-    let hex = words
+    let (_, digits) = text
+        .split_ascii_whitespace()
         .filter_map(|word| word.split_once(':'))
-        .find(|(found, _)| found.eq_ignore_ascii_case(name))
-        .map(|(_, hex)| hex)
-        .filter(|hex| hex.len() == bytes * 2 && hex.is_ascii())?;
-    let mut found = Vec::with_capacity(bytes);
-    for at in (0..hex.len()).step_by(2) {
-        found.push(u8::from_str_radix(&hex[at..at + 2], 16).ok()?);
-    }
-    match kind {
-        DigestKind::Sha1 => found.try_into().ok().map(Digest::Sha1),
-        DigestKind::Md5 => found.try_into().ok().map(Digest::Md5),
-        DigestKind::Blake3 => None,
-    }
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+    Digest::from_digits(kind, digits)
 }
 
 fn changed(path: &RelPath) -> PortError {

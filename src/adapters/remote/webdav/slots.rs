@@ -80,6 +80,11 @@ impl Server {
         }
         match (moved, self.marker().await?) {
             (Verdict::Done | Verdict::Taken, Some(_)) => Ok(()),
+            // Nothing is in the way there, so it was not about the place.
+            (Verdict::Taken | Verdict::Unable(_), None) => Err(unsupported(
+                "the server moves nothing (the method MOVE), and without that nothing can be \
+                 kept safe there: have it allowed in the server's settings, or name another one",
+            )),
             (other, _) => Err(other.error_at(MARKER)),
         }
     }
