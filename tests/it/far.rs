@@ -173,6 +173,23 @@ impl Far {
         }
     }
 
+    /// Refuses to list folders; `path` is a glob.
+    pub(crate) fn forbid(&self, path: &str) {
+        match self {
+            Self::Pydio(site) => {
+                // Nor does it list all of them at once.
+                let rule = pydio::Rule::on("ls", pydio::Fault::Status(500));
+                site.server().inject(rule);
+                let rule = pydio::Rule::on("ls", pydio::Fault::Status(403));
+                site.server().inject(rule.path(path).always());
+            }
+            Self::Dav(site) => {
+                let rule = webdav::Rule::on("PROPFIND", webdav::Fault::Status(403));
+                site.server.inject(rule.path(path).always());
+            }
+        }
+    }
+
     /// Lets nobody in, as after a change of the password.
     pub(crate) fn lock_out(&self) {
         match self {

@@ -231,3 +231,21 @@ fn a_key_that_means_nothing_to_a_kind_of_server_is_told() {
         assert!(done.err.contains(&told), "{done:?}");
     }
 }
+
+#[test]
+fn any_number_of_folders_that_may_not_be_listed_holds_up_nothing_else() {
+    for far in Far::both() {
+        let lab = Lab::new();
+        far.write("there", b"theirs");
+        for number in 0..45 {
+            far.write(&format!("secret-{number}/f"), b"not for us");
+        }
+        far.forbid("/secret-*");
+        write_long_ago(&lab.local.join("here"), "mine");
+        let done = far.once(&lab, &json!({}));
+        ended(&far, &done, 4);
+        assert!(done.out.contains("secret-44"), "{}: {done:?}", far.name());
+        assert_eq!(read(&lab.local.join("there")), "theirs");
+        assert_eq!(far.read("here").as_deref(), Some("mine"), "{}", far.name());
+    }
+}

@@ -37,7 +37,7 @@ struct Walk {
     link: Rc<Link>,
     targets: Vec<ScanTarget>,
     waiting: VecDeque<RelPath>,
-    /// Folders that could not be listed, in a row.
+    /// Folders that could not be listed, in a row, since the root was looked at.
     failures: usize,
 }
 
@@ -64,7 +64,7 @@ impl Steps for Walk {
                     items.extend(listed);
                     self.waiting.extend(more);
                 }
-                Err(error) => items.push(self.failed(folder, error)?),
+                Err(error) => items.push(self.failed(folder, error).await?),
             }
         }
         Ok(Some(items))
@@ -72,13 +72,20 @@ impl Steps for Walk {
 }
 
 impl Walk {
-    /// One folder that cannot be listed does not end a scan; a server that does
+    /// Folders that cannot be listed do not end a scan, however many; a server that does
     /// not answer does.
-    fn failed(&mut self, folder: RelPath, error: PortError) -> PortResult<ScanItem> {
-        self.failures += 1;
+    async fn failed(&mut self, folder: RelPath, error: PortError) -> PortResult<ScanItem> {
         let ends = matches!(error.class, FailureClass::Auth | FailureClass::Fatal);
-        if ends || folder.is_root() || self.failures >= FAILURES_MAX {
+        if ends || folder.is_root() {
             return Err(error);
+        }
+        self.failures += 1;
+        if self.failures >= FAILURES_MAX {
+            let root = self.link.server.look(&self.link.folder, false).await?;
+            if root != Found::Directory {
+                return Err(error);
+            }
+            self.failures = 0;
         }
         tracing::warn!(%folder, "a folder could not be listed: {error}");
         Ok(ScanItem::Unlisted {
@@ -448,6 +455,6 @@ fn left_out(
     obstacle(name).map(|_| UnknownReason::InvalidName)
 }
 
-/// After so many folders in a row that cannot be listed the scan ends.
+/// After so many folders in a row that cannot be listed the root is asked for.
 const FAILURES_MAX: usize = 5;
 const PAGES_MAX: usize = 100_000;

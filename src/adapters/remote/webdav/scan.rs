@@ -44,7 +44,7 @@ struct Walk {
     targets: Vec<ScanTarget>,
     waiting: VecDeque<RelPath>,
     running: FuturesUnordered<LocalBoxFuture<'static, Answer>>,
-    /// Folders that could not be listed, in a row.
+    /// Folders that could not be listed, in a row, since the root was looked at.
     failures: usize,
 }
 
@@ -73,19 +73,25 @@ impl Steps for Walk {
                 self.waiting.extend(below);
                 Ok(Some(vec![item]))
             }
-            Err(error) => self.failed(folder, error).map(|item| Some(vec![item])),
+            Err(error) => Ok(Some(vec![self.failed(folder, error).await?])),
         }
     }
 }
 
 impl Walk {
-    /// One folder that cannot be listed does not end a scan; a server that does not
-    /// answer does.
-    fn failed(&mut self, folder: RelPath, error: PortError) -> PortResult<ScanItem> {
-        self.failures += 1;
+    /// Folders that cannot be listed do not end a scan, however many; a server that does
+    /// not answer does.
+    async fn failed(&mut self, folder: RelPath, error: PortError) -> PortResult<ScanItem> {
         let ends = matches!(error.class, FailureClass::Auth | FailureClass::Fatal);
-        if ends || folder.is_root() || self.failures >= FAILURES_MAX {
+        if ends || folder.is_root() {
             return Err(error);
+        }
+        self.failures += 1;
+        if self.failures >= FAILURES_MAX {
+            if !matches!(self.server.look("").await?, Found::Folder(_)) {
+                return Err(error);
+            }
+            self.failures = 0;
         }
         tracing::warn!(%folder, "a folder could not be listed: {error}");
         Ok(unlisted(folder))
@@ -386,7 +392,7 @@ fn unlisted(directory: RelPath) -> ScanItem {
     }
 }
 
-/// After so many folders in a row that cannot be listed the scan ends.
+/// After so many folders in a row that cannot be listed the root is asked for.
 const FAILURES_MAX: usize = 20;
 /// So many names of one folder are looked at by listing it.
 const MANY: usize = 8;
