@@ -26,13 +26,27 @@ use std::time::Duration;
 impl Powers {
     /// Returns the size of the pieces in which content goes; nothing when it goes whole.
     pub(super) fn piece(&self, size: u64) -> Option<u64> {
-        let most = match self.chunk_max {
-            0 => PIECE_MAX,
-            told => told.min(PIECE_MAX),
-        };
+        let most = self.piece_max();
         let piece = size.div_ceil(PARTS_GOAL).max(PIECE_BYTES).min(most);
         let fits = size > piece && size.div_ceil(piece) <= PARTS_MAX;
         (self.takes_chunks && fits).then_some(piece)
+    }
+
+    /// Returns the size of smaller pieces, once a request with so many bytes of a file was
+    /// too large; nothing when no pieces would do.
+    fn smaller(&self, size: u64, tried: u64) -> Option<u64> {
+        // Another file may have shown meanwhile that even less is taken.
+        let most = self.piece_max();
+        let step = STEPS.into_iter().find(|step| *step < tried)?.min(most);
+        let fits = size.div_ceil(step) <= PARTS_MAX;
+        (self.takes_chunks && fits).then_some(step)
+    }
+
+    fn piece_max(&self) -> u64 {
+        match self.chunk_max {
+            0 => PIECE_MAX,
+            known => known.min(PIECE_MAX),
+        }
     }
 }
 
@@ -77,9 +91,9 @@ impl Inner {
     /// Takes a body that was too large for a reason to send smaller ones.
     pub(super) fn too_large(&self, target: &Target<'_>, tried: u64) -> PortError {
         let mut known = self.server.known.borrow_mut();
-        let next = STEPS.iter().copied().find(|step| *step < tried);
+        let next = known.as_ref().and_then(|it| it.smaller(target.size, tried));
         match (known.as_mut(), next) {
-            (Some(powers), Some(next)) if powers.takes_chunks => {
+            (Some(powers), Some(next)) => {
                 tracing::info!("the server takes no {tried} bytes at once: {next} from now on");
                 powers.chunk_max = next;
                 self.server.is_news.set(true);
@@ -348,6 +362,29 @@ const PAUSES: [Duration; 4] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_only_get_smaller_and_no_file_is_tried_that_no_pieces_carry() {
+        let gib = 1024 * MIB;
+        for (chunk_max, size, tried, expected) in [
+            (0, gib, gib, Some(100 * MIB)),
+            (0, gib, 100 * MIB, Some(20 * MIB)),
+            (5 * MIB, gib, 100 * MIB, Some(5 * MIB)),
+            (MIB, 10_000 * MIB, 5 * MIB, Some(MIB)),
+            (MIB, 10_001 * MIB, 10_001 * MIB, None),
+            (10 * MIB, 20 * gib, 10 * MIB, Some(5 * MIB)),
+            (5 * MIB, 20 * gib, 5 * MIB, None),
+            (MIB / 2, MIB, MIB / 2, None),
+        ] {
+            let powers = Powers {
+                chunk_max,
+                takes_chunks: true,
+                ..Powers::default()
+            };
+            let found = powers.smaller(size, tried);
+            assert_eq!(found, expected, "{chunk_max} {size} {tried}");
+        }
+    }
 
     #[test]
     fn parts_count_only_where_they_are_the_beginning() {
