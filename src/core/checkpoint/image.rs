@@ -14,7 +14,7 @@ use journal_format::event::{Case, HaltReason, Keep, Operation, UnknownReason};
 use journal_format::value::{Digest, Identity, Kind, Seq, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything but the nodes; nodes are named by their uid.
 #[derive(Serialize, Deserialize)]
@@ -178,13 +178,14 @@ impl Header {
         Some(())
     }
 
-    /// Tells whether the header says something of a node.
-    pub(super) fn mentions(&self, uid: u64) -> bool {
-        self.failures.contains_key(&uid)
-            || self.detours.contains_key(&uid)
-            || self.conflicts.contains_key(&uid)
-            || self.approved.binary_search(&uid).is_ok()
-            || self.open.iter().any(|(_, _, node)| *node == Some(uid))
+    /// Returns the nodes of which the header says something.
+    pub(super) fn mentioned(&self) -> BTreeSet<u64> {
+        let keys = self.failures.keys().chain(self.detours.keys());
+        keys.chain(self.conflicts.keys())
+            .chain(&self.approved)
+            .chain(self.open.iter().filter_map(|(_, _, node)| node.as_ref()))
+            .copied()
+            .collect()
     }
 
     /// Builds the state; nothing when the header speaks of nodes that are not there.

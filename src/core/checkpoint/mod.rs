@@ -133,13 +133,14 @@ fn restore(rest: &mut &[u8]) -> Option<State> {
 fn restored(rest: &mut &[u8]) -> Option<(State, [u8; 16])> {
     let header: Header = pop(rest)?;
     let mut restoring = Restoring::begin(header.fold_case, header.nodes);
+    let mentioned = header.mentioned();
     let mut uids = BTreeMap::from([(0, NodeId::ROOT)]);
     while !rest.is_empty() {
         let images: Vec<NodeImage<'static>> = pop(rest)?;
         for image in images {
             let uid = image.uid;
             let id = image.restore(&mut restoring)?;
-            if header.mentions(uid) {
+            if mentioned.contains(&uid) {
                 uids.insert(uid, id);
             }
         }

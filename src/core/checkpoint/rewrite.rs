@@ -47,13 +47,14 @@ pub fn rewritten(state: &State, to: &dyn Rewrite) -> Option<State> {
     let mut header = Header::of(state, ids.len());
     header.rewrite(to)?;
     let mut restoring = Restoring::begin(header.fold_case, ids.len());
+    let mentioned = header.mentioned();
     let mut uids = BTreeMap::from([(0, NodeId::ROOT)]);
     for id in ids.iter().skip(1) {
         check_length(tree, *id, to)?;
         let image = NodeImage::of(tree, *id, &places).rewritten(to);
         let uid = image.uid;
         let id = image.restore(&mut restoring)?;
-        if header.mentions(uid) {
+        if mentioned.contains(&uid) {
             uids.insert(uid, id);
         }
     }
