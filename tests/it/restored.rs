@@ -1,5 +1,5 @@
 //! The program on a server that was restored from a backup: what it takes away waits.
-//! Pydio and Nextcloud tell it, if all goes well; on others a number of ours does.
+//! Pydio tells it, and Nextcloud if its administrator says so; else a number of ours does.
 
 use crate::daemon::Daemon;
 use crate::far::Far;
@@ -43,6 +43,7 @@ impl Server {
             DavQuirks::nginx,
             DavQuirks::rclone,
             DavQuirks::wsgidav,
+            DavQuirks::nextcloud,
         ];
         let plain = plain.map(|quirks| DavSite::timed(quirks()));
         plain
@@ -218,25 +219,27 @@ fn a_number_that_went_back_without_taking_anything_away_holds_up_nothing_later()
 
 #[test]
 fn a_running_job_notices_before_it_takes_over_what_was_restored() {
-    let site = DavSite::timed(DavQuirks::nginx());
-    let far = Far::Dav(site);
-    let lab = Lab::new();
-    far.write("letter", b"yesterday's letter");
-    let keys = json!({"poll_interval": 1});
-    far.synced(&lab, &keys);
-    far.synced(&lab, &keys);
-    let Far::Dav(site) = &far else {
-        unreachable!("made above");
-    };
-    let backup = site.hand().backup();
-    write_long_ago(&lab.local.join("letter"), "today's");
-    far.synced(&lab, &keys);
-    let mut command = far.command(&lab, &keys);
-    let daemon = Daemon::start(&lab, command.stderr(Stdio::null()));
-    daemon.wait_for("job", "synced");
-    site.hand().restore(&backup);
-    daemon.wait_for("job", "halted");
-    assert_eq!(read(&lab.local.join("letter")), "today's");
-    assert_eq!(daemon.status("job")["halt"]["reason"], "rolled_back");
-    daemon.stop();
+    for quirks in [DavQuirks::nginx, DavQuirks::nextcloud] {
+        let site = DavSite::timed(quirks());
+        let far = Far::Dav(site);
+        let lab = Lab::new();
+        far.write("letter", b"yesterday's letter");
+        let keys = json!({"poll_interval": 1});
+        far.synced(&lab, &keys);
+        far.synced(&lab, &keys);
+        let Far::Dav(site) = &far else {
+            unreachable!("made above");
+        };
+        let backup = site.hand().backup();
+        write_long_ago(&lab.local.join("letter"), "today's");
+        far.synced(&lab, &keys);
+        let mut command = far.command(&lab, &keys);
+        let daemon = Daemon::start(&lab, command.stderr(Stdio::null()));
+        daemon.wait_for("job", "synced");
+        site.hand().restore(&backup);
+        daemon.wait_for("job", "halted");
+        assert_eq!(read(&lab.local.join("letter")), "today's");
+        assert_eq!(daemon.status("job")["halt"]["reason"], "rolled_back");
+        daemon.stop();
+    }
 }

@@ -1,11 +1,11 @@
 //! What changed, by the tags of folders, where a change below gives a folder another one.
 //!
-//! In: a cursor, which is the root's tag and the names of young files. Out: places to look
-//! at. Invariant: whatever differs from what the last listing of a folder or our own work
+//! In: a cursor, which is the root's tag, the names of young files and a number of ours
+//! (`past`). Out: places to look at, and that the server went back. Invariant: whatever differs from what the last listing of a folder or our own work
 //! showed (`shown`) is hinted at; a folder that is not known is hinted at whole; after a
 //! restart nothing is known but the cursor, so a change by others means to list
 //! everything. Deliberately absent: what is there now, which scans say; servers without
-//! such tags, of which only is told that they went back (`past`). Leaves nothing behind.
+//! such tags (`past`). Leaves nothing behind.
 
 use super::found::{Folder, Found};
 use super::listing::Child;
@@ -28,7 +28,59 @@ impl Server {
         if !self.tells_places() {
             return self.remember(cursor).await;
         }
-        let none = || unsupported("the server does not tell of changes below a folder");
+        let scope = self.scope();
+        let before = cursor.and_then(Cursor::read);
+        let before = before.filter(|before| before.scope == scope);
+        let known = before.as_ref().map(|before| before.number);
+        let mut past = None;
+        // What is stored gives the root another tag.
+        if self.past.is_due() {
+            past = Some(self.compare_past(known).await?);
+        }
+        let top = self.top().await?;
+        // Before all that is listed below.
+        self.http.is_up_to_date();
+        // Nothing is lost where nothing is other than it was.
+        if past.is_none() && before.as_ref().is_some_and(|it| it.tag != top.tag) {
+            past = Some(self.compare_past(known).await?);
+        }
+        let (number, rolled_back) = past.map_or((known.unwrap_or(0), None), |past| {
+            (past.number, past.rolled_back)
+        });
+        let mut changes = Changes {
+            hints: Vec::new(),
+            cursor: String::new(),
+            rolled_back,
+        };
+        let mut young = Young::default();
+        match before {
+            None if cursor.is_none() => {}
+            None => changes.hints.push(Hint::Rescan),
+            Some(before) if before.fingerprint != top.fingerprint => {
+                let text = "the server says that it was restored (data-fingerprint)";
+                changes.rolled_back = Some(text.to_owned());
+                changes.hints.push(Hint::Rescan);
+            }
+            Some(before) => young = self.news(before, &top, &mut changes.hints).await?,
+        }
+        // What was young when it was listed is looked at again, by a later process, too.
+        let young = match top.is_racy {
+            true => Young::Many,
+            false => self.shown.borrow().young().and(young),
+        };
+        let now = Cursor {
+            scope,
+            fingerprint: top.fingerprint,
+            number,
+            tag: top.tag,
+            young,
+        };
+        changes.cursor = now.text();
+        Ok(changes)
+    }
+
+    /// Looks at the root.
+    async fn top(&self) -> PortResult<Top> {
         let (found, props) = self.look_closer("").await?;
         let Found::Folder(Folder {
             etag: Some(tag),
@@ -36,55 +88,30 @@ impl Server {
             ..
         }) = found
         else {
-            return Err(none());
+            let why = "the server does not tell of changes below a folder";
+            return Err(unsupported(why));
         };
-        // Before all that is listed below.
-        self.http.is_up_to_date();
-        let fingerprint = plain(&props.fingerprint.unwrap_or_default());
-        let mut now = Cursor {
-            scope: self.scope(),
-            fingerprint,
+        Ok(Top {
+            fingerprint: plain(&props.fingerprint.unwrap_or_default()),
             tag,
-            young: Young::default(),
-        };
-        let before = cursor.and_then(Cursor::read);
-        let before = before.filter(|before| before.scope == now.scope);
-        let mut changes = Changes {
-            hints: Vec::new(),
-            cursor: String::new(),
-            rolled_back: None,
-        };
-        let mut young = Young::default();
-        match before {
-            None if cursor.is_none() => {}
-            None => changes.hints.push(Hint::Rescan),
-            Some(before) if before.fingerprint != now.fingerprint => {
-                let text = "the server says that it was restored (data-fingerprint)";
-                changes.rolled_back = Some(text.to_owned());
-                changes.hints.push(Hint::Rescan);
-            }
-            Some(before) => {
-                let is_known_young = !self.shown.borrow().young().is_empty();
-                let is_other = before.tag != now.tag || before.young == Young::Many;
-                if is_other || is_known_young || is_racy {
-                    changes.hints = self.differences().await?;
-                }
-                if changes.hints.is_empty() {
-                    self.shown.borrow_mut().settle(&now.tag);
-                }
-                if let Young::Files(files) = before.young {
-                    young = self.grown(files, &mut changes.hints).await?;
-                }
-            }
+            is_racy,
+        })
+    }
+
+    /// Hints at what differs, and returns what of the young files still is.
+    async fn news(&self, before: Cursor, top: &Top, hints: &mut Vec<Hint>) -> PortResult<Young> {
+        let is_known_young = !self.shown.borrow().young().is_empty();
+        let is_other = before.tag != top.tag || before.young == Young::Many;
+        if is_other || is_known_young || top.is_racy {
+            *hints = self.differences().await?;
         }
-        // What was young when it was listed is looked at again, by a later process, too.
-        now.young = if is_racy {
-            Young::Many
-        } else {
-            self.shown.borrow().young().and(young)
-        };
-        changes.cursor = now.text();
-        Ok(changes)
+        if hints.is_empty() {
+            self.shown.borrow_mut().settle(&top.tag);
+        }
+        match before.young {
+            Young::Files(files) => self.grown(files, hints).await,
+            Young::Many => Ok(Young::default()),
+        }
     }
 
     /// Tells whether tags of folders say where to look, as far as that is known.
@@ -194,11 +221,20 @@ impl Server {
     }
 }
 
+/// What the root tells.
+struct Top {
+    fingerprint: String,
+    tag: String,
+    is_racy: bool,
+}
+
 /// How far the account of changes was read.
 #[derive(Debug, PartialEq, Eq)]
 struct Cursor {
     scope: String,
     fingerprint: String,
+    /// What this client stored there; 0 for nothing.
+    number: u64,
     tag: String,
     /// What may have changed since without another tag.
     young: Young,
@@ -211,22 +247,25 @@ impl Cursor {
             Young::Many => String::new(),
         };
         let (scope, fingerprint, tag) = (&self.scope, &self.fingerprint, &self.tag);
-        format!("2 {scope} {fingerprint} {} {tag}{young}", tag.len())
+        let (number, length) = (self.number, tag.len());
+        format!("3 {scope} {fingerprint} {number} {length} {tag}{young}")
     }
 
     fn read(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(5, ' ');
+        let mut parts = text.splitn(6, ' ');
         let mut next = || parts.next().map(str::to_owned);
-        // Those of the first kind are read as one of another place: everything is listed.
-        if next()? != "2" {
+        // Those of earlier kinds are read as one of another place: everything is listed.
+        if next()? != "3" {
             return None;
         }
-        let (scope, fingerprint, length) = (next()?, next()?, next()?.parse().ok()?);
+        let (scope, fingerprint) = (next()?, next()?);
+        let (number, length) = (next()?.parse().ok()?, next()?.parse().ok()?);
         let rest = next()?;
         let (tag, young) = rest.split_at_checked(length)?;
         Some(Self {
             scope,
             fingerprint,
+            number,
             tag: tag.to_owned(),
             young: serde_json::from_str(young).map_or(Young::Many, Young::Files),
         })

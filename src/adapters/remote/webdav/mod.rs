@@ -52,7 +52,7 @@ use crate::ports::{
     Capabilities, Changes, Feed, HintStream, PortResult, Put, PutRequest, Remote, RootState,
     ScanRequest, ScanStream, Source, Task,
 };
-use journal_format::event::Fact;
+use journal_format::event::{Fact, FailureClass};
 use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq};
 use server::{Server, TURNS_A_REQUEST};
 use std::rc::Rc;
@@ -96,6 +96,16 @@ impl WebdavRemote {
             },
             inner: Rc::new(Inner { server }),
         })
+    }
+
+    /// Notes work of ours, unless it was not done.
+    async fn noted<T>(&self, work: impl Future<Output = PortResult<T>>) -> PortResult<T> {
+        let done = work.await;
+        let failure = done.as_ref().err().map(|error| error.class);
+        if failure.is_none_or(|class| class == FailureClass::InDoubt) {
+            self.inner.server.past.note();
+        }
+        done
     }
 
     /// Returns how many requests were sent so far.
@@ -172,7 +182,11 @@ impl Remote for WebdavRemote {
     }
 
     fn open<'a>(&'a self, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, Box<dyn Source>> {
-        self.inner.server.past.note();
+        let server = &self.inner.server;
+        // Where folders have tags a number of each reader would be news for all others.
+        if !server.is_oc.get() {
+            server.past.note();
+        }
         Box::pin(self.inner.source(path, expect))
     }
 
@@ -186,8 +200,7 @@ impl Remote for WebdavRemote {
     }
 
     fn put<'a>(&'a self, request: PutRequest<'a>) -> Task<'a, Put> {
-        self.inner.server.past.note();
-        Box::pin(self.inner.put(request))
+        Box::pin(self.noted(self.inner.put(request)))
     }
 
     /// The server's durability is its own; what it told is all there is.
@@ -196,8 +209,7 @@ impl Remote for WebdavRemote {
     }
 
     fn make_dir<'a>(&'a self, path: &'a RelPath) -> Task<'a, Entry> {
-        self.inner.server.past.note();
-        Box::pin(self.inner.make_dir(path))
+        Box::pin(self.noted(self.inner.make_dir(path)))
     }
 
     fn rename<'a>(
@@ -206,13 +218,11 @@ impl Remote for WebdavRemote {
         to: &'a RelPath,
         expect: &'a Fingerprint,
     ) -> Task<'a, Entry> {
-        self.inner.server.past.note();
-        Box::pin(self.inner.rename(from, to, expect))
+        Box::pin(self.noted(self.inner.rename(from, to, expect)))
     }
 
     fn remove<'a>(&'a self, id: Seq, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, ()> {
-        self.inner.server.past.note();
-        Box::pin(self.inner.remove(id, path, expect))
+        Box::pin(self.noted(self.inner.remove(id, path, expect)))
     }
 
     fn tidy_up(&self) -> Task<'_, ()> {

@@ -2,10 +2,10 @@
 //!
 //! In: a cursor, which is a number that this client stored on the server. Out: the number
 //! that is there, and that it is too low or missing. Invariant: numbers only grow; one is
-//! stored after work of ours and after content that came, at most every ten minutes, so
-//! what was restored from before that has a lower one. What is there and is no number says
-//! nothing. Deliberately absent: what follows (`sync-core: plan::safety`); places to look
-//! at (`feed`). RACE: work after the last number is not missed. CRASH: a number that the
+//! stored after work of ours, at most every ten minutes, so what was restored from before
+//! that has a lower one; content that came is work, too, where the number is no news for
+//! others. What is there and is no number says nothing. Deliberately absent: what follows
+//! (`sync-core: plan::safety`); places to look at (`feed`). RACE: work after the last number is not missed. CRASH: a number that the
 //! journal does not know, which is a higher one.
 
 use super::http::Ask;
@@ -35,6 +35,14 @@ enum There {
     Nonsense,
 }
 
+/// What came of a comparison.
+pub(super) struct Compared {
+    /// What is there now; 0 for nothing.
+    pub(super) number: u64,
+    /// Set when it went back, with what showed it.
+    pub(super) rolled_back: Option<String>,
+}
+
 impl Past {
     /// Notes that both sides are about to come nearer to each other.
     pub(super) fn note(&self) {
@@ -49,9 +57,21 @@ impl Past {
 }
 
 impl Server {
-    /// Compares the number that is there with that of a cursor.
+    /// Tells only whether the server went back since a cursor was taken.
     pub(super) async fn remember(&self, cursor: Option<&str>) -> PortResult<Changes> {
-        let known = cursor.and_then(read);
+        let past = self.compare_past(cursor.and_then(read)).await?;
+        // Where to look is not told, so at first everything is looked at.
+        let is_first = !self.past.is_begun.replace(true);
+        Ok(Changes {
+            hints: is_first.then_some(Hint::Rescan).into_iter().collect(),
+            cursor: text(past.number),
+            rolled_back: past.rolled_back,
+        })
+    }
+
+    /// Compares the number that is there with what is known, and stores the next one where
+    /// that is due.
+    pub(super) async fn compare_past(&self, known: Option<u64>) -> PortResult<Compared> {
         let there = self.number().await?;
         let rolled_back = gone_back(known, there).then(|| BACK.to_owned());
         let mut number = match there {
@@ -67,11 +87,8 @@ impl Server {
                 number = next;
             }
         }
-        // Where to look is not told, so at first everything is looked at.
-        let is_first = !self.past.is_begun.replace(true);
-        Ok(Changes {
-            hints: is_first.then_some(Hint::Rescan).into_iter().collect(),
-            cursor: text(number),
+        Ok(Compared {
+            number,
             rolled_back,
         })
     }
