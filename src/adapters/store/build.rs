@@ -47,8 +47,9 @@ pub struct Base {
     pub before: [u8; 32],
 }
 
-/// Makes a job's store. The records follow `base`, or begin with the first. `expected` is the head that is known to have been acknowledged,
-/// if that is beyond the last record. Returns the number of records.
+/// Makes a job's store. The records follow `base`, or begin with the first. `expected` is
+/// the head that is known to have been acknowledged, if that is beyond the last record.
+/// Returns the number of records.
 ///
 /// # Errors
 /// See [`BuildError`].

@@ -1,13 +1,13 @@
-//! The ROUTER socket: commands of many peers, each answered where it came from
-//! (ZeroMQ RFC 28).
+//! The ROUTER socket: commands of many peers, each answered where it came from (ZeroMQ RFC
+//! 28).
 //!
-//! In: messages of REQ and DEALER peers: up to the first empty part an envelope that
-//! goes back unread, then one part, the command; a DEALER may leave the envelope out.
-//! Out: [`Command`]s, and their replies. Invariants: an answer goes to the connection
-//! that asked, whatever identity its peer claims; each command is answered once, be it
-//! with an error, also one that is too large to be kept; what waits is bounded per
-//! connection and in all; a peer that does not read its answers is disconnected and
-//! keeps nobody waiting. Watched by `tests/it/zmtp/attacks.rs`. Deliberately absent: what commands mean.
+//! In: messages of REQ and DEALER peers: up to the first empty part an envelope that goes
+//! back unread, then one part, the command; a DEALER may leave the envelope out. Out:
+//! [`Command`]s, and their replies. Invariants: an answer goes to the connection that
+//! asked, whatever identity its peer claims; each command is answered once, be it with an
+//! error, also one that is too large to be kept; what waits is bounded per connection and
+//! in all; a peer that does not read its answers is disconnected and keeps nobody waiting.
+//! Watched by `tests/it/zmtp/attacks.rs`. Deliberately absent: what commands mean.
 
 use super::decoder::Violation;
 use super::limits::Limits;

@@ -1,8 +1,9 @@
 //! Where this daemon listens, for its subcommands: `ports.json`.
 //!
 //! In: an address and a port. Out: a file in the state folder while we run. Invariants:
-//! only our own note is removed, and none of a daemon that runs is replaced. Deliberately absent: trust: whoever reads it asks the
-//! socket who it is. CRASH: a note about a process that is gone.
+//! only our own note is removed, and none of a daemon that runs is replaced. Deliberately
+//! absent: trust: whoever reads it asks the socket who it is. CRASH: a note about a process
+//! that is gone.
 
 use super::super::exit::{Exit, Failure};
 use crate::adapters::clock::SystemClock;

@@ -3,8 +3,9 @@
 //! In: records, in order, each once. Out: [`Undo`]. Invariants: an undo that took several
 //! events is one; an operation that only carried an undo to the remote is part of that
 //! undo, so that the last thing done is the undo itself; what was undone already within
-//! what is meant stays as it is. Memory: what is open, what is
-//! meant, and the paths of earlier undos; the trees, where changes made here are undone. Deliberately absent: what a step is (`undo`).
+//! what is meant stays as it is. Memory: what is open, what is meant, and the paths of
+//! earlier undos; the trees, where changes made here are undone. Deliberately absent: what
+//! a step is (`undo`).
 
 use super::{Inverse, Left, Step, Undo, changes};
 use journal_format::event::{

@@ -1,13 +1,13 @@
 //! A disk in memory that forgets what was not synced.
 //!
-//! In: calls as a file system knows them. Out: nodes, times, identities.
-//! Fault model: a power loss keeps the durable image, a prefix in order of the
-//! changes of names since, and of each file written since either the old data,
-//! the new data, a part of it or none, even where its rename survived. Killing a
-//! process loses nothing. Inode numbers may be used again.
-//! Invariant: content that a person wrote never becomes another one under the same
-//! fingerprint, unless the disk hides edits: then only within a step of its times. Deliberately absent: hard links, permissions (see `faults`).
-//! A new call is a method here that makes effects, never touches the image itself.
+//! In: calls as a file system knows them. Out: nodes, times, identities. Fault model: a
+//! power loss keeps the durable image, a prefix in order of the changes of names since, and
+//! of each file written since either the old data, the new data, a part of it or none, even
+//! where its rename survived. Killing a process loses nothing. Inode numbers may be used
+//! again. Invariant: content that a person wrote never becomes another one under the same
+//! fingerprint, unless the disk hides edits: then only within a step of its times.
+//! Deliberately absent: hard links, permissions (see `faults`). A new call is a method here
+//! that makes effects, never touches the image itself.
 
 mod image;
 mod names;

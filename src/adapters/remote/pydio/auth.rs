@@ -1,9 +1,9 @@
 //! Who we are: a key pair that signs calls, or name and password.
 //!
-//! In: a user's password. Out: what a call carries. Invariant: one refresh at a time;
-//! once the server refused name and password nothing is sent for a minute, by no job
-//! that has a copy of the password, so that no account is locked by hammering. Deliberately absent: storing keys; a start
-//! makes new ones for the same device, which revokes the old ones.
+//! In: a user's password. Out: what a call carries. Invariant: one refresh at a time; once
+//! the server refused name and password nothing is sent for a minute, by no job that has a
+//! copy of the password, so that no account is locked by hammering. Deliberately absent:
+//! storing keys; a start makes new ones for the same device, which revokes the old ones.
 
 use super::http::{Answer, Call, Extra, Http, Pairs};
 use crate::adapters::secret::{Secret, Trial};

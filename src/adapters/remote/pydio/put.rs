@@ -1,12 +1,12 @@
 //! Writing a file: whole or not at all.
 //!
 //! In: content and what is expected at its path. Out: what stands there now. Invariant:
-//! something new is sent so that the server renames it rather than replaces what came
-//! in between; a replacement follows a look at the path, by the next request in its
-//! place; a large one is looked at again when all but its last bytes were sent. What arrived is verified by size and hash.
-//! RACE: between the last look and the server's own rename of a replacement another
-//! client's version may be replaced; the server has no condition for it (0045).
-//! CRASH: a part, which the next try goes on with.
+//! something new is sent so that the server renames it rather than replaces what came in
+//! between; a replacement follows a look at the path, by the next request in its place; a
+//! large one is looked at again when all but its last bytes were sent. What arrived is
+//! verified by size and hash. RACE: between the last look and the server's own rename of a
+//! replacement another client's version may be replaced; the server has no condition for it
+//! (0045). CRASH: a part, which the next try goes on with.
 
 use super::Inner;
 use super::answer::Verdict;

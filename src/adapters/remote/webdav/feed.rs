@@ -1,11 +1,12 @@
 //! What changed, by the tags of folders, where a change below gives a folder another one.
 //!
 //! In: a cursor, which is the root's tag, the names of young files and a number of ours
-//! (`past`). Out: places to look at, and that the server went back. Invariant: whatever differs from what the last listing of a folder or our own work
-//! showed (`shown`) is hinted at; a folder that is not known is hinted at whole; after a
-//! restart nothing is known but the cursor, so a change by others means to list
-//! everything. Deliberately absent: what is there now, which scans say; servers without
-//! such tags (`past`). Leaves nothing behind.
+//! (`past`). Out: places to look at, and that the server went back. Invariant: whatever
+//! differs from what the last listing of a folder or our own work showed (`shown`) is
+//! hinted at; a folder that is not known is hinted at whole; after a restart nothing is
+//! known but the cursor, so a change by others means to list everything. Deliberately
+//! absent: what is there now, which scans say; servers without such tags (`past`). Leaves
+//! nothing behind.
 
 use super::found::{Folder, Found};
 use super::listing::Child;

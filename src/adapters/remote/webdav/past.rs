@@ -5,8 +5,9 @@
 //! stored after work of ours, at most every ten minutes, so what was restored from before
 //! that has a lower one; content that came is work, too, where the number is no news for
 //! others. What is there and is no number says nothing. Deliberately absent: what follows
-//! (`sync-core: plan::safety`); places to look at (`feed`). RACE: work after the last number is not missed. CRASH: a number that the
-//! journal does not know, which is a higher one.
+//! (`sync-core: plan::safety`); places to look at (`feed`). RACE: work after the last
+//! number is not missed. CRASH: a number that the journal does not know, which is a higher
+//! one.
 
 use super::http::Ask;
 use super::server::Server;

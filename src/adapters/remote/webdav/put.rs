@@ -1,12 +1,12 @@
 //! Writing a file: whole or not at all.
 //!
 //! In: content and what is expected at its path. Out: what stands there now. Invariant:
-//! where an upload that breaks off would spoil the old version, or where the server has
-//! no conditions to keep a new one from replacing what came in between, content goes to a
-//! slot first and is moved to its name; what arrived is looked at. Large content goes in
-//! pieces where it can (`chunks`). RACE: a replacement on
-//! a server without conditions follows right after a look; what another client writes in
-//! between is replaced. CRASH: a slot in staging.
+//! where an upload that breaks off would spoil the old version, or where the server has no
+//! conditions to keep a new one from replacing what came in between, content goes to a slot
+//! first and is moved to its name; what arrived is looked at. Large content goes in pieces
+//! where it can (`chunks`). RACE: a replacement on a server without conditions follows
+//! right after a look; what another client writes in between is replaced. CRASH: a slot in
+//! staging.
 
 use super::Inner;
 use super::chunks::checksum;

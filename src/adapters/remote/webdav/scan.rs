@@ -2,9 +2,9 @@
 //!
 //! In: targets. Out: listings, or that nothing can be said. Invariant: a path is absent
 //! only if the server said so and its folder's listing, read to its end, says it too; but
-//! another spelling of a name that is listed is absent by the listing alone, since a
-//! server that composes names finds it by either. Deliberately absent: what the filter leaves out, but for its names. Leaves nothing
-//! behind.
+//! another spelling of a name that is listed is absent by the listing alone, since a server
+//! that composes names finds it by either. Deliberately absent: what the filter leaves out,
+//! but for its names. Leaves nothing behind.
 
 use super::found::Found;
 use super::listing::Child;

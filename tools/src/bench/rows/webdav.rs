@@ -2,9 +2,10 @@
 //!
 //! In: servers in processes of their own, one without tags of folders and one with them.
 //! Out: ours beside plain requests with as many connections, beside rclone and, on a
-//! Nextcloud where it is installed, beside its own client; the notes tell the requests of the last run where the server counts them. Invariant: the server
-//! is the same for all of a row, and both sides are compared after each run.
-//! Deliberately absent: other real servers; their speed is not ours.
+//! Nextcloud where it is installed, beside its own client; the notes tell the requests of
+//! the last run where the server counts them. Invariant: the server is the same for all of
+//! a row, and both sides are compared after each run. Deliberately absent: other real
+//! servers; their speed is not ours.
 
 use super::super::dav::{Kind, Site};
 use super::super::load::AT_ONCE;
