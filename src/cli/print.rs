@@ -6,7 +6,7 @@
 use super::args::Args;
 use super::exit::{Exit, Failure};
 use super::pair::Pair;
-use super::text::{count, duration, plain, quoted, size};
+use super::text::{count, duration, plain, plain_lines, quoted, size};
 use crate::daemon::{Doubt, Report, Tally};
 use journal_format::event::{Case, HaltReason};
 use journal_format::value::Seq;
@@ -16,18 +16,18 @@ use std::time::Duration;
 use sync_core::engine::{Remark, Standing};
 use sync_core::state::Halt;
 
-/// Prints why the program gives up.
+/// Prints why the program gives up. What a server, a disk or a file said may be in it.
 pub(super) fn failure(failure: &Failure) {
-    words(&format!("pydio-sync: {}", failure.message));
+    words(&format!("pydio-sync: {}", plain_lines(&failure.message)));
     if let Some(hint) = &failure.hint {
-        words(&format!("  {hint}"));
+        words(&format!("  {}", plain_lines(hint)));
     }
 }
 
 /// Prints what a person should know and nothing depends on.
 pub(super) fn warning(args: &Args, text: &str) {
     if !args.common.quiet {
-        words(&format!("pydio-sync: {text}"));
+        words(&format!("pydio-sync: {}", plain_lines(text)));
     }
 }
 
@@ -326,9 +326,10 @@ fn kept<T>(result: io::Result<T>) -> io::Result<T> {
     })
 }
 
-/// Prints a line on stderr.
+/// Prints lines on stderr.
 pub(super) fn words(text: &str) {
-    drop(writeln!(io::stderr().lock(), "{text}"));
+    let lines: Vec<String> = text.split('\n').map(plain).collect();
+    drop(writeln!(io::stderr().lock(), "{}", lines.join("\n")));
 }
 
 static UNPRINTED: std::sync::OnceLock<String> = std::sync::OnceLock::new();

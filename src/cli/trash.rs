@@ -63,7 +63,7 @@ async fn list(desk: &Desk<'_>, known: &Known) -> Result<(), Failure> {
         } else {
             print::line(&format!(
                 "{} {} {}, {}",
-                id_text(&entry.name).unwrap_or(&entry.name),
+                id_text(&entry.name).map_or_else(|| plain(&entry.name), str::to_owned),
                 time(entry.since),
                 path.map_or_else(|| plain(&entry.name), plain),
                 size(entry.bytes),
