@@ -22,7 +22,7 @@ use crate::daemon::by_hand::Deeds;
 use crate::daemon::offline::last_known;
 use crate::executor::Hand;
 use crate::journal::explain::{self, Explanation, Fate};
-use crate::ports::{LocalFs, PortError, RootState, Store};
+use crate::ports::{History, LocalFs, PortError, RootState, Store};
 use journal_format::event::{Event, OperationEvent, Record, SessionEvent};
 use journal_format::value::{RelPath, Seq, Side};
 use serde_json::json;
@@ -46,7 +46,8 @@ pub(super) async fn run(desk: &mut Desk<'_>, command: &Trash) -> Result<Exit, Fa
 /// Lists what lies there, beside whoever has the job.
 async fn list(desk: &Desk<'_>, known: &Known) -> Result<(), Failure> {
     let source = source::of_job(known)?;
-    let local = LocalFolder::open(&known.directory, Options::default()).map_err(side)?;
+    let reading = source.reading().expect("a job's journal is a store");
+    let local = folder_of(known, reading).await?;
     for entry in local.trashed().await.map_err(side)? {
         let begun = trasher(&entry.name)
             .map(|id| source.record(id))
@@ -186,9 +187,13 @@ pub(super) fn hold(desk: &Desk<'_>, opened: &Opened) -> Result<FolderLock, Failu
 
 /// The local folder, if it is the one that the journal knows.
 pub(super) async fn folder(opened: &Opened) -> Result<LocalFolder, Failure> {
-    let path = &opened.known.directory;
+    folder_of(&opened.known, &opened.journal).await
+}
+
+async fn folder_of(job: &Known, journal: &dyn History) -> Result<LocalFolder, Failure> {
+    let path = &job.directory;
     let local = LocalFolder::open(path, Options::default()).map_err(side)?;
-    let known = last_known(&opened.journal, &SystemClock).await?.markers[0].clone();
+    let known = last_known(journal, &SystemClock).await?.markers[0].clone();
     match local.root().await.map_err(side)? {
         RootState::Present { marker } if marker.is_some() && marker == known => Ok(local),
         _ => Err(Failure::new(

@@ -47,6 +47,7 @@ mod service;
 mod stage;
 mod stories;
 mod subcommands;
+mod trash;
 mod trouble;
 mod undo;
 mod webdav_answers;
