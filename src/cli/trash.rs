@@ -20,7 +20,7 @@ use crate::adapters::store::FolderLock;
 use crate::daemon::RunError;
 use crate::daemon::by_hand::Deeds;
 use crate::daemon::offline::last_known;
-use crate::executor::Hand;
+use crate::executor::{Hand, NotRestored};
 use crate::journal::explain::{self, Explanation, Fate};
 use crate::ports::{History, LocalFs, PortError, RootState, Store};
 use journal_format::event::{Event, OperationEvent, Record, SessionEvent};
@@ -127,12 +127,7 @@ async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(
         seq = deeds.tell(&local, changes, &who()).await?;
         deeds.end().await?;
     }
-    restored.map_err(|reason| {
-        Failure::usage(
-            format!("not restored: {reason}"),
-            "nothing was replaced; name another place with `--to PATH`",
-        )
-    })?;
+    restored.map_err(|why| not_restored(&why))?;
     if desk.args.common.json {
         print::data(&json!({
             "type": "restored", "job": opened.known.id, "seq": seq.map(|seq| seq.0),
@@ -144,6 +139,18 @@ async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(
         plain(path.as_str())
     ));
     Ok(())
+}
+
+/// Only a name that is taken is something that whoever asked can choose otherwise.
+fn not_restored(why: &NotRestored) -> Failure {
+    let message = format!("not restored: {why}");
+    match why {
+        NotRestored::Taken(_) => Failure::usage(
+            message,
+            "nothing was replaced; name another place with `--to PATH`",
+        ),
+        NotRestored::Failed(_) => Failure::new(Exit::ItemsFailed, message),
+    }
 }
 
 /// Begins to tell a job's journal what is done by hand.

@@ -1,6 +1,6 @@
 //! The trash by its commands: what they show, what they bring back and what they refuse.
 
-use crate::program::{Lab, write_long_ago};
+use crate::program::{Lab, read, write_long_ago};
 use serde_json::Value;
 use std::fs;
 
@@ -53,4 +53,21 @@ fn what_somebody_put_into_the_trash_commands_no_terminal() {
     let listed = lab.offline(&["trash", "list"]);
     assert!(listed.out.contains("odd\\u{1b}[2J"), "{listed:?}");
     assert!(!listed.out.contains('\u{1b}'), "{listed:?}");
+}
+
+#[test]
+fn only_a_taken_name_is_a_mistake_of_whoever_restores() {
+    let (lab, entry) = trashed();
+    let to = |place: &str| lab.offline(&["trash", "restore", &entry, "--to", place]);
+    let taken = to("stays");
+    assert_eq!(taken.code, 2, "{taken:?}");
+    assert!(taken.err.contains("something is at `stays`"), "{taken:?}");
+    assert!(taken.err.contains("--to PATH"), "{taken:?}");
+    let below_a_file = to("stays/a");
+    assert_eq!(below_a_file.code, 4, "{below_a_file:?}");
+    assert!(!below_a_file.err.contains("--to"), "{below_a_file:?}");
+    assert_eq!(read(&lab.local.join("stays")), "stays");
+    let restored = to("d/b");
+    assert_eq!(restored.code, 0, "{restored:?}");
+    assert_eq!(read(&lab.local.join("d/b")), "d/a");
 }
