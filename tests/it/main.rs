@@ -23,6 +23,7 @@ mod logs;
 mod merge_table;
 mod mirror;
 mod overtaken;
+mod places;
 mod program;
 mod pydio_bin;
 mod pydio_e2e;
