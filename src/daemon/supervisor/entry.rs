@@ -219,6 +219,8 @@ pub(super) struct Entry {
     pub(super) exit: Option<u8>,
     pub(super) has_run: bool,
     pub(super) told_reason: Option<String>,
+    /// Who had it started while it could not be told: its journal may hold a pause.
+    pub(super) started_by: Option<String>,
     pub(super) last_status: Option<Arc<Status>>,
     /// The state that was seen last, and since when.
     pub(super) seen: (State, Timestamp),
@@ -234,6 +236,7 @@ impl Entry {
             exit: None,
             has_run: false,
             told_reason: None,
+            started_by: None,
             last_status: None,
             seen: (State::Starting, now),
         }

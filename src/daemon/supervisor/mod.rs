@@ -179,6 +179,9 @@ impl<'a> Supervisor<'a> {
             if state == State::Synced {
                 entry.tries = 0;
             }
+            if matches!(&entry.stage, Stage::Running(run) if run.line.status().is_some()) {
+                entry.started_by = None;
+            }
         }
         let is_gone = |entry: &Entry| entry.after == After::Remove && entry.line().is_none();
         jobs.retain(|entry| !is_gone(entry));
@@ -251,7 +254,12 @@ impl<'a> Supervisor<'a> {
 
     fn start(&self, entry: &mut Entry, now: Timestamp) {
         let line = Line::new(&self.bells);
-        let (orders, taken) = mpsc::channel(ORDERS_MAX);
+        let (mut orders, taken) = mpsc::channel(ORDERS_MAX);
+        if let Some(by) = entry.started_by.clone() {
+            let order = Order::Start;
+            let is_told = send(&mut orders, Control::Order { order, by });
+            debug_assert!(is_told.is_ok(), "nothing else was sent yet");
+        }
         let mode = entry.spec.frequency.mode();
         entry.after = After::Open;
         entry.stage = Stage::Running(Run {
@@ -317,6 +325,7 @@ impl<'a> Supervisor<'a> {
             // It is about to end; its next run is the answer.
             Stage::Running(_) if order == Order::Start && entry.after == After::Stop => {
                 entry.after = After::Restart;
+                entry.started_by = Some(by.to_owned());
                 Ok(None)
             }
             Stage::Running(run) => {
@@ -331,6 +340,7 @@ impl<'a> Supervisor<'a> {
                 if order == Order::Start {
                     self.host.asked(id);
                 }
+                entry.started_by = (order == Order::Start).then(|| by.to_owned());
                 match order {
                     Order::Start => *resting = Rest::new(State::Starting, None, Some(now)),
                     Order::Pause | Order::Stop => resting.stopped_at_rest(entry.exit),

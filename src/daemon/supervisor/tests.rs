@@ -236,6 +236,44 @@ fn a_paused_job_says_what_it_cannot_look_at() {
 }
 
 #[test]
+fn who_starts_a_job_at_rest_ends_its_pause() {
+    let (host, clock) = (PretendHost::default(), StillClock::default());
+    let supervisor = Supervisor::new(&host, &clock, vec![auto("a")]);
+    supervisor.turn();
+    let mut run = host.take("a").expect("it runs");
+    assert!(run.orders.try_recv().is_err(), "nobody asked for it");
+    supervisor.order("a", Order::Stop, "test").expect("told");
+    run.line.ended(finished());
+    supervisor.turn();
+    supervisor.order("a", Order::Start, "ada").expect("told");
+    // Until a run got so far that it could take it.
+    for is_first in [true, false] {
+        supervisor.turn();
+        let mut run = host.take("a").expect("it runs");
+        let order = run.orders.try_recv().expect("an order");
+        assert!(
+            matches!(&order, Control::Order { order: Order::Start, by } if by == "ada"),
+            "{order:?}"
+        );
+        if !is_first {
+            run.line.stands(&Status {
+                phase: Phase::Synced,
+                standing: Standing::default(),
+                seq: Seq::ZERO,
+                changed: None,
+            });
+            supervisor.turn();
+        }
+        run.line.ended(failed(TroubleKind::Offline, 6));
+        supervisor.turn();
+        clock.pass(1_000_000);
+    }
+    supervisor.turn();
+    let mut run = host.take("a").expect("it runs");
+    assert!(run.orders.try_recv().is_err(), "it was obeyed");
+}
+
+#[test]
 fn frequencies_say_how_and_when_a_job_runs() {
     let daily = Frequency::Daily { hour: 2, minute: 0 };
     let table = [
