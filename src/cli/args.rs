@@ -171,7 +171,7 @@ pub(super) enum Command {
     /// Let jobs go on that were paused or stopped, or that wait for something.
     #[command(after_help = FOR_DAEMONS)]
     Start(OneJob),
-    /// Let jobs watch on and start nothing.
+    /// Let jobs watch on and start nothing; `status` counts what waits.
     #[command(after_help = FOR_DAEMONS)]
     Pause(OneJob),
     /// Stop jobs and close their journals; the daemon stays.

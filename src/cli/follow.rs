@@ -219,10 +219,6 @@ impl Board {
                 })
             });
         }
-        let mut text = String::new();
-        if self.lines > 0 {
-            write!(text, "\u{1b}[{}A\u{1b}[J", self.lines).expect("writing to a string");
-        }
         let mut lines = Vec::new();
         for status in self.jobs.values() {
             lines.push(status.shown());
@@ -230,9 +226,20 @@ impl Board {
             let ways = status.ways_out(&[], &desk.state_dir, &flag);
             lines.extend(ways.into_iter().map(|line| format!("  {line}")));
         }
+        print::offer(&self.drawn(&lines))
+    }
+
+    /// Draws lines over those before. Each takes one row, however narrow the terminal is,
+    /// or the next ones would be drawn over the wrong rows: what is too long is cut there.
+    fn drawn(&mut self, lines: &[String]) -> String {
+        let mut text = UNWRAPPED.to_owned();
+        if self.lines > 0 {
+            write!(text, "\u{1b}[{}A\u{1b}[J", self.lines).expect("writing to a string");
+        }
         text.push_str(&lines.join("\n"));
+        text.push_str(WRAPPED);
         self.lines = lines.len();
-        print::offer(&text)
+        text
     }
 }
 
@@ -243,4 +250,28 @@ fn parsed(body: &[u8]) -> Result<Value, Failure> {
 
 fn ended(error: ClientError) -> Failure {
     Failure::new(Exit::Internal, format!("the daemon ended: {error}"))
+}
+
+/// Has a terminal cut lines that are longer than it is wide, and wrap them again.
+const UNWRAPPED: &str = "\u{1b}[?7l";
+const WRAPPED: &str = "\u{1b}[?7h";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_drawn_over_takes_a_row_a_line_on_every_terminal() {
+        let mut board = Board::default();
+        let lines = ["a".repeat(500), "b".to_owned()];
+        let first = board.drawn(&lines);
+        assert_eq!(first, format!("\u{1b}[?7l{}\nb\u{1b}[?7h", lines[0]));
+        let second = board.drawn(&lines[1..]);
+        assert_eq!(second, "\u{1b}[?7l\u{1b}[2A\u{1b}[Jb\u{1b}[?7h");
+        assert!(
+            board
+                .drawn(&lines)
+                .starts_with("\u{1b}[?7l\u{1b}[1A\u{1b}[J")
+        );
+    }
 }

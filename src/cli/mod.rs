@@ -75,10 +75,9 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> std::pro
     };
     match done {
         Ok(Exit::InSync) if print::unprinted().is_some() => {
-            let why = print::unprinted().map(ToString::to_string);
             let message = format!(
                 "not all results could be printed: {}",
-                why.unwrap_or_default()
+                print::unprinted().unwrap_or_default()
             );
             print::failure(&Failure::new(Exit::Internal, message));
             Exit::Internal.into()

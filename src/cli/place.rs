@@ -9,6 +9,9 @@ use super::exit::Failure;
 use super::pair::absolute;
 use crate::adapters::remote::{RemotePlace, ServerPlace};
 use journal_format::value::RelPath;
+use percent_encoding::percent_decode_str;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 use url::Url;
 
@@ -41,7 +44,7 @@ pub(super) fn remote(config: &JobConfig) -> Result<RemotePlace, Failure> {
                     "write `file:///path` with three slashes",
                 ));
             }
-            folder(config, PathBuf::from(path))
+            folder(config, decoded(path)?)
         }
         Some("http" | "https") => pydio(config),
         Some("webdav" | "webdavs" | "dav" | "davs") => webdav(config),
@@ -156,6 +159,29 @@ fn folder(config: &JobConfig, path: PathBuf) -> Result<RemotePlace, Failure> {
     } else {
         path.join(subfolder.as_str())
     }))
+}
+
+/// The path in a URL of a folder: `%20` stands for a blank (RFC 8089).
+fn decoded(path: &str) -> Result<PathBuf, Failure> {
+    let wrong = |what: &str| {
+        Failure::usage(
+            format!("`file://{path}`: {what}"),
+            "write `%25` for a percent sign, or give the folder as a path, without `file://`",
+        )
+    };
+    let is_byte = |part: &str| {
+        let digits = part.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if let Some(part) = path.split('%').skip(1).find(|part| !is_byte(part)) {
+        let shown: String = part.chars().take(2).collect();
+        return Err(wrong(&format!("`%{shown}` stands for nothing")));
+    }
+    let bytes: Vec<u8> = percent_decode_str(path).collect();
+    if bytes.contains(&0) {
+        return Err(wrong("no path holds the byte `%00`"));
+    }
+    Ok(PathBuf::from(OsString::from_vec(bytes)))
 }
 
 fn subfolder(config: &JobConfig) -> Result<RelPath, Failure> {

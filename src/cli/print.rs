@@ -6,28 +6,28 @@
 use super::args::Args;
 use super::exit::{Exit, Failure};
 use super::pair::Pair;
-use super::text::{count, duration, plain, quoted, size};
+use super::text::{count, duration, plain, plain_lines, quoted, size};
 use crate::daemon::{Doubt, Report, Tally};
 use journal_format::event::{Case, HaltReason};
 use journal_format::value::Seq;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 use std::time::Duration;
 use sync_core::engine::{Remark, Standing};
 use sync_core::state::Halt;
 
-/// Prints why the program gives up.
+/// Prints why the program gives up. What a server, a disk or a file said may be in it.
 pub(super) fn failure(failure: &Failure) {
-    words(&format!("pydio-sync: {}", failure.message));
+    words(&format!("pydio-sync: {}", plain_lines(&failure.message)));
     if let Some(hint) = &failure.hint {
-        words(&format!("  {hint}"));
+        words(&format!("  {}", plain_lines(hint)));
     }
 }
 
 /// Prints what a person should know and nothing depends on.
 pub(super) fn warning(args: &Args, text: &str) {
     if !args.common.quiet {
-        words(&format!("pydio-sync: {text}"));
+        words(&format!("pydio-sync: {}", plain_lines(text)));
     }
 }
 
@@ -277,30 +277,62 @@ pub(super) fn data(value: &Value) {
 /// Prints a line on stdout. A reader that went away is no reason to fail a sync; a full
 /// disk is told at the end.
 pub(super) fn line(text: &str) {
-    let printed = writeln!(std::io::stdout().lock(), "{text}");
-    if let Err(error) = printed
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        UNPRINTED.get_or_init(|| error);
-    }
+    // What became of it is kept.
+    writeln!(Out::lock(), "{text}").ok();
 }
 
 /// Why not all that was printed got out, if so.
-pub(super) fn unprinted() -> Option<&'static std::io::Error> {
-    UNPRINTED.get()
+pub(super) fn unprinted() -> Option<&'static str> {
+    UNPRINTED.get().map(String::as_str)
 }
 
-/// Prints a line on stdout. Returns false when nobody reads any more.
+/// Prints a line on stdout. Returns false when no more can be printed.
 pub(super) fn offer(text: &str) -> bool {
-    let mut out = std::io::stdout().lock();
+    let mut out = Out::lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
-/// Prints a line on stderr.
-pub(super) fn words(text: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
+/// Stdout for much data. An error says that no more can be printed; why is told at the end.
+pub(super) fn much() -> BufWriter<Out> {
+    BufWriter::with_capacity(OUT_BYTES, Out::lock())
 }
 
-static UNPRINTED: std::sync::OnceLock<std::io::Error> = std::sync::OnceLock::new();
+/// Stdout, of which every error is kept for the end of the program, other than that its
+/// reader went away.
+pub(super) struct Out(StdoutLock<'static>);
+
+impl Out {
+    fn lock() -> Self {
+        Self(io::stdout().lock())
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        kept(self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        kept(self.0.flush())
+    }
+}
+
+fn kept<T>(result: io::Result<T>) -> io::Result<T> {
+    result.inspect_err(|error| {
+        let is_told = [ErrorKind::BrokenPipe, ErrorKind::Interrupted].contains(&error.kind());
+        if !is_told {
+            UNPRINTED.get_or_init(|| error.to_string());
+        }
+    })
+}
+
+/// Prints lines on stderr.
+pub(super) fn words(text: &str) {
+    let lines: Vec<String> = text.split('\n').map(plain).collect();
+    drop(writeln!(io::stderr().lock(), "{}", lines.join("\n")));
+}
+
+static UNPRINTED: std::sync::OnceLock<String> = std::sync::OnceLock::new();
 /// Lines of a list for people; the rest is counted.
 const LINES_MAX: usize = 50;
+const OUT_BYTES: usize = 1 << 16;

@@ -3,7 +3,7 @@
 //! In: values. Out: text. Invariant: no name from a disk can command the terminal.
 //! Deliberately absent: JSON, in which values stay as they are.
 
-pub(super) use crate::journal::text::{count, plain, quoted, size, time};
+pub(super) use crate::journal::text::{count, plain, plain_lines, quoted, size, time};
 use std::time::Duration;
 
 /// `0.4 s`, `75 s`, `12 min 5 s`, `3 h 20 min`.

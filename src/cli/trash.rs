@@ -20,9 +20,9 @@ use crate::adapters::store::FolderLock;
 use crate::daemon::RunError;
 use crate::daemon::by_hand::Deeds;
 use crate::daemon::offline::last_known;
-use crate::executor::Hand;
+use crate::executor::{Hand, NotRestored};
 use crate::journal::explain::{self, Explanation, Fate};
-use crate::ports::{LocalFs, PortError, RootState, Store};
+use crate::ports::{History, LocalFs, PortError, RootState, Store};
 use journal_format::event::{Event, OperationEvent, Record, SessionEvent};
 use journal_format::value::{RelPath, Seq, Side};
 use serde_json::json;
@@ -46,7 +46,8 @@ pub(super) async fn run(desk: &mut Desk<'_>, command: &Trash) -> Result<Exit, Fa
 /// Lists what lies there, beside whoever has the job.
 async fn list(desk: &Desk<'_>, known: &Known) -> Result<(), Failure> {
     let source = source::of_job(known)?;
-    let local = LocalFolder::open(&known.directory, Options::default()).map_err(side)?;
+    let reading = source.reading().expect("a job's journal is a store");
+    let local = folder_of(known, reading).await?;
     for entry in local.trashed().await.map_err(side)? {
         let begun = trasher(&entry.name)
             .map(|id| source.record(id))
@@ -63,7 +64,7 @@ async fn list(desk: &Desk<'_>, known: &Known) -> Result<(), Failure> {
         } else {
             print::line(&format!(
                 "{} {} {}, {}",
-                id_text(&entry.name).unwrap_or(&entry.name),
+                id_text(&entry.name).map_or_else(|| plain(&entry.name), str::to_owned),
                 time(entry.since),
                 path.map_or_else(|| plain(&entry.name), plain),
                 size(entry.bytes),
@@ -126,12 +127,7 @@ async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(
         seq = deeds.tell(&local, changes, &who()).await?;
         deeds.end().await?;
     }
-    restored.map_err(|reason| {
-        Failure::usage(
-            format!("not restored: {reason}"),
-            "nothing was replaced; name another place with `--to PATH`",
-        )
-    })?;
+    restored.map_err(|why| not_restored(&why))?;
     if desk.args.common.json {
         print::data(&json!({
             "type": "restored", "job": opened.known.id, "seq": seq.map(|seq| seq.0),
@@ -143,6 +139,18 @@ async fn restore(desk: &Desk<'_>, opened: &Opened, wanted: &Restore) -> Result<(
         plain(path.as_str())
     ));
     Ok(())
+}
+
+/// Only a name that is taken is something that whoever asked can choose otherwise.
+fn not_restored(why: &NotRestored) -> Failure {
+    let message = format!("not restored: {why}");
+    match why {
+        NotRestored::Taken(_) => Failure::usage(
+            message,
+            "nothing was replaced; name another place with `--to PATH`",
+        ),
+        NotRestored::Failed(_) => Failure::new(Exit::ItemsFailed, message),
+    }
 }
 
 /// Begins to tell a job's journal what is done by hand.
@@ -186,9 +194,13 @@ pub(super) fn hold(desk: &Desk<'_>, opened: &Opened) -> Result<FolderLock, Failu
 
 /// The local folder, if it is the one that the journal knows.
 pub(super) async fn folder(opened: &Opened) -> Result<LocalFolder, Failure> {
-    let path = &opened.known.directory;
+    folder_of(&opened.known, &opened.journal).await
+}
+
+async fn folder_of(job: &Known, journal: &dyn History) -> Result<LocalFolder, Failure> {
+    let path = &job.directory;
     let local = LocalFolder::open(path, Options::default()).map_err(side)?;
-    let known = last_known(&opened.journal, &SystemClock).await?.markers[0].clone();
+    let known = last_known(journal, &SystemClock).await?.markers[0].clone();
     match local.root().await.map_err(side)? {
         RootState::Present { marker } if marker.is_some() && marker == known => Ok(local),
         _ => Err(Failure::new(

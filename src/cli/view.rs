@@ -32,8 +32,8 @@ pub(super) struct Status {
     /// When something was last synced or decided, if that is known.
     pub(super) changed: Option<i64>,
     pub(super) next_try: Option<i64>,
-    /// In an error, or after a last run that did not end well: how a program that runs
-    /// only this job would exit.
+    /// In an error, after a last run that did not end well, or where a pause found a side
+    /// not looked at: how a program that runs only this job would exit.
     #[serde(default, skip_serializing)]
     pub(super) exit: Option<u8>,
 }
@@ -105,7 +105,9 @@ impl Status {
             "halted" => Exit::Halted,
             "offline" | "credentials" => Exit::Unreachable,
             "error" => self.exit.map_or(Exit::Internal, Exit::of_code),
-            "stopped" if self.exit.is_some() => self.exit.map_or(Exit::Internal, Exit::of_code),
+            "stopped" | "paused" if self.exit.is_some() => {
+                self.exit.map_or(Exit::Internal, Exit::of_code)
+            }
             _ if self.problems > 0 => Exit::ItemsFailed,
             "synced" if self.conflicts > 0 => Exit::ConflictsWait,
             "synced" => Exit::InSync,
@@ -231,6 +233,18 @@ mod tests {
             let mut status = status("error", [0; 4]);
             status.exit = code;
             assert_eq!(status.exit(), exit);
+        }
+    }
+
+    #[test]
+    fn a_job_at_rest_that_did_not_look_is_not_in_sync() {
+        for state in ["paused", "stopped"] {
+            let mut status = status(state, [0; 4]);
+            assert_eq!(status.exit(), Exit::InSync, "{state}");
+            for exit in [Exit::ItemsFailed, Exit::Unreachable] {
+                status.exit = Some(exit as u8);
+                assert_eq!(status.exit(), exit, "{state}");
+            }
         }
     }
 

@@ -70,7 +70,10 @@ async fn take_back(hand: &mut Hand<'_>, id: Seq, step: &Step) -> Done {
     let undoes = Some(step.undoes);
     match &step.inverse {
         Inverse::Restore { path, entry, over } => match over {
-            None => hand.restore(entry.as_str(), path, undoes).await,
+            None => {
+                let restored = hand.restore(entry.as_str(), path, undoes).await;
+                restored.map_err(|why| why.to_string())
+            }
             Some(over) => {
                 hand.exchange(id, (entry.as_str(), path), over, undoes)
                     .await

@@ -255,7 +255,8 @@ impl<'a> Driver<'a> {
     fn advance(&mut self) {
         self.notice_clock();
         self.empty_slots();
-        if !self.is_stopping && !self.is_paused() {
+        // A pause is no reason to look away: what waits for its end is told.
+        if !self.is_stopping {
             self.read_feed();
             self.scan_both();
         }
@@ -275,7 +276,7 @@ impl<'a> Driver<'a> {
         // Who has an answer finds the standing that it led to.
         self.tell_standing();
         self.keep_promises();
-        if !self.is_stopping && !self.is_paused() {
+        if !self.is_stopping {
             // Only now is it told that nothing is left to do, and nothing else comes.
             self.read_feed();
         }

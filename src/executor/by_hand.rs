@@ -23,6 +23,29 @@ pub struct Hand<'a> {
 /// Why a step was not done, in words.
 pub type Done = Result<(), String>;
 
+/// Why nothing was brought back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotRestored {
+    /// Its path is taken: another one would do.
+    #[error("something is at `{0}`")]
+    Taken(RelPath),
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<String> for NotRestored {
+    fn from(words: String) -> Self {
+        Self::Failed(words)
+    }
+}
+
+impl From<NotRestored> for String {
+    fn from(why: NotRestored) -> Self {
+        why.to_string()
+    }
+}
+
 impl<'a> Hand<'a> {
     /// Begins to work; looks at what the trash holds.
     ///
@@ -120,7 +143,12 @@ impl<'a> Hand<'a> {
     ///
     /// # Errors
     /// The trash does not hold it, the path is taken, or the side fails.
-    pub async fn restore(&mut self, entry: &str, path: &RelPath, undoes: Option<Seq>) -> Done {
+    pub async fn restore(
+        &mut self,
+        entry: &str,
+        path: &RelPath,
+        undoes: Option<Seq>,
+    ) -> Result<(), NotRestored> {
         self.in_trash(entry)?;
         self.free(path).await?;
         self.make_parents(path, undoes).await?;
@@ -230,10 +258,10 @@ impl<'a> Hand<'a> {
         }
     }
 
-    async fn free(&self, path: &RelPath) -> Done {
+    async fn free(&self, path: &RelPath) -> Result<(), NotRestored> {
         match self.local.stat(path).await.map_err(words)? {
             None => Ok(()),
-            Some(_) => Err(format!("something is at `{path}`")),
+            Some(_) => Err(NotRestored::Taken(path.clone())),
         }
     }
 

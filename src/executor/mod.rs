@@ -15,7 +15,7 @@ mod recover;
 mod simple;
 mod upload;
 
-pub use by_hand::{Done, Hand};
+pub use by_hand::{Done, Hand, NotRestored};
 pub use meter::Meter;
 pub use recover::{empty_slot, put_away_leftovers, uses_slot};
 

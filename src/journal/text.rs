@@ -48,6 +48,14 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
+/// The same for a message, whose lines stay lines. Those after the first are indented, so
+/// that none of them is taken for another message.
+#[must_use]
+pub fn plain_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(plain).collect();
+    lines.join("\n  ")
+}
+
 /// Quotes a word for a shell, if it needs that. What a terminal would obey is written
 /// as its bytes, so that a name can be copied from the screen.
 #[must_use]
@@ -80,9 +88,18 @@ fn escaped(word: &str) -> String {
     text
 }
 
-/// Tells whether a terminal would do something else with it than show it.
+/// Tells whether a terminal would do something else with it than show it: control
+/// characters, line and paragraph separators, and what turns the direction of writing.
 fn commands_terminal(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
 }
 
 /// Bytes as hexadecimal digits.
@@ -94,6 +111,23 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_turns_or_breaks_lines_is_shown_as_its_number() {
+        for c in "\u{0}\u{1b}\u{7f}\u{9b}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}".chars() {
+            let shown = format!("a\\u{{{:x}}}b", u32::from(c));
+            assert_eq!(plain(&format!("a{c}b")), shown);
+        }
+        assert_eq!(plain("d\u{2009}é 日本 \u{5d0}"), "d\u{2009}é 日本 \u{5d0}");
+    }
+
+    #[test]
+    fn a_message_keeps_its_lines_and_no_more() {
+        assert_eq!(
+            plain_lines("a\u{1b}[2J\nb\r\n  c\td\re"),
+            "a\\u{1b}[2J\n  b\n    c\\u{9}d\\u{d}e"
+        );
+    }
 
     #[test]
     fn a_quoted_name_can_be_copied_from_the_screen() {

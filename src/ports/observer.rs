@@ -47,8 +47,8 @@ pub enum Phase {
     Syncing,
     /// Nothing is left to do.
     Synced,
-    /// Told to pause.
-    Paused,
+    /// Told to pause, and what it would be otherwise.
+    Paused(Box<Self>),
     /// A side cannot be reached.
     Offline {
         /// Which one.

@@ -142,8 +142,12 @@ fn orders_reach_the_daemon_and_the_journal_says_who_gave_them() {
     let by = orders[0]["by"].as_str().expect("who");
     assert!(by.ends_with("(command line)"), "{by}");
     until_state(&lab, "synced");
-    // Both ways tell the same of a path.
-    let running_story = lab.offline(&["explain", "b"]);
+    // Both ways tell the same of a path. The last event is durable a little later.
+    let mut running_story = told;
+    until("its end is told", || {
+        running_story = lab.offline(&["explain", "b"]);
+        running_story.out.contains("is in sync on both sides")
+    });
     assert!(
         running_story.out.contains("upload `b`"),
         "{running_story:?}"

@@ -166,11 +166,20 @@ fn results_that_cannot_be_printed_are_told() {
     let lab = Lab::new();
     write_long_ago(&lab.local.join("a"), "a");
     lab.synced();
-    for words in [vec!["events", "--json"], vec!["man"], vec!["jobs", "list"]] {
+    for words in [
+        &["events", "--json"][..],
+        &["man"],
+        &["jobs", "list"],
+        &["journal", "cat"],
+        &["journal", "tree", "--side", "local"],
+        &["journal", "replay"],
+        &["journal", "replay", "--json"],
+        &["journal", "replay", "--path", "a"],
+    ] {
         let full = fs::File::options().write(true).open("/dev/full");
         let mut command = lab.bare();
         let output = command
-            .args(&words)
+            .args(words)
             .stdout(full.expect("a full disk"))
             .output();
         let output = output.expect("the program runs");

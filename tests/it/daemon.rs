@@ -274,6 +274,74 @@ fn a_pause_holds_through_a_crash_until_the_job_is_started() {
 }
 
 #[test]
+fn what_changes_in_a_pause_is_counted_and_waits() {
+    let house = House::new(&["a"]);
+    let daemon = house.start();
+    daemon.wait_for("a", "synced");
+    assert_eq!(daemon.say("PAUSE 0"), "PAUSED");
+    assert_eq!(house.lab.offline(&["status"]).code, 0);
+    write(&house.near("a").join("later"), "x");
+    write(&house.far("a").join("there"), "x");
+    until("both are seen", || daemon.status("a")["pending"] == 2);
+    let told = house.lab.offline(&["status"]);
+    assert_eq!(told.code, 4, "{told:?}");
+    assert!(told.out.contains("paused; 2 pending"), "{told:?}");
+    daemon.stop();
+    let told = house.lab.offline(&["status"]);
+    assert_eq!(told.code, 4, "{told:?}");
+    assert!(told.out.contains("2 pending"), "{told:?}");
+    assert!(!told.out.contains("synced when"), "{told:?}");
+
+    write(&house.near("a").join("later still"), "x");
+    let daemon = house.start();
+    until("a new run looks as well", || {
+        daemon.status("a")["pending"] == 3
+    });
+    assert_eq!(daemon.status("a")["state"], "paused");
+    assert!(!house.far("a").join("later").exists());
+    assert!(!house.near("a").join("there").exists());
+    // Also one that was stopped in its pause.
+    daemon.ask("job.stop", json!({"job": "a"}));
+    daemon.wait_for("a", "stopped");
+    assert_eq!(daemon.status("a")["pending"], 3);
+    daemon.ask("job.start", json!({"job": "a"}));
+    until("all of it goes on", || {
+        house.far("a").join("later still").exists() && house.near("a").join("there").exists()
+    });
+    daemon.stop();
+}
+
+#[test]
+fn a_stopped_job_says_what_it_knew_when_it_stopped() {
+    let house = House::new(&["a", "busy"]);
+    let mut other = house.lab.bare();
+    other
+        .arg("-s")
+        .arg(house.far("busy"))
+        .arg("-d")
+        .arg(house.near("busy"));
+    other.args(["-z", "0"]).stderr(Stdio::null());
+    let other = Running(other.spawn().expect("it starts"));
+    write(&house.near("busy").join("mine"), "x");
+    until("another process works", || {
+        house.far("busy").join("mine").exists()
+    });
+    let daemon = house.start();
+    daemon.wait_for("a", "synced");
+    daemon.wait_for("busy", "error");
+    daemon.ask("job.stop", json!({}));
+    daemon.wait_for("a", "stopped");
+    daemon.wait_for("busy", "stopped");
+    assert_eq!(daemon.status("a")["reason"], "synced when it stopped");
+    let synced = house.lab.offline(&["status", "a"]);
+    assert_eq!(synced.code, 0, "{synced:?}");
+    let kept_away = house.lab.offline(&["status", "busy"]);
+    assert_eq!(kept_away.code, 8, "{kept_away:?}");
+    drop(other);
+    daemon.stop();
+}
+
+#[test]
 fn a_stopped_job_lets_go_of_its_journal() {
     let house = House::new(&["a"]);
     let daemon = house.start();

@@ -147,3 +147,30 @@ fn a_daemon_follows_a_changed_ignore_file_on_a_server() {
     });
     drop(running);
 }
+
+#[test]
+fn an_ignore_file_that_is_too_large_is_named_with_what_helps() {
+    let lab = Lab::new();
+    let many = "a/name/to/leave/out\n".repeat(200_000);
+    write_long_ago(&lab.local.join("f"), "f");
+    write_long_ago(&lab.local.join("d/f"), "f");
+    write_long_ago(&lab.local.join("d").join(IGNORES), &many);
+    let below = lab.once(&[]);
+    assert_eq!(below.code, 4, "{below:?}");
+    assert!(lab.remote.join("f").exists() && !lab.remote.join("d/f").exists());
+    for told in ["`d`", IGNORES, "256 KiB"] {
+        assert!(below.err.contains(told), "{told}: {}", below.err);
+    }
+    write_long_ago(&lab.local.join(IGNORES), &many);
+    write_long_ago(&lab.local.join("later"), "f");
+    let whole = lab.once(&[]);
+    assert_eq!(whole.code, 6, "{whole:?}");
+    for told in [IGNORES, "256 KiB", "shorten it"] {
+        assert!(whole.err.contains(told), "{told}: {}", whole.err);
+    }
+    assert!(!lab.remote.join("later").exists());
+    fs::remove_file(lab.local.join(IGNORES)).expect("a file");
+    fs::remove_file(lab.local.join("d").join(IGNORES)).expect("a file");
+    lab.synced();
+    assert!(lab.remote.join("later").exists() && lab.remote.join("d/f").exists());
+}

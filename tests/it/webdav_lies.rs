@@ -1,12 +1,14 @@
 //! What servers leave unsaid or say wrongly, each once, and what the remote makes of it.
 
 use crate::folders::run;
-use crate::program::{Lab, read, write_long_ago};
+use crate::program::{Lab, done, read, write_long_ago};
 use crate::webdav_site::{DavSite, entry, fact, put};
 use journal_format::event::{Expected, FailureClass};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
 use pydio_sync::ports::Remote;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use test_servers::webdav::{Clock, Fault, Options, Quirks, Rule};
 
 /// A site with `d/x`, and a client of it.
@@ -16,6 +18,52 @@ fn begun(quirks: Quirks) -> (DavSite, WebdavRemote) {
     let remote = site.remote("client");
     run(remote.claim_root("remote-1")).expect("claim");
     (site, remote)
+}
+
+#[test]
+fn what_a_server_says_commands_no_terminal() {
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let place = format!("webdav://{}/d", port.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for peer in port.incoming() {
+            answer_with_commands(&mut peer.expect("a peer"));
+        }
+    });
+    let lab = Lab::new();
+    let mut command = lab.bare();
+    command.args(["-s", &place, "-u", "ada", "-z", "0", "--once", "-d"]);
+    let told = done(command.arg(&lab.local).env("PYDIO_SYNC_PASSWORD", "p"));
+    assert_eq!(told.code, 6, "{told:?}");
+    assert!(told.err.contains("\\u{1b}[2J"), "{told:?}");
+    let commands = |c: char| c != '\n' && c.is_control() || ['\u{2028}', '\u{202e}'].contains(&c);
+    assert!(!told.err.contains(commands), "{told:?}");
+    assert!(
+        told.err
+            .lines()
+            .all(|line| !line.starts_with("all is well"))
+    );
+    let status = lab.offline(&["status"]);
+    assert!(!status.out.contains(commands), "{status:?}");
+}
+
+/// Answers one request, whatever it is, with a listing of something elsewhere.
+fn answer_with_commands(peer: &mut TcpStream) {
+    let mut asked = BufReader::new(peer.try_clone().expect("a reader")).lines();
+    while asked
+        .next()
+        .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+    {}
+    let body = "<?xml version=\"1.0\"?><d:multistatus xmlns:d=\"DAV:\"><d:response><d:href>/else\
+                \u{1b}[2J\u{2028}\u{202e}\nall is well</d:href><d:propstat><d:prop>\
+                <d:resourcetype><d:collection/></d:resourcetype></d:prop><d:status>HTTP/1.1 200 \
+                OK</d:status></d:propstat></d:response></d:multistatus>";
+    let answer = format!(
+        "HTTP/1.1 207 Multi-Status\r\nDAV: 1\r\nContent-Type: application/xml\r\nContent-Length: \
+         {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // It may have heard enough.
+    peer.write_all(answer.as_bytes()).ok();
 }
 
 #[test]

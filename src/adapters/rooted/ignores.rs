@@ -6,6 +6,8 @@
 //! since guessing either way would show or hide what the user did not mean.
 
 use super::beneath::open_beneath;
+use super::fault::unsupported;
+use crate::ports::PortError;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fd::{AsFd, BorrowedFd};
@@ -138,6 +140,24 @@ pub(crate) fn read_ignores(
         directory: path.to_owned(),
         matcher,
     })))
+}
+
+/// What is to be told of a directory whose ignore file cannot be used: where it is the
+/// root nothing can be synced, and all else goes without that directory, which is logged.
+pub(crate) fn unusable(path: &str, error: &io::Error) -> Option<PortError> {
+    let what = if error.kind() == io::ErrorKind::FileTooLarge {
+        format!("is larger than {} KiB", IGNORE_BYTES_MAX >> 10)
+    } else {
+        format!("cannot be used: {error}")
+    };
+    if path.is_empty() {
+        let way_out = "shorten it, for example by naming folders instead of what is in them";
+        return Some(unsupported(format!(
+            "its `{IGNORE_FILE}` {what}; {way_out}"
+        )));
+    }
+    tracing::warn!("nothing in `{path}` is synced: its `{IGNORE_FILE}` {what}");
+    None
 }
 
 /// The content of a directory's ignore file; nothing where there is none.

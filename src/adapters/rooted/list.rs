@@ -9,10 +9,10 @@
 use super::beneath::{CONTROL, LISTED, open_beneath};
 use super::filter::Filter;
 use super::folder::Base;
-use super::ignores::{IGNORE_FILE, Ignores, is_ignored, read_ignores};
+use super::ignores::{IGNORE_FILE, Ignores, is_ignored, read_ignores, unusable};
 use super::look::{ctime_ns, identity, look, look_open};
 use super::source::is_control;
-use crate::ports::{Listed, Listing, ScanItem, Scope, Seen};
+use crate::ports::{Listed, Listing, PortError, ScanItem, Scope, Seen};
 use journal_format::event::UnknownReason;
 use journal_format::value::{Identity, Kind, RelPath};
 use rustix::fd::{AsFd, OwnedFd};
@@ -39,6 +39,8 @@ pub(crate) struct Lister<'a> {
     buffer: Vec<u8>,
     names: Vec<u8>,
     index: Vec<Name>,
+    /// Why nothing can be said of the whole tree.
+    pub(crate) fault: Option<PortError>,
 }
 
 struct Name {
@@ -57,6 +59,7 @@ impl<'a> Lister<'a> {
             buffer: Vec::with_capacity(BUFFER_BYTES),
             names: Vec::new(),
             index: Vec::new(),
+            fault: None,
         }
     }
 
@@ -94,8 +97,13 @@ impl<'a> Lister<'a> {
             listed.clear();
             self.read_names(&directory).map_err(reason_of)?;
             let ignores = if self.has_name(IGNORE_FILE) {
-                read_ignores(directory.as_fd(), path, &job.ignores)
-                    .map_err(|_| UnknownReason::Unreadable)?
+                match read_ignores(directory.as_fd(), path, &job.ignores) {
+                    Ok(ignores) => ignores,
+                    Err(error) => {
+                        self.fault = unusable(path, &error);
+                        return Err(UnknownReason::Unreadable);
+                    }
+                }
             } else {
                 job.ignores.clone()
             };

@@ -12,7 +12,7 @@ use super::fault::fatal;
 use super::folder::{Base, Folder, locked};
 use super::list::{Job, Lister};
 use super::targets::look_at_targets;
-use crate::ports::{PortResult, ScanItem, ScanRequest, ScanStream, ScanTarget};
+use crate::ports::{PortError, PortResult, ScanItem, ScanRequest, ScanStream, ScanTarget};
 use futures::StreamExt;
 use futures::stream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -164,9 +164,10 @@ impl Worker<'_> {
         targets: Option<Vec<ScanTarget>>,
     ) -> Result<(), Stopped> {
         if let Some(targets) = targets {
-            let (items, jobs) = look_at_targets(base, &folder.filter, targets);
-            self.batch = items;
-            self.jobs = jobs;
+            match look_at_targets(base, &folder.filter, targets) {
+                Ok((items, jobs)) => (self.batch, self.jobs) = (items, jobs),
+                Err(fault) => return self.give_up(fault),
+            }
         }
         loop {
             let job = match self.jobs.pop() {
@@ -183,6 +184,9 @@ impl Worker<'_> {
             if self.shared.stop.load(Ordering::Relaxed) {
                 return Err(Stopped);
             }
+            if let Some(fault) = self.lister.fault.take() {
+                return self.give_up(fault);
+            }
             self.weight += 1 + match &item {
                 ScanItem::Listing(listing) => listing.entries.len(),
                 ScanItem::Unlisted { .. } => 0,
@@ -196,6 +200,12 @@ impl Worker<'_> {
                 self.give();
             }
         }
+    }
+
+    fn give_up(&self, fault: PortError) -> Result<(), Stopped> {
+        // Nobody listens any more, or the stream ends with this.
+        drop(self.sender.blocking_send(Message::Batch(Err(fault))));
+        Err(Stopped)
     }
 
     fn send(&mut self) -> Result<(), Stopped> {

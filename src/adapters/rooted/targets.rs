@@ -8,11 +8,11 @@
 use super::beneath::{LISTED, open_beneath};
 use super::filter::Filter;
 use super::folder::Base;
-use super::ignores::{Ignores, read_ignores};
+use super::ignores::{Ignores, read_ignores, unusable};
 use super::list::{Job, is_left_out, reason_of};
 use super::look::look;
 use super::source::is_control;
-use crate::ports::{Listed, Listing, ScanItem, ScanTarget, Scope, Seen};
+use crate::ports::{Listed, Listing, PortError, PortResult, ScanItem, ScanTarget, Scope, Seen};
 use journal_format::event::UnknownReason;
 use journal_format::value::{Kind, RelPath};
 use rustix::fd::{AsFd, OwnedFd};
@@ -20,11 +20,14 @@ use rustix::fs::Mode;
 use std::collections::{BTreeMap, HashMap};
 
 /// Looks at all targets. Items come parents first.
+///
+/// # Errors
+/// Nothing can be said of the whole tree.
 pub(crate) fn look_at_targets(
     base: &Base,
     filter: &Filter,
     targets: Vec<ScanTarget>,
-) -> (Vec<ScanItem>, Vec<Job>) {
+) -> PortResult<(Vec<ScanItem>, Vec<Job>)> {
     let mut looker = Looker {
         base,
         filter,
@@ -32,11 +35,15 @@ pub(crate) fn look_at_targets(
         names: BTreeMap::new(),
         unlisted: BTreeMap::new(),
         jobs: Vec::new(),
+        fault: None,
     };
     for target in without_covered(targets) {
         looker.look_at(&target);
     }
-    looker.finish()
+    match looker.fault.take() {
+        Some(fault) => Err(fault),
+        None => Ok(looker.finish()),
+    }
 }
 
 struct Looker<'a> {
@@ -46,6 +53,7 @@ struct Looker<'a> {
     names: BTreeMap<RelPath, BTreeMap<String, Option<Seen>>>,
     unlisted: BTreeMap<RelPath, UnknownReason>,
     jobs: Vec<Job>,
+    fault: Option<PortError>,
 }
 
 impl Looker<'_> {
@@ -111,8 +119,11 @@ impl Looker<'_> {
         if let Some(known) = self.ignores.get(path) {
             ignores.clone_from(known);
         } else {
-            *ignores = read_ignores(fd.as_fd(), path.as_str(), ignores)
-                .map_err(|_| UnknownReason::Unreadable)?;
+            let read = read_ignores(fd.as_fd(), path.as_str(), ignores);
+            *ignores = read.map_err(|error| {
+                self.fault = self.fault.take().or(unusable(path.as_str(), &error));
+                UnknownReason::Unreadable
+            })?;
             self.ignores.insert(path.clone(), ignores.clone());
         }
         Ok(fd)

@@ -8,12 +8,13 @@ use crate::cli::args::Args;
 use crate::cli::args::journal::Cat;
 use crate::cli::desk::event_text;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::print;
 use crate::journal::explain::About;
 use journal_format::Tag;
 use journal_format::event::Record;
 use journal_format::json::to_json;
 use journal_format::value::Seq;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 /// Prints events.
@@ -22,14 +23,13 @@ use std::path::Path;
 /// No such journal, or it is damaged.
 pub(super) fn run(args: &Args, state_dir: &Path, flags: &Cat) -> Result<Exit, Failure> {
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
-    let mut out = BufWriter::with_capacity(OUT_BYTES, std::io::stdout().lock());
-    let printed = print(&source, flags, args.common.json, &mut out);
-    // Nobody may be reading any more.
+    let mut out = print::much();
+    let printed = picked(&source, flags, args.common.json, &mut out);
     out.flush().ok();
     printed
 }
 
-fn print(
+fn picked(
     source: &Source,
     flags: &Cat,
     as_json: bool,
@@ -77,5 +77,3 @@ fn print(
     }
     Ok(source.exit())
 }
-
-const OUT_BYTES: usize = 1 << 16;

@@ -14,7 +14,7 @@ use crate::cli::print;
 use crate::cli::text::{count, plain};
 use crate::journal::compare::{Differs, Stream, compare};
 use journal_format::value::Seq;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -113,11 +113,15 @@ fn output(path: &Path) -> Result<Stream, Failure> {
     Ok(stream)
 }
 
-/// Tells whether a file begins as an output does; a portable journal does not.
+/// Tells whether a file begins as an output does; journals do not, as text neither.
 fn is_output(path: &Path) -> bool {
-    let mut first = [0; 1];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
-    read.is_ok() && first == *b"{"
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    let mut first = String::new();
+    let read = BufReader::new(file.take(FIRST_BYTES_MAX)).read_line(&mut first);
+    let begins = |value: Value| value["type"] == "replay";
+    read.is_ok() && serde_json::from_str(&first).is_ok_and(begins)
 }
 
 fn show(args: &Args, point: &Differs) {
@@ -140,3 +144,5 @@ fn show(args: &Args, point: &Differs) {
 
 /// The newest plan lists all that is held back.
 const LINE_BYTES_MAX: u64 = 1 << 28;
+/// The first line of an output is short.
+const FIRST_BYTES_MAX: u64 = 1 << 16;

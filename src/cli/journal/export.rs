@@ -180,6 +180,13 @@ impl Target {
     /// # Errors
     /// Something is there, or the folder refuses.
     pub(super) fn create(wanted: &Path) -> Result<Self, Failure> {
+        // The file has its name only once it is whole, which nothing else than a name can.
+        if wanted == Path::new("-") {
+            return Err(Failure::usage(
+                "`-` is no file: nothing is written to standard output",
+                "name a file, or write `./-` for one of that name",
+            ));
+        }
         if wanted.symlink_metadata().is_ok() {
             return Err(Failure::usage(
                 format!("`{}` is there already", shown(wanted)),

@@ -11,7 +11,7 @@ use crate::cli::args::views::Minimize;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::offline::shown;
 use crate::cli::print;
-use crate::journal::minimize::{Condition, Search};
+use crate::journal::minimize::{Condition, Search, Shape};
 use crate::journal::{PortableWriter, fixture};
 use journal_format::encode_record;
 use journal_format::event::Record;
@@ -78,16 +78,19 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Minimize) -> Result<Exi
         print::data(&json!({
             "type": "minimized", "job": source.facts().job, "journal": source.facts().journal,
             "seq": source.facts().head.0, "keep": condition.to_string(),
-            "events": records.len(), "tried": found.tried, "minimal": found.is_minimal,
+            "events": records.len(), "tried": found.tried, "minimal": found.shape == Shape::Minimal,
         }));
     } else {
         if flags.out.is_none() && flags.fixture.is_none() {
             print::line(text.trim_end());
         }
-        let shape = if found.is_minimal {
-            "each one is needed"
-        } else {
-            "only the end was left out"
+        let shape = match found.shape {
+            Shape::Minimal => "each one is needed".to_owned(),
+            Shape::Spent => format!(
+                "after {} smaller journals no more were tried, so some may not be needed",
+                found.tried
+            ),
+            Shape::Cut => "only the end was left out".to_owned(),
         };
         print::words(&format!(
             "{} of {} events show `{condition}`; {shape}",

@@ -10,6 +10,7 @@ use super::source::{self, Source};
 use crate::cli::args::Args;
 use crate::cli::args::views::Replay as Flags;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::print;
 use crate::cli::text::time;
 use crate::journal::explain::{About, beginning, case_of, event_words};
 use crate::journal::replay::{Neighbour, PlanLine, Replay, Stamp, around};
@@ -20,7 +21,7 @@ use journal_format::value::{RelPath, Seq, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use sync_core::limits::{FOLD_VERSION, RULES_VERSION};
 use sync_core::look::Row;
@@ -33,9 +34,8 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Flags) -> Result<Exit, 
     let source = source::open(flags.named.journal.as_deref(), state_dir)?;
     flags.until.map_or(Ok(()), |at| source.reaches(Seq(at)))?;
     let until = flags.until.map_or(Seq(u64::MAX), Seq);
-    let out = BufWriter::with_capacity(OUT_BYTES, std::io::stdout().lock());
     let mut player = Player {
-        out,
+        out: print::much(),
         as_json: args.common.json,
         is_gone: false,
     };
@@ -156,7 +156,7 @@ struct Typed<'a> {
 struct Player<W: Write> {
     out: W,
     as_json: bool,
-    /// Whether nobody reads any more.
+    /// Whether no more can be printed.
     is_gone: bool,
 }
 
@@ -280,7 +280,7 @@ impl Steps<'_> {
             return true;
         }
         player.out.flush().ok();
-        crate::cli::print::words("Enter: the next one, a number: on to that event, q: end");
+        print::words("Enter: the next one, a number: on to that event, q: end");
         let mut answer = String::new();
         match std::io::stdin().read_line(&mut answer) {
             Ok(0) | Err(_) => false,
@@ -342,5 +342,3 @@ fn table(rows: &[[String; 4]]) -> String {
     }
     text
 }
-
-const OUT_BYTES: usize = 1 << 16;

@@ -12,7 +12,7 @@ use crate::cli::text::{plain, size};
 use crate::journal::text::hex;
 use journal_format::value::{Kind, Seq, Side};
 use serde_json::json;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 use sync_core::look::{Column, rows};
 
@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, state_dir: &Path, flags: &Tree) -> Result<Exit, F
         Facet::Remote => Column::Side(Side::Remote),
         Facet::Synced => Column::Synced,
     };
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = print::much();
     let shown = rows(engine.state(), column).into_iter().filter(|row| {
         flags
             .path

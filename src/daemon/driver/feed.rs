@@ -87,7 +87,7 @@ impl<'a> Driver<'a> {
     /// Tells whether a run that is to end waits for the feed: it is being read, or will be.
     pub(super) fn is_awaiting_last_reading(&self) -> bool {
         let halted = self.sides_state.iter().any(|state| state.is_halted);
-        let is_open = self.feed.is_begun && !halted && !self.is_paused();
+        let is_open = self.feed.is_begun && !halted;
         self.mode == Mode::Once && is_open && (self.feed.is_reading || self.may_read_on())
     }
 

@@ -12,10 +12,13 @@ impl Driver<'_> {
     /// the store archive what the checkpoint before covers.
     pub(super) fn keep_checkpoint(&mut self) {
         let is_quiet = self.is_quiet() && self.durable == self.engine.state().seq;
+        // What waits for the end of a pause may wait for weeks.
+        let is_scanning = self.sides_state.iter().any(|side| side.is_scanning);
+        let is_at_rest = self.engine.is_idle() || self.is_paused() && !is_scanning;
         if self.mode != Mode::Continuous
             || self.is_stopping
             || !is_quiet
-            || !self.engine.is_idle()
+            || !is_at_rest
             || !self.is_checkpoint_due()
         {
             return;

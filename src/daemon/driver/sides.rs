@@ -155,8 +155,14 @@ impl<'a> Driver<'a> {
                 return self.await_scan(side, whole, stream);
             }
             Some(Err(error)) => {
-                tracing::warn!(%side, "a scan did not end: {error}");
-                self.sides_state[place(side)].broken = Some(error);
+                let state = &mut self.sides_state[place(side)];
+                // It is tried again soon, and again.
+                if state.broken_scans == 0 {
+                    tracing::warn!(%side, "a scan did not end: {error}");
+                } else {
+                    tracing::debug!(%side, "a scan did not end: {error}");
+                }
+                state.broken = Some(error);
                 false
             }
             None => true,

@@ -53,9 +53,14 @@ impl Driver<'_> {
     }
 
     fn phase(&self) -> Phase {
+        let phase = self.phase_without_pause();
         if self.is_paused() {
-            return Phase::Paused;
+            return Phase::Paused(Box::new(phase));
         }
+        phase
+    }
+
+    fn phase_without_pause(&self) -> Phase {
         if let Some(phase) = self.reach.phase() {
             return phase;
         }

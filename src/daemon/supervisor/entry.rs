@@ -3,8 +3,8 @@
 //! In: settings, what its run told. Out: a [`View`] for the publisher and commands.
 //! Invariant: a job is in exactly one state. Deliberately absent: JSON.
 
-use super::line::{Line, OpenJournal, TroubleKind};
-use crate::daemon::{Control, Mode};
+use super::line::{End, Line, OpenJournal, TroubleKind};
+use crate::daemon::{Control, Doubt, Mode};
 use crate::ports::{Phase, Status};
 use futures::channel::mpsc;
 use journal_format::value::{Direction, Timestamp};
@@ -84,7 +84,8 @@ pub struct View {
     pub state: State,
     /// Why, for people.
     pub reason: Option<String>,
-    /// In an error: how a program that runs only this job would exit.
+    /// In an error, and where a job that is paused or stopped did not look: how a program
+    /// that runs only this job would exit.
     pub exit: Option<u8>,
     /// Since when.
     pub since: Timestamp,
@@ -136,6 +137,72 @@ pub(super) struct Rest {
     pub(super) state: State,
     pub(super) reason: Option<String>,
     pub(super) next_try: Option<Timestamp>,
+    /// Of a stopped job of which less is known than its numbers say.
+    pub(super) exit: Option<u8>,
+}
+
+impl Rest {
+    pub(super) const fn new(
+        state: State,
+        reason: Option<String>,
+        next_try: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            state,
+            reason,
+            next_try,
+            exit: None,
+        }
+    }
+
+    /// A job that was told to stop, by what its run knew at its end.
+    pub(super) fn stopped(end: End) -> Self {
+        let (reason, exit) = match end {
+            End::Failed(trouble) => (Some(trouble.reason), Some(trouble.exit)),
+            // A halt says more, and its numbers have it.
+            End::Finished(report) if report.standing.halt.is_some() => (None, None),
+            End::Finished(report) => match report.doubt {
+                Some(Doubt::NotLooked) => (Some(UNSEEN.to_owned()), Some(NOT_LOOKED)),
+                Some(Doubt::OutOfReach { side, reason }) => {
+                    let reason = format!("the {side} side was out of reach: {reason}");
+                    (Some(reason), Some(OUT_OF_REACH))
+                }
+                None => {
+                    let Standing {
+                        workable,
+                        conflicts,
+                        problems,
+                        ..
+                    } = report.standing;
+                    let is_synced = workable + conflicts + problems == 0;
+                    (is_synced.then(|| SYNCED.to_owned()), None)
+                }
+            },
+        };
+        Self {
+            exit,
+            ..Self::new(State::Stopped, reason, None)
+        }
+    }
+
+    /// The same for a job that did not run when it was told to. What kept it from running
+    /// stays known, with the code that it gave.
+    pub(super) fn stopped_at_rest(&mut self, trouble: Option<u8>) {
+        match self.state {
+            State::Stopped => return,
+            State::Offline | State::Credentials => self.exit = Some(OUT_OF_REACH),
+            State::Error => self.exit = trouble,
+            State::Starting => {
+                self.reason = Some(UNSEEN.to_owned());
+                self.exit = Some(NOT_LOOKED);
+            }
+            State::Waiting | State::Syncing | State::Synced | State::Paused | State::Halted => {
+                self.reason = None
+            }
+        }
+        self.state = State::Stopped;
+        self.next_try = None;
+    }
 }
 
 pub(super) enum Stage {
@@ -152,6 +219,8 @@ pub(super) struct Entry {
     pub(super) exit: Option<u8>,
     pub(super) has_run: bool,
     pub(super) told_reason: Option<String>,
+    /// Who had it started while it could not be told: its journal may hold a pause.
+    pub(super) started_by: Option<String>,
     pub(super) last_status: Option<Arc<Status>>,
     /// The state that was seen last, and since when.
     pub(super) seen: (State, Timestamp),
@@ -161,16 +230,13 @@ impl Entry {
     pub(super) fn new(spec: Spec, now: Timestamp) -> Self {
         Self {
             spec: Arc::new(spec),
-            stage: Stage::Resting(Rest {
-                state: State::Starting,
-                reason: None,
-                next_try: Some(now),
-            }),
+            stage: Stage::Resting(Rest::new(State::Starting, None, Some(now))),
             after: After::Open,
             tries: 0,
             exit: None,
             has_run: false,
             told_reason: None,
+            started_by: None,
             last_status: None,
             seen: (State::Starting, now),
         }
@@ -183,6 +249,23 @@ impl Entry {
             Stage::Running(run) => match run.line.status() {
                 None => (State::Starting, None, None),
                 Some(status) => running(&status),
+            },
+        }
+    }
+
+    /// How a program that runs only this job would exit, where its state alone does not
+    /// tell.
+    pub(super) fn exit(&self) -> Option<u8> {
+        match &self.stage {
+            Stage::Resting(rest) if rest.state == State::Error => self.exit,
+            Stage::Resting(rest) => rest.exit,
+            Stage::Running(run) => match &run.line.status()?.phase {
+                Phase::Paused(otherwise) => match **otherwise {
+                    Phase::Starting => Some(NOT_LOOKED),
+                    Phase::Offline { .. } => Some(OUT_OF_REACH),
+                    Phase::Syncing | Phase::Synced | Phase::Paused(_) => None,
+                },
+                Phase::Starting | Phase::Syncing | Phase::Synced | Phase::Offline { .. } => None,
             },
         }
     }
@@ -206,11 +289,19 @@ fn running(status: &Status) -> (State, Option<String>, Option<Timestamp>) {
     if status.standing.halt.is_some() {
         return (State::Halted, None, None);
     }
-    match &status.phase {
+    in_phase(&status.phase)
+}
+
+fn in_phase(phase: &Phase) -> (State, Option<String>, Option<Timestamp>) {
+    match phase {
         Phase::Starting => (State::Starting, None, None),
         Phase::Syncing => (State::Syncing, None, None),
         Phase::Synced => (State::Synced, None, None),
-        Phase::Paused => (State::Paused, None, None),
+        Phase::Paused(otherwise) => {
+            let (state, reason, next_try) = in_phase(otherwise);
+            let unseen = (state == State::Starting).then(|| UNSEEN_YET.to_owned());
+            (State::Paused, reason.or(unseen), next_try)
+        }
         Phase::Offline {
             side,
             reason,
@@ -221,6 +312,15 @@ fn running(status: &Status) -> (State, Option<String>, Option<Timestamp>) {
         }
     }
 }
+
+/// What the exit codes are that `status` gives for jobs of which less is known than their
+/// numbers say.
+const NOT_LOOKED: u8 = 4;
+const OUT_OF_REACH: u8 = 6;
+/// What is said of such jobs, and of one that has nothing left to do.
+const UNSEEN_YET: &str = "it has not looked at both sides yet";
+const UNSEEN: &str = "it was stopped before it had looked at both sides";
+const SYNCED: &str = "synced when it stopped";
 
 /// The state of a job that is in trouble.
 pub(super) const fn state_of(kind: TroubleKind) -> State {

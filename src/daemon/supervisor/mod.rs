@@ -179,6 +179,9 @@ impl<'a> Supervisor<'a> {
             if state == State::Synced {
                 entry.tries = 0;
             }
+            if matches!(&entry.stage, Stage::Running(run) if run.line.status().is_some()) {
+                entry.started_by = None;
+            }
         }
         let is_gone = |entry: &Entry| entry.after == After::Remove && entry.line().is_none();
         jobs.retain(|entry| !is_gone(entry));
@@ -203,18 +206,18 @@ impl<'a> Supervisor<'a> {
         }
         let after = std::mem::replace(&mut entry.after, After::Open);
         let rest = match (after, end) {
-            (After::Stop, _) => rest(State::Stopped, None, None),
-            (After::Restart, _) => rest(State::Starting, None, Some(now)),
+            (After::Stop, end) => Rest::stopped(end),
+            (After::Restart, _) => Rest::new(State::Starting, None, Some(now)),
             (After::Remove, _) => {
                 entry.after = After::Remove;
-                rest(State::Stopped, None, None)
+                Rest::new(State::Stopped, None, None)
             }
             (After::Open, End::Finished(_)) => {
                 entry.told_reason = None;
                 match run.mode {
                     Mode::Once => self.waiting(entry.spec.frequency, now),
                     // It stopped by itself, which nothing asks it to.
-                    Mode::Continuous => rest(State::Stopped, None, None),
+                    Mode::Continuous => Rest::new(State::Stopped, None, None),
                 }
             }
             (After::Open, End::Failed(trouble)) => self.troubled(entry, &trouble, now),
@@ -229,7 +232,7 @@ impl<'a> Supervisor<'a> {
             Frequency::Daily { hour, minute } => Some(self.host.next_time(now, hour, minute)),
             Frequency::Auto | Frequency::Manual => None,
         };
-        rest(State::Waiting, None, next)
+        Rest::new(State::Waiting, None, next)
     }
 
     fn troubled(&self, entry: &mut Entry, trouble: &Trouble, now: Timestamp) -> Rest {
@@ -242,7 +245,7 @@ impl<'a> Supervisor<'a> {
         let wait = FIRST_WAIT_MS << entry.tries.min(WAIT_DOUBLINGS_MAX);
         entry.tries = entry.tries.saturating_add(1);
         let next_try = is_hopeful.then(|| now.plus_millis(wait));
-        rest(
+        Rest::new(
             state_of(trouble.kind),
             Some(trouble.reason.clone()),
             next_try,
@@ -251,7 +254,12 @@ impl<'a> Supervisor<'a> {
 
     fn start(&self, entry: &mut Entry, now: Timestamp) {
         let line = Line::new(&self.bells);
-        let (orders, taken) = mpsc::channel(ORDERS_MAX);
+        let (mut orders, taken) = mpsc::channel(ORDERS_MAX);
+        if let Some(by) = entry.started_by.clone() {
+            let order = Order::Start;
+            let is_told = send(&mut orders, Control::Order { order, by });
+            debug_assert!(is_told.is_ok(), "nothing else was sent yet");
+        }
         let mode = entry.spec.frequency.mode();
         entry.after = After::Open;
         entry.stage = Stage::Running(Run {
@@ -317,6 +325,7 @@ impl<'a> Supervisor<'a> {
             // It is about to end; its next run is the answer.
             Stage::Running(_) if order == Order::Start && entry.after == After::Stop => {
                 entry.after = After::Restart;
+                entry.started_by = Some(by.to_owned());
                 Ok(None)
             }
             Stage::Running(run) => {
@@ -331,10 +340,11 @@ impl<'a> Supervisor<'a> {
                 if order == Order::Start {
                     self.host.asked(id);
                 }
-                *resting = match order {
-                    Order::Start => rest(State::Starting, None, Some(now)),
-                    Order::Pause | Order::Stop => rest(State::Stopped, None, None),
-                };
+                entry.started_by = (order == Order::Start).then(|| by.to_owned());
+                match order {
+                    Order::Start => *resting = Rest::new(State::Starting, None, Some(now)),
+                    Order::Pause | Order::Stop => resting.stopped_at_rest(entry.exit),
+                }
                 Ok(None)
             }
         });
@@ -359,7 +369,7 @@ impl<'a> Supervisor<'a> {
             },
             Stage::Resting(resting) => {
                 self.host.asked(id);
-                *resting = rest(State::Starting, None, Some(now));
+                *resting = Rest::new(State::Starting, None, Some(now));
                 Ok(())
             }
         });
@@ -434,19 +444,11 @@ fn view(index: usize, entry: &Entry, now: Timestamp) -> View {
         index,
         state,
         reason,
-        exit: entry.exit.filter(|_| state == State::Error),
+        exit: entry.exit(),
         since,
         next_try,
         status,
         line: entry.line(),
-    }
-}
-
-const fn rest(state: State, reason: Option<String>, next_try: Option<Timestamp>) -> Rest {
-    Rest {
-        state,
-        reason,
-        next_try,
     }
 }
 

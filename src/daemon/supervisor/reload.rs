@@ -56,11 +56,7 @@ impl Supervisor<'_> {
                 reloaded.changed.push(spec.id.clone());
                 end(&mut entry, After::Restart);
                 if let Stage::Resting(rest) = &mut entry.stage {
-                    *rest = Rest {
-                        state: State::Starting,
-                        reason: None,
-                        next_try: Some(now),
-                    };
+                    *rest = Rest::new(State::Starting, None, Some(now));
                 }
             }
             entry.spec = Arc::new(spec);

@@ -2,7 +2,9 @@
 
 use super::kit::{PretendHost, StillClock, spec};
 use super::*;
-use crate::daemon::{Report, Tally};
+use crate::daemon::{Doubt, Report, Tally};
+use crate::ports::{Observer, Phase};
+use journal_format::value::Side;
 use sync_core::engine::Standing;
 
 fn finished() -> End {
@@ -128,6 +130,147 @@ fn a_stopped_job_stays_stopped_until_it_is_started() {
     supervisor.order("a", Order::Start, "test").expect("told");
     supervisor.turn();
     assert!(host.take("a").is_some());
+}
+
+#[test]
+fn a_stopped_job_claims_no_more_than_its_run_knew() {
+    let doubts = [
+        (None, None),
+        (Some(Doubt::NotLooked), Some(4)),
+        (
+            Some(Doubt::OutOfReach {
+                side: Side::Remote,
+                reason: "gone".to_owned(),
+            }),
+            Some(6),
+        ),
+    ];
+    for (doubt, exit) in doubts {
+        let (host, clock) = (PretendHost::default(), StillClock::default());
+        let supervisor = Supervisor::new(&host, &clock, vec![auto("a")]);
+        supervisor.turn();
+        let run = host.take("a").expect("it runs");
+        supervisor.order("a", Order::Stop, "test").expect("told");
+        let End::Finished(mut report) = finished() else {
+            panic!("it finished");
+        };
+        report.doubt.clone_from(&doubt);
+        run.line.ended(End::Finished(report));
+        supervisor.turn();
+        let view = supervisor.find("a").expect("a job");
+        assert_eq!((view.state, view.exit), (State::Stopped, exit), "{doubt:?}");
+        let says_synced = view.reason.as_deref() == Some("synced when it stopped");
+        assert_eq!(says_synced, exit.is_none(), "{doubt:?}");
+    }
+}
+
+#[test]
+fn what_kept_a_job_from_running_stays_known_when_it_is_stopped() {
+    let table = [
+        (TroubleKind::Offline, 6),
+        (TroubleKind::Credentials, 6),
+        (TroubleKind::Passing, 8),
+        (TroubleKind::Lasting, 7),
+    ];
+    for ((kind, code), order) in table
+        .into_iter()
+        .flat_map(|row| [(row, Order::Stop), (row, Order::Pause)])
+    {
+        let (host, clock) = (PretendHost::default(), StillClock::default());
+        let supervisor = Supervisor::new(&host, &clock, vec![auto("a")]);
+        supervisor.turn();
+        let run = host.take("a").expect("it runs");
+        run.line.ended(failed(kind, code));
+        supervisor.turn();
+        for _ in 0..2 {
+            supervisor.order("a", order, "test").expect("told");
+            let view = supervisor.find("a").expect("a job");
+            assert_eq!(
+                (view.state, view.exit),
+                (State::Stopped, Some(code)),
+                "{kind:?}"
+            );
+            assert_eq!(view.reason, Some(format!("{kind:?}")));
+            assert_eq!(view.next_try, None);
+        }
+    }
+    let (host, clock) = (PretendHost::default(), StillClock::default());
+    let supervisor = Supervisor::new(&host, &clock, vec![auto("a")]);
+    supervisor.order("a", Order::Stop, "test").expect("told");
+    let view = supervisor.find("a").expect("a job");
+    assert_eq!((view.state, view.exit), (State::Stopped, Some(4)));
+}
+
+#[test]
+fn a_paused_job_says_what_it_cannot_look_at() {
+    let offline = Phase::Offline {
+        side: Side::Remote,
+        reason: "gone".to_owned(),
+        next_try: Timestamp(7),
+    };
+    let table = [
+        (Phase::Synced, None, None),
+        (Phase::Syncing, None, None),
+        (
+            Phase::Starting,
+            Some(4),
+            Some("it has not looked at both sides yet"),
+        ),
+        (offline, Some(6), Some("the remote side: gone")),
+    ];
+    for (otherwise, exit, reason) in table {
+        let (host, clock) = (PretendHost::default(), StillClock::default());
+        let supervisor = Supervisor::new(&host, &clock, vec![auto("a")]);
+        supervisor.turn();
+        let run = host.take("a").expect("it runs");
+        run.line.stands(&Status {
+            phase: Phase::Paused(Box::new(otherwise)),
+            standing: Standing::default(),
+            seq: Seq::ZERO,
+            changed: None,
+        });
+        let view = supervisor.find("a").expect("a job");
+        assert_eq!((view.state, view.exit), (State::Paused, exit));
+        assert_eq!(view.reason.as_deref(), reason);
+    }
+}
+
+#[test]
+fn who_starts_a_job_at_rest_ends_its_pause() {
+    let (host, clock) = (PretendHost::default(), StillClock::default());
+    let supervisor = Supervisor::new(&host, &clock, vec![auto("a")]);
+    supervisor.turn();
+    let mut run = host.take("a").expect("it runs");
+    assert!(run.orders.try_recv().is_err(), "nobody asked for it");
+    supervisor.order("a", Order::Stop, "test").expect("told");
+    run.line.ended(finished());
+    supervisor.turn();
+    supervisor.order("a", Order::Start, "ada").expect("told");
+    // Until a run got so far that it could take it.
+    for is_first in [true, false] {
+        supervisor.turn();
+        let mut run = host.take("a").expect("it runs");
+        let order = run.orders.try_recv().expect("an order");
+        assert!(
+            matches!(&order, Control::Order { order: Order::Start, by } if by == "ada"),
+            "{order:?}"
+        );
+        if !is_first {
+            run.line.stands(&Status {
+                phase: Phase::Synced,
+                standing: Standing::default(),
+                seq: Seq::ZERO,
+                changed: None,
+            });
+            supervisor.turn();
+        }
+        run.line.ended(failed(TroubleKind::Offline, 6));
+        supervisor.turn();
+        clock.pass(1_000_000);
+    }
+    supervisor.turn();
+    let mut run = host.take("a").expect("it runs");
+    assert!(run.orders.try_recv().is_err(), "it was obeyed");
 }
 
 #[test]

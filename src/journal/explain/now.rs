@@ -109,7 +109,7 @@ pub(super) fn standing(
     let state = engine.state();
     let found = id.and_then(|id| Some((id, look::look(state, id)?)));
     let Some((id, look)) = found else {
-        return nowhere(path, engine, ending, context);
+        return nowhere(path, ending, context);
     };
     let place = place_of(&look);
     let name = place.as_ref().unwrap_or(path);
@@ -149,9 +149,9 @@ pub(super) fn untold(path: &RelPath, ending: &Ending, context: &Context) -> Stan
     }
 }
 
-fn nowhere(path: &RelPath, engine: &Engine, ending: &Ending, context: &Context) -> Standing {
+fn nowhere(path: &RelPath, ending: &Ending, context: &Context) -> Standing {
     let (fate, answer, advice) = if ending.told == 0 {
-        never_seen(path, engine.state().paused, context)
+        never_seen(path, context)
     } else {
         let mut answer = ending.words(path);
         let mut advice = Vec::new();
@@ -170,12 +170,9 @@ fn nowhere(path: &RelPath, engine: &Engine, ending: &Ending, context: &Context) 
 }
 
 /// Of what the journal has nothing. It may be newer than the last look at its folder.
-fn never_seen(path: &RelPath, is_paused: bool, context: &Context) -> Answer {
+fn never_seen(path: &RelPath, context: &Context) -> Answer {
     let mut advice = Vec::new();
-    if is_paused {
-        advice.push("the job is paused: what is new since then is not in the journal".to_owned());
-        advice.extend(advice::go_on(context));
-    } else if context.runs == Runs::No {
+    if context.runs == Runs::No {
         advice.push("the job does not run now: what is new since then is not in it".to_owned());
     }
     let spelling = "check how it is spelled, upper and lower case as well; what a filter has \
@@ -254,7 +251,7 @@ fn settled(
     };
     let mut advice = Vec::new();
     if is_paused {
-        advice.push("the job is paused: what changed since then is not in the journal".to_owned());
+        advice.push("the job is paused: what changes now waits until it goes on".to_owned());
         advice.extend(advice::go_on(context));
     }
     Some((Fate::Synced, answer, advice))

@@ -641,7 +641,7 @@ fn what_a_change_waits_for_is_named() {
 }
 
 #[test]
-fn a_paused_job_claims_nothing_newer_than_its_journal() {
+fn a_paused_job_says_that_changes_wait() {
     let paused = Event::Session(SessionEvent::Ordered {
         order: Order::Pause,
         by: "ada".to_owned(),
@@ -651,7 +651,7 @@ fn a_paused_job_claims_nothing_newer_than_its_journal() {
     assert_eq!(
         told.advice,
         [
-            "the job is paused: what changed since then is not in the journal",
+            "the job is paused: what changes now waits until it goes on",
             "let it go on: pydio-sync start docs"
         ]
     );

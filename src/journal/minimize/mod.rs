@@ -29,8 +29,19 @@ pub struct Minimized {
     pub records: Vec<Record>,
     /// How many smaller journals were tried.
     pub tried: usize,
-    /// Whether events were left out one by one, or the journal was only cut.
-    pub is_minimal: bool,
+    /// What that amounts to.
+    pub shape: Shape,
+}
+
+/// What leaving out amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Each event is needed.
+    Minimal,
+    /// As many smaller journals were tried as may be: some events may not be needed.
+    Spent,
+    /// The journal was only cut.
+    Cut,
 }
 
 /// Looks for the place where a condition first shows. Feed it a journal from the start.
@@ -96,7 +107,7 @@ impl<'a> Search<'a> {
         let mut records = self.records;
         if let Some(path) = path {
             let about = gather_from(&records, &path);
-            if let Some(about) = about.filter(|about| trials.shows(about)) {
+            if let Some(about) = about.filter(|about| trials.shows(about) == Some(true)) {
                 records = about;
             }
         }
@@ -112,14 +123,14 @@ fn digest_mismatch(
     is_stamped: bool,
     mut trials: Trials<'_>,
 ) -> Option<Minimized> {
-    if trials.shows(&records) {
+    if trials.shows(&records) == Some(true) {
         let kept = ddmin(records, |candidate| trials.shows(candidate));
         return Some(trials.minimized(&kept));
     }
     is_stamped.then_some(Minimized {
         records,
         tried: trials.tried,
-        is_minimal: false,
+        shape: Shape::Cut,
     })
 }
 
@@ -128,6 +139,7 @@ struct Trials<'a> {
     base: Option<&'a State>,
     tried: usize,
     max: usize,
+    is_spent: bool,
 }
 
 impl<'a> Trials<'a> {
@@ -141,6 +153,7 @@ impl<'a> Trials<'a> {
             base,
             tried: 0,
             max,
+            is_spent: false,
         }
     }
 
@@ -148,27 +161,37 @@ impl<'a> Trials<'a> {
         self.base.map_or(Seq(1), |base| base.seq.next())
     }
 
-    fn shows(&mut self, records: &[Record]) -> bool {
-        self.tried += 1;
-        let is_left = self.tried <= self.max;
-        is_left && {
-            let records = renumbered_from(self.first(), records);
-            self.condition.shows_behind(self.base, &records)
+    /// Tells whether a smaller journal shows the condition; nothing once as many were
+    /// tried as may be.
+    fn shows(&mut self, records: &[Record]) -> Option<bool> {
+        if self.tried >= self.max {
+            self.is_spent = true;
+            return None;
         }
+        self.tried += 1;
+        let records = renumbered_from(self.first(), records);
+        Some(self.condition.shows_behind(self.base, &records))
     }
 
     fn minimized(&self, kept: &[Record]) -> Minimized {
         Minimized {
             records: renumbered_from(self.first(), kept),
             tried: self.tried,
-            is_minimal: self.tried < self.max,
+            shape: if self.is_spent {
+                Shape::Spent
+            } else {
+                Shape::Minimal
+            },
         }
     }
 }
 
-/// Leaves out records as long as the rest shows the condition. What says whose journal
-/// this is stays.
-fn ddmin(mut records: Vec<Record>, mut shows: impl FnMut(&[Record]) -> bool) -> Vec<Record> {
+/// Leaves out records as long as the rest shows the condition and that is answered. What
+/// says whose journal this is stays.
+fn ddmin(
+    mut records: Vec<Record>,
+    mut shows: impl FnMut(&[Record]) -> Option<bool>,
+) -> Vec<Record> {
     let configured = |record: &Record| {
         let event = &record.event;
         matches!(event, Event::Session(SessionEvent::RootConfigured { .. }))
@@ -183,11 +206,13 @@ fn ddmin(mut records: Vec<Record>, mut shows: impl FnMut(&[Record]) -> bool) -> 
         while start < records.len() {
             let end = (start + size).min(records.len());
             let without: Vec<Record> = [&records[..start], &records[end..]].concat();
-            if shows(&without) {
-                records = without;
-                is_smaller = true;
-            } else {
-                start = end;
+            match shows(&without) {
+                Some(true) => {
+                    records = without;
+                    is_smaller = true;
+                }
+                Some(false) => start = end,
+                None => return records,
             }
         }
         if size == 1 && !is_smaller {

@@ -1,6 +1,6 @@
 //! Small journals that still show what a long one showed.
 
-use super::{Condition, Search, renumbered};
+use super::{Condition, Search, Shape, Trials, ddmin, renumbered};
 use crate::journal::fixture;
 use journal_format::event::{Case, Event, ObservationEvent, OperationEvent, Record, SessionEvent};
 use journal_format::value::{
@@ -109,6 +109,28 @@ fn a_small_journal_still_shows_what_the_long_one_showed() {
     }
     let never = Condition::parse("conflict:d/f2").expect("a condition");
     assert_eq!(minimized(&records, &never), None);
+}
+
+#[test]
+fn the_search_ends_when_as_much_was_tried_as_may_be() {
+    let condition = Condition::parse("conflict:d/f1").expect("a condition");
+    let records = journal(60);
+    for (max, shape) in [(5, Shape::Spent), (5_000, Shape::Minimal)] {
+        let mut trials = Trials {
+            max,
+            ..Trials::new(&condition, None)
+        };
+        let mut asked = 0;
+        let kept = ddmin(records.clone(), |candidate| {
+            asked += 1;
+            trials.shows(candidate)
+        });
+        let found = trials.minimized(&kept);
+        assert_eq!(found.shape, shape);
+        assert_eq!(asked, found.tried + usize::from(shape == Shape::Spent));
+        assert!(condition.shows_in(&found.records), "{max}");
+        assert!(found.records.len() < records.len(), "{max}");
+    }
 }
 
 #[test]

@@ -74,6 +74,39 @@ fn a_choice_that_is_none_is_refused_with_what_would_be_one() {
 }
 
 #[test]
+fn a_journal_as_text_is_compared_like_any_other() {
+    let lab = Lab::new();
+    write_long_ago(&lab.local.join("a"), "a");
+    lab.synced();
+    let place = |name: &str| {
+        let path = lab.dir.path().join(name);
+        path.to_str().expect("text").to_owned()
+    };
+    let (events, fixture) = (place("events"), place("fixture"));
+    let told = lab.offline(&["journal", "cat", "--json"]);
+    std::fs::write(&events, told.out).expect("written");
+    let keep = [
+        "journal",
+        "minimize",
+        "--keep",
+        "operation:upload",
+        "--fixture",
+        &fixture,
+    ];
+    assert_eq!(lab.offline(&keep).code, 0);
+    for text in [&events, &fixture] {
+        let plans = lab.offline(&["journal", "replay", text, "--json"]);
+        let old = place("plans");
+        std::fs::write(&old, &plans.out).expect("written");
+        for new in [text, &old] {
+            let compared = lab.offline(&["journal", "compare", &old, new]);
+            assert_eq!(compared.code, 0, "{compared:?}");
+            assert!(compared.err.contains("0 of "), "{compared:?}");
+        }
+    }
+}
+
+#[test]
 fn an_output_that_breaks_off_is_not_compared() {
     let lab = Lab::new();
     write_long_ago(&lab.local.join("a.txt"), "one");

@@ -1,6 +1,6 @@
 //! Export, import, stat, verify; and files that are none.
 
-use crate::program::{Done, Lab, write};
+use crate::program::{Done, Lab, done, write};
 use pydio_sync::journal::{PortableReader, PortableWriter};
 use serde_json::Value;
 use std::path::Path;
@@ -22,6 +22,50 @@ fn exported() -> (Lab, String) {
     let done = lab.offline(&["journal", "export", job.as_str().expect("a job"), &file]);
     assert_eq!(done.code, 0, "{}", done.err);
     (lab, file)
+}
+
+#[test]
+fn a_dash_is_no_file() {
+    let lab = Lab::new();
+    write(&lab.local.join("a"), "a");
+    lab.synced();
+    let at = lab.dir.path();
+    let job = super::job_of(&lab);
+    let job = job
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("text");
+    for words in [
+        &["journal", "export", job, "-"][..],
+        &[
+            "journal",
+            "minimize",
+            "--keep",
+            "operation:upload",
+            "--out",
+            "-",
+        ],
+        &[
+            "journal",
+            "minimize",
+            "--keep",
+            "operation:upload",
+            "--fixture",
+            "-",
+        ],
+    ] {
+        let done = done(lab.bare().args(words).current_dir(at));
+        assert_eq!((done.code, done.out.as_str()), (2, ""), "{done:?}");
+        assert!(done.err.contains("./-"), "{done:?}");
+        assert!(!at.join("-").exists(), "{words:?}");
+    }
+    let named = done(
+        lab.bare()
+            .args(["journal", "export", job, "./-"])
+            .current_dir(at),
+    );
+    assert_eq!(named.code, 0, "{named:?}");
+    assert!(at.join("-").is_file());
 }
 
 #[test]
