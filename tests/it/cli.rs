@@ -1,19 +1,10 @@
 //! The command line from outside: exit codes, messages, job files, subcommands.
 
-use crate::program::{Done, Lab, Running, done, read, tree, until, write};
+use crate::program::{Lab, Running, done, read, refused, tree, until, write};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Read;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime};
-
-/// Checks that a run failed as the user's mistake and said so.
-fn refused(done: &Done, parts: &[&str]) {
-    assert_eq!(done.code, 2, "{done:?}");
-    for part in parts {
-        assert!(done.err.contains(part), "`{part}` is not in: {done:?}");
-    }
-}
 
 /// Flags, and what the message must hold. `LOCAL`, `REMOTE` and so on stand for
 /// places of the lab.
@@ -183,7 +174,7 @@ fn a_dry_run_says_what_a_run_then_does() {
 }
 
 /// A job file with these jobs; each pair of names is a local and a remote folder.
-fn jobs(lab: &Lab, pairs: &[(&str, &str, Value)]) -> String {
+pub(crate) fn jobs(lab: &Lab, pairs: &[(&str, &str, Value)]) -> String {
     let mut list = Vec::new();
     for (local, remote, more) in pairs {
         let place = |name: &str| lab.dir.path().join(name);
@@ -335,105 +326,6 @@ fn a_changed_filter_deletes_nothing_on_either_side() {
 }
 
 #[test]
-fn a_conflict_waits_for_its_resolution() {
-    for (keep, wanted, names) in [
-        ("local", "mine", 1),
-        ("remote", "theirs", 1),
-        ("both", "theirs", 2),
-    ] {
-        let lab = Lab::new();
-        write(&lab.local.join("d/a"), "old");
-        lab.synced();
-        write(&lab.local.join("d/a"), "mine");
-        write(&lab.remote.join("d/a"), "theirs");
-        let manual = ["--conflict", "manual"];
-        assert_eq!(lab.once(&manual).code, 3);
-        let status = lab.offline(&["status", "--json"]);
-        assert_eq!(status.code, 3, "{status:?}");
-        assert!(status.out.contains(r#""conflicts":1"#), "{status:?}");
-        let listed = lab.offline(&["conflicts"]);
-        assert_eq!(listed.out, "C1 conflict: d/a\n");
-        refused(
-            &lab.offline(&["resolve", "d/b", "--keep", keep]),
-            &["no conflict waits"],
-        );
-        assert_eq!(lab.offline(&["resolve", "d/a", "--keep", keep]).code, 0);
-        let run = lab.once(&manual);
-        assert_eq!(run.code, 0, "{keep}: {run:?}");
-        assert_eq!(read(&lab.local.join("d/a")), wanted);
-        assert_eq!(lab.equal().len(), 1 + names, "{keep}");
-        assert_eq!(lab.offline(&["status"]).code, 0);
-    }
-}
-
-#[test]
-fn a_contested_name_goes_to_whom_its_resolution_says() {
-    for (keep, holder, other) in [
-        ("local", "n=mine", "n~/in=theirs"),
-        ("remote", "n/in=theirs", "n~=mine"),
-        ("both", "n/in=theirs", "n~=mine"),
-    ] {
-        let lab = Lab::new();
-        write(&lab.local.join("a"), "a");
-        write(&lab.local.join("b"), "b");
-        lab.synced();
-        write(&lab.local.join("n"), "mine");
-        write(&lab.remote.join("n/in"), "theirs");
-        fs::rename(lab.local.join("a"), lab.local.join("x")).expect("a move");
-        fs::rename(lab.remote.join("b"), lab.remote.join("x")).expect("a move");
-        let manual = ["--conflict", "manual"];
-        assert_eq!(lab.once(&manual).code, 3);
-        for path in ["n", "x"] {
-            assert_eq!(lab.offline(&["resolve", path, "--keep", keep]).code, 0);
-        }
-        let run = lab.once(&manual);
-        assert_eq!(run.code, 0, "{keep}: {run:?}");
-        let after: Vec<String> = lab
-            .equal()
-            .into_keys()
-            .filter(|name| !name.ends_with('/'))
-            .map(|name| format!("{}={}", unmarked(&name), read(&lab.local.join(&name))))
-            .collect();
-        let moved = if keep == "local" {
-            ["x=a", "x~=b"]
-        } else {
-            ["x=b", "x~=a"]
-        };
-        for wanted in [holder, other].into_iter().chain(moved) {
-            assert!(after.contains(&wanted.to_owned()), "{keep}: {after:?}");
-        }
-        let again = lab.once(&manual);
-        assert_eq!((again.code, &again.summary["moved"]), (0, &json!(0)));
-    }
-}
-
-#[test]
-fn a_conflict_copy_of_the_same_content_is_not_made_twice() {
-    let lab = Lab::new();
-    write(&lab.local.join("f.txt"), "old");
-    lab.synced();
-    for theirs in ["theirs", "theirs again"] {
-        write(&lab.local.join("f.txt"), "mine");
-        write(&lab.remote.join("f.txt"), theirs);
-        assert_eq!(lab.once(&[]).code, 0);
-        let names: Vec<String> = lab.equal().keys().map(|name| unmarked(name)).collect();
-        assert_eq!(names, ["f~.txt", "f.txt"], "{theirs}");
-        assert_eq!(read(&lab.local.join("f.txt")), theirs);
-    }
-    let trash = lab.offline(&["trash", "list"]);
-    assert_eq!(trash.out.matches("f.txt, 4 bytes").count(), 1, "{trash:?}");
-}
-
-/// A path with `~` in the place of a conflict's mark.
-fn unmarked(path: &str) -> String {
-    let Some((before, mark)) = path.split_once(" (conflict ") else {
-        return path.to_owned();
-    };
-    let (_, after) = mark.split_once(')').expect("the mark's end");
-    format!("{before}~{after}")
-}
-
-#[test]
 fn a_halt_names_the_command_that_releases_it_and_it_does() {
     let lab = Lab::new();
     for number in 0..40 {
@@ -458,109 +350,6 @@ fn a_halt_names_the_command_that_releases_it_and_it_does() {
     assert_eq!(lab.equal().len(), 10);
     let nothing = lab.offline(&["approve"]);
     assert!(nothing.err.contains("nothing to approve"), "{nothing:?}");
-}
-
-#[test]
-fn what_was_deleted_comes_back_from_the_trash_and_replaces_nothing() {
-    let lab = Lab::new();
-    write(&lab.local.join("d/a"), "precious");
-    write(&lab.local.join("stays"), "x");
-    lab.synced();
-    fs::remove_dir_all(lab.remote.join("d")).expect("a folder");
-    lab.synced();
-    assert!(!lab.local.join("d").exists());
-    let listed = lab.offline(&["trash", "list", "--json"]);
-    let entries: Vec<Value> = listed
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    let entry = entries.iter().find(|entry| entry["path"] == "d/a");
-    let name = entry.expect("it is listed")["entry"]
-        .as_str()
-        .expect("a name");
-    write(&lab.local.join("d/a"), "another");
-    let taken = lab.offline(&["trash", "restore", name]);
-    refused(&taken, &["not restored", "--to PATH"]);
-    assert_eq!(read(&lab.local.join("d/a")), "another");
-    // A place that is absolute is meant as such, and is in the folder or refused.
-    let elsewhere = lab.dir.path().join("elsewhere");
-    let elsewhere = elsewhere.to_str().expect("text");
-    let outside = lab.offline(&["trash", "restore", name, "--to", elsewhere]);
-    refused(&outside, &["is not in the local folder"]);
-    let place = lab.local.join("e/f/back");
-    let place = place.to_str().expect("text");
-    let restored = lab.offline(&["trash", "restore", &name[..16], "--to", place]);
-    assert_eq!(restored.code, 0, "{restored:?}");
-    lab.synced();
-    assert_eq!(read(&lab.remote.join("e/f/back")), "precious");
-    refused(
-        &lab.offline(&["trash", "restore", "zz"]),
-        &["nothing in the trash"],
-    );
-}
-
-#[test]
-fn a_file_cut_short_under_its_old_time_leaves_the_whole_version_in_the_trash() {
-    let then = SystemTime::UNIX_EPOCH + Duration::new(1_600_000_000, 123_456_789);
-    let written = |lab: &Lab, content: &str| {
-        let path = lab.local.join("a");
-        fs::write(&path, content).expect("a file");
-        let file = fs::File::options().write(true).open(&path).expect("a file");
-        file.set_modified(then).expect("its time");
-    };
-    for (shift, in_trash) in [(0, true), (1, false)] {
-        let lab = Lab::new();
-        written(&lab, "precious");
-        lab.synced();
-        // In place, as a power loss leaves it: the same file.
-        written(&lab, "pre");
-        if shift > 0 {
-            let file = fs::File::options().write(true).open(lab.local.join("a"));
-            let later = then + Duration::from_secs(shift);
-            file.expect("a file").set_modified(later).expect("its time");
-        }
-        lab.synced();
-        assert_eq!(read(&lab.remote.join("a")), "pre");
-        let listed = lab.offline(&["trash", "list", "--json"]).out;
-        let entries = listed
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"));
-        let kept: Vec<Value> = entries
-            .filter(|entry: &Value| entry["path"] == "a")
-            .collect();
-        assert_eq!(!kept.is_empty(), in_trash, "{shift} s later: {listed}");
-        if let Some(entry) = kept.first() {
-            let name = entry["entry"].as_str().expect("a name");
-            let restored = lab.offline(&["trash", "restore", name, "--to", "whole"]);
-            assert_eq!(restored.code, 0, "{restored:?}");
-            assert_eq!(read(&lab.local.join("whole")), "precious");
-        }
-    }
-}
-
-#[test]
-fn the_trash_is_tidied_by_age() {
-    let lab = Lab::new();
-    let file = jobs(&lab, &[("l1", "r1", json!({"id": "one", "trash_days": 0}))]);
-    let place = |path: &str| lab.dir.path().join(path);
-    let run = || {
-        let run = done(lab.bare().args(["-f", &file, "--once"]));
-        assert_eq!(run.code, 0, "{run:?}");
-    };
-    write(&place("l1/a"), "a");
-    write(&place("l1/b"), "b");
-    run();
-    fs::remove_file(place("r1/a")).expect("a file");
-    run();
-    let trashed = || {
-        fs::read_dir(place("l1/.pydio-sync/trash"))
-            .expect("the trash")
-            .count()
-    };
-    assert_eq!(trashed(), 1);
-    run();
-    assert_eq!(trashed(), 0);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod cli;
 mod conformance_local;
 mod conformance_remote;
 mod conformance_store;
+mod contested;
 mod contract;
 mod corpus;
 mod crash;

@@ -238,3 +238,11 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<String, String> {
 }
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_pydio-sync");
+
+/// Checks that a run failed as the user's mistake and said so.
+pub(crate) fn refused(done: &Done, parts: &[&str]) {
+    assert_eq!(done.code, 2, "{done:?}");
+    for part in parts {
+        assert!(done.err.contains(part), "`{part}` is not in: {done:?}");
+    }
+}

@@ -1,8 +1,10 @@
 //! The trash by its commands: what they show, what they bring back and what they refuse.
 
-use crate::program::{Lab, read, write_long_ago};
-use serde_json::Value;
+use crate::cli::jobs;
+use crate::program::{Lab, done, read, refused, write, write_long_ago};
+use serde_json::{Value, json};
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 /// A lab in which `d/a` went to the trash; with the name of its entry.
 fn trashed() -> (Lab, String) {
@@ -70,4 +72,107 @@ fn only_a_taken_name_is_a_mistake_of_whoever_restores() {
     let restored = to("d/b");
     assert_eq!(restored.code, 0, "{restored:?}");
     assert_eq!(read(&lab.local.join("d/b")), "d/a");
+}
+
+#[test]
+fn what_was_deleted_comes_back_from_the_trash_and_replaces_nothing() {
+    let lab = Lab::new();
+    write(&lab.local.join("d/a"), "precious");
+    write(&lab.local.join("stays"), "x");
+    lab.synced();
+    fs::remove_dir_all(lab.remote.join("d")).expect("a folder");
+    lab.synced();
+    assert!(!lab.local.join("d").exists());
+    let listed = lab.offline(&["trash", "list", "--json"]);
+    let entries: Vec<Value> = listed
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let entry = entries.iter().find(|entry| entry["path"] == "d/a");
+    let name = entry.expect("it is listed")["entry"]
+        .as_str()
+        .expect("a name");
+    write(&lab.local.join("d/a"), "another");
+    let taken = lab.offline(&["trash", "restore", name]);
+    refused(&taken, &["not restored", "--to PATH"]);
+    assert_eq!(read(&lab.local.join("d/a")), "another");
+    // A place that is absolute is meant as such, and is in the folder or refused.
+    let elsewhere = lab.dir.path().join("elsewhere");
+    let elsewhere = elsewhere.to_str().expect("text");
+    let outside = lab.offline(&["trash", "restore", name, "--to", elsewhere]);
+    refused(&outside, &["is not in the local folder"]);
+    let place = lab.local.join("e/f/back");
+    let place = place.to_str().expect("text");
+    let restored = lab.offline(&["trash", "restore", &name[..16], "--to", place]);
+    assert_eq!(restored.code, 0, "{restored:?}");
+    lab.synced();
+    assert_eq!(read(&lab.remote.join("e/f/back")), "precious");
+    refused(
+        &lab.offline(&["trash", "restore", "zz"]),
+        &["nothing in the trash"],
+    );
+}
+
+#[test]
+fn a_file_cut_short_under_its_old_time_leaves_the_whole_version_in_the_trash() {
+    let then = SystemTime::UNIX_EPOCH + Duration::new(1_600_000_000, 123_456_789);
+    let written = |lab: &Lab, content: &str| {
+        let path = lab.local.join("a");
+        fs::write(&path, content).expect("a file");
+        let file = fs::File::options().write(true).open(&path).expect("a file");
+        file.set_modified(then).expect("its time");
+    };
+    for (shift, in_trash) in [(0, true), (1, false)] {
+        let lab = Lab::new();
+        written(&lab, "precious");
+        lab.synced();
+        // In place, as a power loss leaves it: the same file.
+        written(&lab, "pre");
+        if shift > 0 {
+            let file = fs::File::options().write(true).open(lab.local.join("a"));
+            let later = then + Duration::from_secs(shift);
+            file.expect("a file").set_modified(later).expect("its time");
+        }
+        lab.synced();
+        assert_eq!(read(&lab.remote.join("a")), "pre");
+        let listed = lab.offline(&["trash", "list", "--json"]).out;
+        let entries = listed
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"));
+        let kept: Vec<Value> = entries
+            .filter(|entry: &Value| entry["path"] == "a")
+            .collect();
+        assert_eq!(!kept.is_empty(), in_trash, "{shift} s later: {listed}");
+        if let Some(entry) = kept.first() {
+            let name = entry["entry"].as_str().expect("a name");
+            let restored = lab.offline(&["trash", "restore", name, "--to", "whole"]);
+            assert_eq!(restored.code, 0, "{restored:?}");
+            assert_eq!(read(&lab.local.join("whole")), "precious");
+        }
+    }
+}
+
+#[test]
+fn the_trash_is_tidied_by_age() {
+    let lab = Lab::new();
+    let file = jobs(&lab, &[("l1", "r1", json!({"id": "one", "trash_days": 0}))]);
+    let place = |path: &str| lab.dir.path().join(path);
+    let run = || {
+        let run = done(lab.bare().args(["-f", &file, "--once"]));
+        assert_eq!(run.code, 0, "{run:?}");
+    };
+    write(&place("l1/a"), "a");
+    write(&place("l1/b"), "b");
+    run();
+    fs::remove_file(place("r1/a")).expect("a file");
+    run();
+    let trashed = || {
+        fs::read_dir(place("l1/.pydio-sync/trash"))
+            .expect("the trash")
+            .count()
+    };
+    assert_eq!(trashed(), 1);
+    run();
+    assert_eq!(trashed(), 0);
 }

@@ -9,6 +9,8 @@
 mod about;
 mod advice;
 mod gather;
+#[cfg(test)]
+mod kit;
 mod now;
 mod origin;
 mod sieve;

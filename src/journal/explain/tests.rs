@@ -1,143 +1,15 @@
 //! Stories of single paths, from events written by hand.
-
-use super::{Context, Explanation, Fate, Runs, gather_from, tell};
+use super::kit::{
+    JUNE, end, entry, explain, gone, journal, path, remove, renamed, seen, start, texts,
+};
+use super::{Context, Fate, Runs, gather_from, tell};
 use journal_format::event::{
     Action, Case, Change, ConflictEvent, Displaced, Event, Expected, FailureClass, Keep, Kept,
-    ObservationEvent, Operation, OperationEvent, Order, Outcome, PathMove, Record, SessionEvent,
-    UnknownReason,
+    ObservationEvent, OperationEvent, Order, Outcome, SessionEvent, UnknownReason,
 };
-use journal_format::value::{
-    Digest, DigestKind, Entry, Fingerprint, Identity, Kind, Policy, RelPath, Seq, Side, Solve,
-    Timestamp,
-};
+use journal_format::value::{Entry, Kind, Seq, Side, Solve, Timestamp};
 use sync_core::engine::Engine;
 use sync_core::state::State;
-
-const JUNE: i64 = 1_750_000_000_000;
-
-fn path(text: &str) -> RelPath {
-    RelPath::new(text).expect("a path")
-}
-
-fn entry(kind: Kind, object: u64, size: u64) -> Entry {
-    let is_file = kind == Kind::File;
-    Entry {
-        fingerprint: Fingerprint {
-            kind,
-            size,
-            mtime_ns: if is_file { JUNE * 1_000_000 } else { 0 },
-            identity: Some(Identity {
-                device: 1,
-                object,
-                born_ns: 1,
-            }),
-            version: None,
-        },
-        digest: is_file.then(|| Digest::Blake3([u8::try_from(size % 251).expect("small"); 32])),
-    }
-}
-
-fn seen(side: Side, at: &str, kind: Kind, object: u64, size: u64) -> Event {
-    let (path, entry) = (path(at), entry(kind, object, size));
-    Event::Observation(ObservationEvent::Observed { side, path, entry })
-}
-
-fn gone(side: Side, at: &str) -> Event {
-    let path = path(at);
-    let epoch = 2;
-    Event::Observation(ObservationEvent::Gone { side, path, epoch })
-}
-
-fn renamed(side: Side, from: &str, to: &str, what: Entry) -> Event {
-    let moves = vec![PathMove {
-        from: path(from),
-        to: path(to),
-        entry: what,
-    }];
-    Event::Observation(ObservationEvent::Moved { side, moves })
-}
-
-fn agreed(at: &str) -> Event {
-    Event::Operation(OperationEvent::Adopted {
-        local: path(at),
-        remote: path(at),
-        case: Case::A1,
-    })
-}
-
-fn start(case: Case, action: Action) -> Event {
-    let operation = Operation { case, action };
-    Event::Operation(OperationEvent::Started { operation })
-}
-
-fn end(operation: u64, outcome: Outcome) -> Event {
-    let operation = Seq(operation);
-    Event::Operation(OperationEvent::Succeeded { operation, outcome })
-}
-
-fn remove(side: Side, at: &str, what: Entry) -> Action {
-    Action::Remove {
-        side,
-        path: path(at),
-        expect: what.fingerprint,
-        rescue: false,
-    }
-}
-
-/// Two sides that agree on `d/` and `d/a`, then what a story adds.
-fn journal(more: Vec<Event>) -> Vec<Record> {
-    let mut events = vec![
-        Event::Session(SessionEvent::RootConfigured {
-            job: "docs".to_owned(),
-            label: "Documents".to_owned(),
-            rules_version: 1,
-            digest: DigestKind::Blake3,
-            fold_case: false,
-            policy: Policy::default(),
-        }),
-        Event::Session(SessionEvent::SessionStarted {
-            release: "1.0.0".to_owned(),
-            fold_version: 1,
-            seed: 1,
-        }),
-    ];
-    for (at, kind, object, size) in [
-        ("d", Kind::Directory, 1, 0),
-        ("d/a", Kind::File, 2, 5),
-        ("other", Kind::File, 3, 6),
-    ] {
-        for side in Side::BOTH {
-            let far = if side == Side::Local { 0 } else { 100 };
-            events.push(seen(side, at, kind, object + far, size));
-        }
-        events.push(agreed(at));
-    }
-    events.extend(more);
-    (1..)
-        .zip(events)
-        .map(|(seq, event)| Record {
-            seq: Seq(seq),
-            time: Timestamp(JUNE + i64::try_from(seq).expect("small") * 1000),
-            event,
-        })
-        .collect()
-}
-
-fn explain(at: &str, records: &[Record]) -> Explanation {
-    let at = path(at);
-    let gathered = gather_from(records, &at).expect("few records");
-    let context = Context {
-        job: "docs".to_owned(),
-        now: Timestamp(JUNE + 3_600_000),
-        runs: Runs::Yes,
-        begins: Seq(1),
-    };
-    tell(&at, &gathered, None, &context)
-}
-
-fn texts(told: &Explanation) -> Vec<&str> {
-    told.events.iter().map(|it| it.text.as_str()).collect()
-}
 
 #[test]
 fn a_deletion_by_a_colleague_leads_to_the_trash() {
