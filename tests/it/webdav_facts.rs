@@ -8,7 +8,7 @@ use journal_format::event::{Expected, FailureClass};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
 use pydio_sync::ports::Remote as _;
 use std::collections::BTreeMap;
-use test_servers::webdav::{Fault, FolderEtags, Quirks, Rule};
+use test_servers::webdav::{Fault, FolderEtags, Hrefs, Percent, Quirks, Rule};
 
 /// What is found out about a server.
 fn facts(quirks: Quirks) -> BTreeMap<String, String> {
@@ -95,7 +95,7 @@ const WISHED: Differs = &[
 ];
 
 /// Servers, and how they differ.
-const SERVERS: [(fn() -> Quirks, Differs); 12] = [
+const SERVERS: [(fn() -> Quirks, Differs); 13] = [
     (Quirks::none, &[]),
     (
         Quirks::apache,
@@ -208,6 +208,20 @@ const SERVERS: [(fn() -> Quirks, Differs); 12] = [
             ..Quirks::none()
         },
         &[("names_refused", "backslash control htaccess")],
+    ),
+    // It writes such names into its answers as they are, where they mean something else.
+    (
+        || Quirks {
+            hrefs: Hrefs {
+                percent: Percent {
+                    plain: "?",
+                    lower: false,
+                },
+                ..Quirks::none().hrefs
+            },
+            ..Quirks::none()
+        },
+        &[("names_refused", "wildcards")],
     ),
     (
         || Quirks {

@@ -296,11 +296,15 @@ impl Http {
 
 /// An answer of no WebDAV server.
 pub(super) fn strange(what: &str) -> PortError {
-    PortError::new(
-        FailureClass::Retry,
-        format!("no WebDAV answers at this address: {what}"),
-    )
+    PortError::new(FailureClass::Retry, format!("{STRANGE}: {what}"))
 }
+
+/// Tells whether an answer came that no WebDAV server gives.
+pub(super) fn is_strange(error: &PortError) -> bool {
+    error.message.starts_with(STRANGE)
+}
+
+const STRANGE: &str = "no WebDAV answers at this address";
 
 /// On its way; what is kept of it is bounded in `listing`.
 const LISTING_BYTES_MAX: usize = 1024 * 1024 * 1024;

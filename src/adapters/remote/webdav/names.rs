@@ -8,6 +8,7 @@
 //! nothing behind. The next kind is a row of [`KINDS`].
 
 use super::found::Found;
+use super::http::is_strange;
 use super::powers::Trial;
 use super::server::Server;
 use super::verdict::Verdict;
@@ -101,7 +102,13 @@ impl Trial<'_> {
             }
         }
         let room = self.server.probe_room();
-        let listed = self.server.list_once(&room).await?.0;
+        let listed = match self.server.list_once(&room).await {
+            Err(error) if is_strange(&error) => {
+                refused = self.drop_spoilers(&mut kept, refused).await?;
+                self.server.list_once(&room).await?.0
+            }
+            listed => listed?.0,
+        };
         let is_listed = |at: &usize| {
             let mut files = listed.iter().filter(|child| !child.is_odd);
             files.any(|child| {
@@ -110,6 +117,26 @@ impl Trial<'_> {
         };
         let lost = kept.into_iter().filter(|at| !is_listed(at));
         Ok((refused, lost.fold(Kinds::default(), Kinds::with)))
+    }
+
+    /// Removes the files whose names the server does not know how to write into an answer.
+    /// With one of them in it no folder can be listed, so they count as refused.
+    async fn drop_spoilers(&self, kept: &mut Vec<usize>, refused: Kinds) -> PortResult<Kinds> {
+        let mut spoiled = refused;
+        for at in std::mem::take(kept) {
+            let place = self.at(KINDS[at].example);
+            match self.server.look(&place).await {
+                Err(error) if is_strange(&error) => {
+                    self.server.send_delete(&place, false, None).await?;
+                    spoiled = spoiled.with(at);
+                }
+                looked => {
+                    looked?;
+                    kept.push(at);
+                }
+            }
+        }
+        Ok(spoiled)
     }
 }
 
