@@ -95,7 +95,7 @@ const WISHED: Differs = &[
 ];
 
 /// Servers, and how they differ.
-const SERVERS: [(fn() -> Quirks, Differs); 13] = [
+const SERVERS: [(fn() -> Quirks, Differs); 14] = [
     (Quirks::none, &[]),
     (
         Quirks::apache,
@@ -229,6 +229,13 @@ const SERVERS: [(fn() -> Quirks, Differs); 13] = [
             ..Quirks::none()
         },
         &[("atomic_put", "false")],
+    ),
+    (
+        || Quirks {
+            move_into_folders: true,
+            ..Quirks::none()
+        },
+        &[("overwrite_refused", "false")],
     ),
 ];
 

@@ -90,10 +90,13 @@ impl Change<'_> {
     /// Answers MOVE and COPY.
     pub(super) fn carry(&self, state: &mut State, named: &Named, moves: bool) -> Answer {
         let (quirks, from) = (self.quirks, &named.segments);
-        let to = match self.map.destination(self.call) {
+        let mut to = match self.map.destination(self.call) {
             Ok(to) => to,
             Err(status) => return Answer::status(status),
         };
+        if quirks.move_into_folders && is_file_to_folder(state, from, &to.segments) {
+            to.segments.extend(from.last().cloned());
+        }
         let taken = state.tree.find(&to.segments).map(|other| other.id);
         let unwanted = taken.is_some() && self.call.header("overwrite") == Some("F");
         let Some(node) = state.tree.find(from).filter(|_| !from.is_empty()) else {
@@ -168,6 +171,11 @@ impl Change<'_> {
             _ => answer,
         }
     }
+}
+
+fn is_file_to_folder(state: &State, from: &[String], to: &[String]) -> bool {
+    let is_folder = |path: &[String]| state.tree.find(path).map(Node::is_folder);
+    is_folder(from) == Some(false) && is_folder(to) == Some(true)
 }
 
 fn node_id(state: &State, path: &[String]) -> Option<u64> {

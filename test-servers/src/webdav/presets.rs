@@ -28,6 +28,7 @@ impl Quirks {
             put_no_parent: 409,
             move_no_parent: 409,
             move_makes_parents: false,
+            move_into_folders: false,
             move_nothing: 404,
             put_on_folder: 405,
             put_over: 204,

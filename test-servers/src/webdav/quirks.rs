@@ -29,6 +29,8 @@ pub struct Quirks {
     pub move_no_parent: u16,
     /// Whether MOVE makes the folders that are missing.
     pub move_makes_parents: bool,
+    /// Whether MOVE of a file to where a folder is puts it into that, whatever `Overwrite`.
+    pub move_into_folders: bool,
     /// MOVE of what is not there.
     pub move_nothing: u16,
     /// PUT onto a folder.

@@ -26,7 +26,7 @@ use std::time::Duration;
 pub(super) struct Powers {
     /// Conditions of changes are honoured (`If-Match`, `If-None-Match`).
     pub(super) has_conditions: bool,
-    /// A move to a place that is taken is refused (`Overwrite: F`).
+    /// A move to a place that is taken, by a file or a folder, is refused (`Overwrite: F`).
     pub(super) refuses_overwrite: bool,
     /// An upload that breaks off leaves the old version, once that was tried.
     pub(super) is_atomic: Option<bool>,
@@ -329,6 +329,13 @@ impl Trial<'_> {
         if !powers.refuses_overwrite {
             self.put("a", "dddd", &[]).await?;
         }
+        // A folder in the way takes in what is moved on some servers (lighttpd 1.4.69).
+        self.server.send_mkcol(&self.at("h")).await?;
+        let moved = self
+            .server
+            .send_move(&self.at("c"), &self.at("h"), false, false)
+            .await;
+        powers.refuses_overwrite &= moved != Ok(Verdict::Done);
         let before = self.version("a").await?;
         let moved = self
             .server

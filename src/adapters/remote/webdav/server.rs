@@ -175,8 +175,8 @@ impl Server {
         match answer {
             Ok(()) => {}
             Err(404 | 410 | 409) => return Ok((Found::Absent, Props::default())),
-            // Below a file some servers find the question itself wrong.
-            Err(400 | 405) if !self.is_in_folder(path).await? => {
+            // Below a file some servers find the question itself wrong, or forbid it.
+            Err(400 | 403 | 405) if !self.is_in_folder(path).await? => {
                 return Ok((Found::Absent, Props::default()));
             }
             Err(status) => return Err(unlooked(path, status).into()),
