@@ -42,11 +42,13 @@ trait Hand {
 type Make = fn() -> Bench;
 
 /// Every remote there is.
-const REMOTES: [(&str, Make); 15] = [
+const REMOTES: [(&str, Make); 17] = [
     ("Apache", || webdav_real("apache")),
     ("nginx", || webdav_real("nginx")),
     ("rclone", || webdav_real("rclone")),
     ("WsgiDAV", || webdav_real("wsgidav")),
+    ("lighttpd", || webdav_real("lighttpd")),
+    ("sabre/dav", || webdav_real("sabre")),
     ("webdav", || webdav(DavQuirks::none())),
     ("webdav as Apache", || webdav_timed(DavQuirks::apache())),
     ("webdav as nginx", || webdav(DavQuirks::nginx())),

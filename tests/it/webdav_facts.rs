@@ -2,7 +2,7 @@
 
 use crate::folders::{items, lines, request, run};
 use crate::program::{Lab, read, tree, write, write_long_ago};
-use crate::webdav_real::{REAL, real};
+use crate::webdav_real::{MORE_REAL, REAL, real};
 use crate::webdav_site::{DavSite, entry, fact, put, tried};
 use journal_format::event::{Expected, FailureClass};
 use pydio_sync::adapters::remote::webdav::WebdavRemote;
@@ -61,6 +61,22 @@ fn a_real_server_is_found_out_to_be_what_its_preset_is() {
     }
 }
 
+#[test]
+fn a_real_server_without_a_preset_is_found_out_to_be_this() {
+    let lighttpd: Differs = &[("overwrite_refused", "false"), ("names_refused", "control")];
+    let sabre: Differs = &[("put_answers_tag", "false"), ("quota", "true")];
+    for (kind, differs) in MORE_REAL.into_iter().zip([lighttpd, sabre]) {
+        let address = real(kind);
+        let seen = found_out(&address.remote("client"));
+        assert_eq!(address.names(), ["new"], "{kind}: nothing of it stays");
+        let wanted = wished(differs);
+        for name in LASTING {
+            let seen = seen.get(name).map(String::as_str);
+            assert_eq!(seen, wanted.get(name).map(String::as_str), "{kind}: {name}");
+        }
+    }
+}
+
 /// Facts that differ from those of the server that one would wish for.
 type Differs = &'static [(&'static str, &'static str)];
 
@@ -93,6 +109,13 @@ const WISHED: Differs = &[
     ("trash", "false"),
     ("bulk_upload", "false"),
 ];
+
+/// What is found out about one that differs in this.
+fn wished(differs: Differs) -> BTreeMap<String, String> {
+    let all = WISHED.iter().chain(differs);
+    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
 
 /// Servers, and how they differ.
 const SERVERS: [(fn() -> Quirks, Differs); 14] = [
@@ -241,14 +264,8 @@ const SERVERS: [(fn() -> Quirks, Differs); 14] = [
 
 #[test]
 fn what_is_found_out_is_what_the_server_is_like() {
-    let all = |differs: Differs| -> BTreeMap<String, String> {
-        let all = WISHED.iter().chain(differs);
-        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
-    };
     for (quirks, differs) in SERVERS {
-        let wanted = all(differs);
-        assert_eq!(facts(quirks()), wanted, "{differs:?}");
+        assert_eq!(facts(quirks()), wished(differs), "{differs:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::merge_table::{Holds, holds};
 use crate::program::{Lab, tree, write_long_ago};
-use crate::webdav_real::{Address, REAL, named, preset, real};
+use crate::webdav_real::{Address, MORE_REAL, REAL, named, preset, real};
 use test_servers::webdav::Quirks;
 
 fn the_table_holds(server: &str, address: &Address, tells_moves: bool) {
@@ -33,6 +33,16 @@ fn the_merge_table_holds_on_rclone() {
 #[test]
 fn the_merge_table_holds_on_wsgidav() {
     the_table_holds(REAL[3], &real(REAL[3]), false);
+}
+
+#[test]
+fn the_merge_table_holds_on_lighttpd() {
+    the_table_holds(MORE_REAL[0], &real(MORE_REAL[0]), false);
+}
+
+#[test]
+fn the_merge_table_holds_on_sabre_dav() {
+    the_table_holds(MORE_REAL[1], &real(MORE_REAL[1]), false);
 }
 
 #[test]

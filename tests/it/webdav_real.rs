@@ -15,8 +15,10 @@ use std::sync::{Mutex, OnceLock};
 use test_servers::plain::{Plain, Reply};
 use test_servers::webdav::{Clock, DavServer, Options, Quirks};
 
-/// The real ones, by the names that the script has for them.
+/// Real ones that have a preset each, by the names that the script has for them.
 pub(crate) const REAL: [&str; 4] = ["apache", "nginx", "rclone", "wsgidav"];
+/// Those that have none.
+pub(crate) const MORE_REAL: [&str; 2] = ["lighttpd", "sabre"];
 
 /// Where a server is and who may use it.
 #[derive(Clone, Debug)]

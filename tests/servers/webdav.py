@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Starts a real WebDAV server for the interop suite, and stops it.
 
-    webdav.py apache|nginx|rclone|wsgidav [--folder DIR]
+    webdav.py apache|nginx|rclone|wsgidav|lighttpd|sabre [--folder DIR]
 
 One server on a free port of the loopback, with its files, its configuration and its
 process ids in a temporary folder, run as the user who calls (a server that gives up
@@ -33,6 +33,10 @@ PACKAGES = {
     "/usr/sbin/nginx": "nginx",
     "/usr/lib/nginx/modules/ngx_http_dav_ext_module.so": "libnginx-mod-http-dav-ext",
     "/usr/bin/rclone": "rclone",
+    "/usr/sbin/lighttpd": "lighttpd",
+    "/usr/lib/lighttpd/mod_webdav.so": "lighttpd-mod-webdav",
+    "/usr/bin/php": "php-cli",
+    "/usr/share/php/Sabre/autoload.php": "php-sabre-dav",
 }
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 PYTHON = pathlib.Path(__file__).resolve().parents[2] / "target/python/bin/python3"
@@ -147,7 +151,61 @@ def wsgidav(home, files, port):
     return [python, "-m", "wsgidav.server.server_cli", "--config", str(config)], {}
 
 
-SERVERS = {"apache": apache, "nginx": nginx, "rclone": rclone, "wsgidav": wsgidav}
+def lighttpd(home, files, port):
+    """lighttpd with mod_webdav."""
+    users = home / "users"
+    users.write_text(f"{USER}:{PASSWORD}\n")
+    users.chmod(0o644)
+    give_away(home, files)
+    owner = f'server.username = "{WORKER}"' if os.geteuid() == 0 else ""
+    config = home / "lighttpd.conf"
+    config.write_text(f"""
+server.modules = ("mod_auth", "mod_authn_file", "mod_webdav")
+server.bind = "127.0.0.1"
+server.port = {port}
+server.document-root = "{files}"
+server.upload-dirs = ("{home}/tmp")
+server.errorlog = "{home}/tmp/error.log"
+server.max-keep-alive-requests = 65535
+{owner}
+webdav.activate = "enable"
+webdav.is-readonly = "disable"
+auth.backend = "plain"
+auth.backend.plain.userfile = "{users}"
+auth.require = ("/" => ("method" => "basic", "realm" => "files", "require" => "valid-user"))
+""")
+    return ["/usr/sbin/lighttpd", "-D", "-f", str(config)], {}
+
+
+def sabre(home, files, port):
+    """sabre/dav, on which Nextcloud and ownCloud are built, in PHP's own server."""
+    script = home / "index.php"
+    script.write_text(SABRE)
+    (home / "locks").mkdir(exist_ok=True)
+    more = {"DAV_FILES": str(files), "DAV_LOCKS": f"{home}/locks/db", "DAV_USER": USER,
+            "DAV_PASSWORD": PASSWORD, "PHP_CLI_SERVER_WORKERS": "4"}
+    return ["/usr/bin/php", "-d", "enable_post_data_reading=0", "-d", "max_execution_time=0",
+            "-S", f"127.0.0.1:{port}", "-t", str(home), str(script)], more
+
+
+SABRE = """<?php
+error_reporting(0);
+date_default_timezone_set('UTC');
+require_once 'Sabre/autoload.php';
+class One extends \\Sabre\\DAV\\Auth\\Backend\\AbstractBasic {
+    protected function validateUserPass($user, $password) {
+        return $user === getenv('DAV_USER') && $password === getenv('DAV_PASSWORD');
+    }
+}
+$server = new \\Sabre\\DAV\\Server(new \\Sabre\\DAV\\FS\\Directory(getenv('DAV_FILES')));
+$server->setBaseUri('/');
+$locks = new \\Sabre\\DAV\\Locks\\Backend\\File(getenv('DAV_LOCKS'));
+$server->addPlugin(new \\Sabre\\DAV\\Locks\\Plugin($locks));
+$server->addPlugin(new \\Sabre\\DAV\\Auth\\Plugin(new One(), 'files'));
+$server->exec();
+"""
+SERVERS = {"apache": apache, "nginx": nginx, "rclone": rclone, "wsgidav": wsgidav,
+           "lighttpd": lighttpd, "sabre": sabre}
 WORKER = "www-data"
 
 
@@ -183,6 +241,9 @@ def version(kind):
         "rclone": ["rclone", "version"],
         "wsgidav": [str(PYTHON) if PYTHON.exists() else sys.executable, "-c",
                     "import wsgidav; print(wsgidav.__version__)"],
+        "lighttpd": ["/usr/sbin/lighttpd", "-v"],
+        "sabre": ["/usr/bin/php", "-r", "require 'Sabre/autoload.php'; "
+                  "echo Sabre\\DAV\\Version::VERSION;"],
     }[kind]
     told = subprocess.run(ask, capture_output=True, text=True)
     lines = (told.stdout + told.stderr).strip().splitlines()
