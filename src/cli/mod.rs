@@ -22,6 +22,7 @@ mod jobs;
 mod journal;
 mod kept;
 mod known;
+mod limits;
 mod login;
 mod logs;
 mod look;
@@ -69,6 +70,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> std::pro
         }
     };
     let logs = logs::start(&args.common);
+    limits::raise_open_files();
     let done = match &args.command {
         None => run::run(&args, &logs),
         Some(command) => offline::run(&args, command),

@@ -20,6 +20,7 @@ mod held_back;
 mod jobs;
 mod journal;
 mod json_names;
+mod limits;
 mod logs;
 mod merge_table;
 mod mirror;

@@ -1,4 +1,9 @@
 //! How an operating system error becomes the ports' error.
+//!
+//! In: an error, and what it is about. Out: the class that says what follows from it.
+//! Invariant: what is only wanting for a while is never taken for something that is not
+//! there. Deliberately absent: the classes of plain kinds (`PortError::from_io`). Leaves
+//! nothing behind.
 
 use crate::ports::PortError;
 use journal_format::event::FailureClass;
@@ -22,6 +27,15 @@ pub(crate) fn fault(error: impl Into<io::Error>, what: impl Display) -> PortErro
         ),
         _ => PortError::from_io(&error, what),
     }
+}
+
+/// Tells whether this process, or this machine, has not got what is needed to look. That
+/// says nothing of what is there.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+    )
 }
 
 /// Something that this side cannot do or hold.

@@ -6,10 +6,11 @@
 //! since guessing either way would show or hide what the user did not mean.
 
 use super::beneath::open_beneath;
-use super::fault::unsupported;
+use super::fault::{is_shortage, unsupported};
 use crate::ports::PortError;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use journal_format::event::FailureClass;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
@@ -145,6 +146,10 @@ pub(crate) fn read_ignores(
 /// What is to be told of a directory whose ignore file cannot be used: where it is the
 /// root nothing can be synced, and all else goes without that directory, which is logged.
 pub(crate) fn unusable(path: &str, error: &io::Error) -> Option<PortError> {
+    if is_shortage(error) {
+        let text = format!("`{IGNORE_FILE}` of `{path}`: {error}");
+        return Some(PortError::new(FailureClass::Retry, text));
+    }
     let what = if error.kind() == io::ErrorKind::FileTooLarge {
         format!("is larger than {} KiB", IGNORE_BYTES_MAX >> 10)
     } else {

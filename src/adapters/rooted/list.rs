@@ -7,6 +7,7 @@
 //! directory and its ignore file.
 
 use super::beneath::{CONTROL, LISTED, open_beneath};
+use super::fault::{fault, is_shortage};
 use super::filter::Filter;
 use super::folder::Base;
 use super::ignores::{IGNORE_FILE, Ignores, is_ignored, read_ignores, unusable};
@@ -85,7 +86,7 @@ impl<'a> Lister<'a> {
     ) -> std::result::Result<Listing, UnknownReason> {
         let path = job.path.as_str();
         let directory = open_beneath(self.base.as_fd(), path, LISTED, Mode::empty());
-        let directory = directory.map_err(reason_of)?;
+        let directory = directory.map_err(|error| self.reason(path, error))?;
         let first_below = below.len();
         let mut listed = Vec::new();
         for _ in 0..TRIES {
@@ -95,7 +96,8 @@ impl<'a> Lister<'a> {
             }
             below.truncate(first_below);
             listed.clear();
-            self.read_names(&directory).map_err(reason_of)?;
+            let read = self.read_names(&directory);
+            read.map_err(|error| self.reason(path, error))?;
             let ignores = if self.has_name(IGNORE_FILE) {
                 match read_ignores(directory.as_fd(), path, &job.ignores) {
                     Ok(ignores) => ignores,
@@ -125,6 +127,15 @@ impl<'a> Lister<'a> {
             scope: Scope::Names(listed.iter().map(|listed| listed.name.clone()).collect()),
             entries: listed,
         })
+    }
+
+    /// Why a directory is not listed. Where we are short of something the whole scan ends,
+    /// to be tried again soon: nobody looks again at a single directory for long.
+    fn reason(&mut self, path: &str, error: Errno) -> UnknownReason {
+        if is_shortage(&error.into()) {
+            self.fault = Some(fault(error, format!("`{path}`")));
+        }
+        reason_of(error)
     }
 
     fn read_names(&mut self, directory: &OwnedFd) -> Result<()> {

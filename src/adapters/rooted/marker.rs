@@ -8,7 +8,8 @@
 use super::beneath::{CONTROL, LISTED, Place, STAGING, TRASH, open_beneath};
 use super::fault::{fault, unsupported};
 use super::folder::{Base, Folder};
-use crate::ports::{PortResult, RootState};
+use crate::ports::{PortError, PortResult, RootState};
+use journal_format::event::FailureClass;
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, fsync, mkdirat, renameat, stat, unlinkat};
 use rustix::io::Errno;
@@ -29,20 +30,20 @@ impl Folder {
             Err(_) if matches!(stat(&self.path), Err(Errno::NOENT | Errno::NOTDIR)) => {
                 return Ok(RootState::Missing);
             }
-            Err(error) => return Ok(RootState::Unreadable(error.message)),
+            Err(error) => return unreadable(error),
         };
         if let Err(error) = list_a_little(&base) {
-            return Ok(RootState::Unreadable(error.to_string()));
+            return unreadable(fault(error, "the folder"));
         }
-        Ok(match read_marker(&base) {
+        match read_marker(&base) {
             Ok(marker) => {
                 if marker.is_some() {
                     base.learn_grain();
                 }
-                RootState::Present { marker }
+                Ok(RootState::Present { marker })
             }
-            Err(message) => RootState::Unreadable(message),
-        })
+            Err(error) => unreadable(error),
+        }
     }
 
     /// Creates the control directories and writes the marker, durably.
@@ -88,26 +89,34 @@ fn write_marker(base: &Base, marker: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-fn read_marker(base: &Base) -> Result<Option<String>, String> {
+fn read_marker(base: &Base) -> PortResult<Option<String>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK;
     let file = match open_beneath(base.as_fd(), MARKER, flags, Mode::empty()) {
         Ok(file) => File::from(file),
         Err(Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(format!("{MARKER}: {error}")),
+        Err(error) => return Err(fault(error, MARKER)),
     };
     let mut text = String::new();
     file.take(MARKER_BYTES_MAX as u64 + 1)
         .read_to_string(&mut text)
-        .map_err(|error| format!("{MARKER}: {error}"))?;
+        .map_err(|error| fault(error, MARKER))?;
     if is_marker(&text) {
         Ok(Some(text))
     } else {
-        Err(format!("{MARKER} is damaged"))
+        Err(unsupported(format!("{MARKER} is damaged")))
     }
 }
 
 fn is_marker(text: &str) -> bool {
     (1..=MARKER_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What passes, such as a want of file descriptors, says nothing of the root.
+fn unreadable(error: PortError) -> PortResult<RootState> {
+    if error.class == FailureClass::Retry {
+        return Err(error);
+    }
+    Ok(RootState::Unreadable(error.message))
 }
 
 fn list_a_little(base: &Base) -> rustix::io::Result<()> {

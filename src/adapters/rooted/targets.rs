@@ -6,6 +6,7 @@
 //! directory any more, it is that ancestor which is shown, in its parent.
 
 use super::beneath::{LISTED, open_beneath};
+use super::fault::{fault, is_shortage};
 use super::filter::Filter;
 use super::folder::Base;
 use super::ignores::{Ignores, read_ignores, unusable};
@@ -115,7 +116,12 @@ impl Looker<'_> {
     /// Opens a directory and reads its ignore file once in a request.
     fn enter(&mut self, path: &RelPath, ignores: &mut Ignores) -> Result<OwnedFd, UnknownReason> {
         let fd = open_beneath(self.base.as_fd(), path.as_str(), LISTED, Mode::empty());
-        let fd = fd.map_err(reason_of)?;
+        let fd = fd.map_err(|error| {
+            if is_shortage(&error.into()) {
+                self.fault = Some(fault(error, format!("`{path}`")));
+            }
+            reason_of(error)
+        })?;
         if let Some(known) = self.ignores.get(path) {
             ignores.clone_from(known);
         } else {
