@@ -99,7 +99,7 @@ impl WebdavRemote {
     }
 
     /// Notes work of ours, unless it was not done.
-    async fn noted<T>(&self, work: impl Future<Output = PortResult<T>>) -> PortResult<T> {
+    async fn noted<T>(&self, work: Task<'_, T>) -> PortResult<T> {
         let done = work.await;
         let failure = done.as_ref().err().map(|error| error.class);
         if failure.is_none_or(|class| class == FailureClass::InDoubt) {
@@ -200,7 +200,7 @@ impl Remote for WebdavRemote {
     }
 
     fn put<'a>(&'a self, request: PutRequest<'a>) -> Task<'a, Put> {
-        Box::pin(self.noted(self.inner.put(request)))
+        Box::pin(self.noted(Box::pin(self.inner.put(request))))
     }
 
     /// The server's durability is its own; what it told is all there is.
@@ -209,7 +209,7 @@ impl Remote for WebdavRemote {
     }
 
     fn make_dir<'a>(&'a self, path: &'a RelPath) -> Task<'a, Entry> {
-        Box::pin(self.noted(self.inner.make_dir(path)))
+        Box::pin(self.noted(Box::pin(self.inner.make_dir(path))))
     }
 
     fn rename<'a>(
@@ -218,14 +218,31 @@ impl Remote for WebdavRemote {
         to: &'a RelPath,
         expect: &'a Fingerprint,
     ) -> Task<'a, Entry> {
-        Box::pin(self.noted(self.inner.rename(from, to, expect)))
+        Box::pin(self.noted(Box::pin(self.inner.rename(from, to, expect))))
     }
 
     fn remove<'a>(&'a self, id: Seq, path: &'a RelPath, expect: &'a Fingerprint) -> Task<'a, ()> {
-        Box::pin(self.noted(self.inner.remove(id, path, expect)))
+        Box::pin(self.noted(Box::pin(self.inner.remove(id, path, expect))))
     }
 
     fn tidy_up(&self) -> Task<'_, ()> {
         Box::pin(self.inner.server.tidy_up())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a call of a method takes while it waits, in bytes.
+    fn waiting<'a, A, F: Future>(_method: fn(&'a Inner, A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Thousands wait at once.
+    #[test]
+    fn an_operation_that_waits_takes_some_kilobytes_and_not_what_is_tried_once() {
+        let sizes = [waiting(Inner::put), waiting(Inner::make_dir)];
+        assert!(sizes.iter().all(|bytes| *bytes < 16 * 1024), "{sizes:?}");
     }
 }
