@@ -163,8 +163,6 @@ pub struct Capabilities {
     pub fold_case: bool,
     /// Whether [`Remote::watch`] can work.
     pub watch: bool,
-    /// Transfers that may be in flight at once.
-    pub transfers_max: usize,
 }
 
 /// A write to a remote.

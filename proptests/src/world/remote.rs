@@ -406,6 +406,5 @@ pub(super) const fn capabilities(options: &super::options::Options) -> Capabilit
         symlinks: options.remote.symlinks,
         fold_case: options.disks[1].fold_case,
         watch: options.remote.watch,
-        transfers_max: 4,
     }
 }

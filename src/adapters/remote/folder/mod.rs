@@ -53,7 +53,6 @@ impl FolderRemote {
             symlinks: probes.symlinks,
             fold_case: probes.fold_case,
             watch: true,
-            transfers_max: TRANSFERS_MAX,
         })
     }
 }
@@ -153,5 +152,3 @@ impl Remote for FolderRemote {
 }
 
 const CLIENT_DIGITS: usize = 8;
-/// Many, so that one flush serves many small files.
-const TRANSFERS_MAX: usize = 256;

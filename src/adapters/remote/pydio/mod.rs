@@ -115,7 +115,6 @@ impl PydioRemote {
                 symlinks: false,
                 fold_case: false,
                 watch: false,
-                transfers_max: TRANSFERS_MAX,
             },
         })
     }
@@ -343,8 +342,6 @@ impl Remote for PydioRemote {
 }
 
 const WIDTH_MAX: usize = 64;
-/// Many, so that they share their looks.
-const TRANSFERS_MAX: usize = 400;
 /// How long a verification waits for others to share its request, as long as they
 /// keep coming; an eighth of it if nobody does.
 const PATIENCE: Duration = Duration::from_millis(1200);

@@ -54,7 +54,7 @@ use crate::ports::{
 };
 use journal_format::event::{Fact, FailureClass};
 use journal_format::value::{DigestKind, Entry, Fingerprint, RelPath, Seq};
-use server::{Server, TURNS_A_REQUEST};
+use server::Server;
 use std::rc::Rc;
 
 /// A folder on a WebDAV server. Its calls are polled inside a tokio runtime.
@@ -92,7 +92,6 @@ impl WebdavRemote {
                 symlinks: false,
                 fold_case: false,
                 watch: false,
-                transfers_max: server.width * TURNS_A_REQUEST,
             },
             inner: Rc::new(Inner { server }),
         })

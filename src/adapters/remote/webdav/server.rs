@@ -284,5 +284,3 @@ const MARK_DIGITS: usize = 8;
 const WIDTH_MAX: usize = 64;
 /// On a line on which a trial does not get through, each one is a part of an upload in vain.
 const TRIALS_MAX: u32 = 3;
-/// Some are read or looked at while others are sent.
-pub(super) const TURNS_A_REQUEST: usize = 3;
