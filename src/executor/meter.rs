@@ -30,7 +30,7 @@ impl Source for Metered {
     fn read(&mut self) -> Task<'_, Option<Chunk>> {
         Box::pin(async {
             let chunk = self.source.read().await?;
-            let bytes = chunk.as_ref().map_or(0, Vec::len);
+            let bytes = chunk.as_ref().map_or(0, Chunk::len);
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
             self.meter.fetch_add(bytes, Ordering::Relaxed);
             Ok(chunk)

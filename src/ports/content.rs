@@ -6,12 +6,13 @@
 //! beginning.
 
 use super::Task;
+use bytes::Bytes;
 use journal_format::value::Entry;
 use std::fs::File;
 use std::sync::Arc;
 
 /// A piece of content; empty never occurs.
-pub type Chunk = Vec<u8>;
+pub type Chunk = Bytes;
 
 /// One version of a file, or the target text of a symbolic link, being read.
 ///

@@ -145,7 +145,7 @@ impl Memory {
     }
 
     fn new(kind: Kind, bytes: &[u8], piece: usize) -> Self {
-        let mut chunks: Vec<Chunk> = bytes.chunks(piece).map(<[u8]>::to_vec).collect();
+        let mut chunks: Vec<Chunk> = bytes.chunks(piece).map(Chunk::copy_from_slice).collect();
         chunks.reverse();
         Self {
             entry: Entry {

@@ -1,8 +1,7 @@
 //! Two clients that send one large name to a Pydio server at once: they share its part.
 
-use crate::folders::run;
+use crate::folders::{Memory, run};
 use crate::pydio_site::{Site, class, entry, names, put, read, try_put};
-use crate::pydio_traps::OnDisk;
 use journal_format::event::{Expected, FailureClass};
 use pydio_sync::adapters::remote::pydio::PydioRemote;
 use pydio_sync::ports::{PortResult, Put};
@@ -27,7 +26,7 @@ struct Sending<'a> {
 
 impl<'a> Sending<'a> {
     fn of(remote: &'a PydioRemote, bytes: &'a [u8], replaces: &'a Expected) -> Self {
-        let source = OnDisk::boxed(bytes);
+        let source = Memory::on_disk(bytes);
         Self {
             future: Box::pin(try_put(remote, "big", source, replaces)),
             result: None,
@@ -86,7 +85,7 @@ fn two_clients_that_send_one_name_at_once_never_leave_a_mix() {
                 // Whoever tries it alone now goes through, whatever is left of the part.
                 if ends.iter().all(Result::is_err) {
                     for _ in 0..2 {
-                        let source = OnDisk::boxed(&versions[0]);
+                        let source = Memory::on_disk(&versions[0]);
                         let again = try_put(&remotes[0], "big", source, &old).await;
                         if again.is_ok() {
                             break;

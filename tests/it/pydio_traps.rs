@@ -7,7 +7,6 @@ use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{DigestKind, Entry, Kind, Seq};
 use pydio_sync::ports::{Chunk, PutRequest, Remote, Source, Task};
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,39 +33,6 @@ impl<F: FnMut()> Source for Meddling<F> {
 
     fn file(&self) -> Option<Arc<fs::File>> {
         None
-    }
-
-    fn verify(&mut self) -> Task<'_, ()> {
-        self.0.verify()
-    }
-}
-
-/// Content that lies in a file as well.
-pub(crate) struct OnDisk(Box<dyn Source>, Arc<fs::File>);
-
-impl OnDisk {
-    pub(crate) fn boxed(bytes: &[u8]) -> Box<dyn Source> {
-        let mut file = tempfile::tempfile().expect("file");
-        file.write_all(bytes).expect("write");
-        Box::new(Self(Memory::file(bytes), Arc::new(file)))
-    }
-}
-
-impl Source for OnDisk {
-    fn entry(&self) -> &Entry {
-        self.0.entry()
-    }
-
-    fn mode(&self) -> Option<u32> {
-        None
-    }
-
-    fn read(&mut self) -> Task<'_, Option<Chunk>> {
-        self.0.read()
-    }
-
-    fn file(&self) -> Option<Arc<fs::File>> {
-        Some(Arc::clone(&self.1))
     }
 
     fn verify(&mut self) -> Task<'_, ()> {
@@ -213,7 +179,7 @@ fn an_upload_cut_at_any_request_costs_no_version_and_no_second_run() {
                 let old = Expected::Version(entry(&remote, "big").await.fingerprint);
                 site.server().inject(Rule::new(fault.clone()).nth(nth));
                 let mut putting =
-                    std::pin::pin!(try_put(&remote, "big", OnDisk::boxed(&new), &old));
+                    std::pin::pin!(try_put(&remote, "big", Memory::on_disk(&new), &old));
                 let is_killed = matches!(fault, Fault::Hang | Fault::HangAfter);
                 while !(is_killed && is_cut()) {
                     tokio::select! {
@@ -231,7 +197,7 @@ fn an_upload_cut_at_any_request_costs_no_version_and_no_second_run() {
                 let found = entry(&remote, "big").await.fingerprint;
                 if now != new {
                     let found = Expected::Version(found);
-                    let again = try_put(&remote, "big", OnDisk::boxed(&new), &found);
+                    let again = try_put(&remote, "big", Memory::on_disk(&new), &found);
                     again.await.expect(&case);
                 }
                 assert!(read(&remote, "big").await == Some(new.clone()), "{case}");

@@ -110,7 +110,7 @@ impl Source for WorldSource {
         });
         Box::pin(async move {
             let chunk = reading.await?;
-            self.offset += chunk.as_ref().map_or(0, Vec::len);
+            self.offset += chunk.as_ref().map_or(0, Chunk::len);
             Ok(chunk)
         })
     }
@@ -133,5 +133,5 @@ impl Source for WorldSource {
 
 fn chunk_of(data: &[u8], offset: usize, chunk_bytes: usize) -> Option<Chunk> {
     let rest = data.get(offset..).filter(|rest| !rest.is_empty())?;
-    Some(rest[..rest.len().min(chunk_bytes)].to_owned())
+    Some(Chunk::copy_from_slice(&rest[..rest.len().min(chunk_bytes)]))
 }

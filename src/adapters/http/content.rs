@@ -59,7 +59,7 @@ impl<'a> Content<'a> {
         }
         while self.current.is_empty() {
             match self.source.read().await? {
-                Some(chunk) => self.current = Bytes::from(chunk),
+                Some(chunk) => self.current = chunk,
                 None if self.done == self.size => return Ok(None),
                 None => return Err(changed("ended early")),
             }

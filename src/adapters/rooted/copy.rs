@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn what_comes_in_pieces_is_written_and_hashed_whole_however_often_it_is_flushed() {
         let file = tempfile::tempfile().expect("a file");
-        let chunk = |n: u64| vec![n.to_le_bytes()[0]; 1 << 20];
+        let chunk = |n: u64| Chunk::from(vec![n.to_le_bytes()[0]; 1 << 20]);
         let count = 2 * (FLUSH_BYTES >> 20) + 3;
         let (sender, receiver) = mpsc::channel(2);
         let feeding =

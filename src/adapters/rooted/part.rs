@@ -100,7 +100,7 @@ impl Folder {
                 let piece = piece.await?;
                 source.know(&piece);
                 bytes += length;
-                if sender.send(piece).await.is_err() {
+                if sender.send(piece.into()).await.is_err() {
                     return Ok(());
                 }
             }

@@ -248,7 +248,7 @@ impl FolderSource {
         self.folder.compare_again(&self.path, Some(file), expect)?;
         self.read_bytes = expect.size;
         self.ended = true;
-        Ok(Some(chunk))
+        Ok(Some(chunk.into()))
     }
 }
 
@@ -286,7 +286,7 @@ impl Source for FolderSource {
                             .ok_or_else(|| changed(&path))?;
                         (chunk, Some(file))
                     }
-                    Err(text) => (text, None),
+                    Err(text) => (text.into(), None),
                 };
                 let last = file.is_none() || offset + chunk.len() as u64 == expect.size;
                 if last {
@@ -371,7 +371,7 @@ fn read_chunk(file: &File, offset: u64, size: u64) -> std::io::Result<Option<Chu
     let length = size.saturating_sub(offset).min(CHUNK_BYTES);
     let mut chunk = vec![0; usize::try_from(length).unwrap_or(0)];
     match file.read_exact_at(&mut chunk, offset) {
-        Ok(()) => Ok(Some(chunk)),
+        Ok(()) => Ok(Some(chunk.into())),
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
         Err(error) => Err(error),
     }

@@ -216,7 +216,13 @@ pub(super) const ROOMS: &[Room] = &[
     },
     room(
         "src/ports",
-        &["journal_format", "sync_core", "futures", "thiserror"],
+        &[
+            "journal_format",
+            "sync_core",
+            "bytes",
+            "futures",
+            "thiserror",
+        ],
         ENGINE,
     ),
     room(

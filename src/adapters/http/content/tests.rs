@@ -25,7 +25,7 @@ impl Source for Fake {
             if self.pieces.is_empty() && self.is_changed {
                 return Err(PortError::precondition("it changed"));
             }
-            Ok(self.pieces.pop())
+            Ok(self.pieces.pop().map(Chunk::from))
         })
     }
 

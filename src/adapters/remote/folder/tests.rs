@@ -106,7 +106,7 @@ impl Text {
             fingerprint,
             digest: None,
         };
-        Self(entry, Some(b"new".to_vec()))
+        Self(entry, Some(Chunk::from_static(b"new")))
     }
 }
 

@@ -8,36 +8,23 @@
 use super::Inner;
 use super::answer;
 use super::batch::Coming;
-use super::http::{Call, Effect, Reply, Span, check, header, read};
+use super::http::{Call, Effect, Span, check, header, read};
 use super::stat::{Found, Md5, Version};
 use crate::adapters::digest::{Hasher, digest_of};
-use crate::ports::{Chunk, PortError, PortResult, Source, Task};
+use crate::adapters::http::{Bucket, Download, Fetched, Opened, Whole};
+use crate::ports::{PortError, PortResult, Source};
 use journal_format::event::FailureClass;
 use journal_format::value::{Digest, DigestKind, Entry, Fingerprint, RelPath};
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_RANGE};
-use std::fs::File;
 use std::rc::Rc;
-use std::sync::Arc;
 
-struct Download {
+/// A version that is read.
+struct Wanted {
     inner: Rc<Inner>,
     at: String,
     entry: Entry,
-    reply: Option<Opened>,
-    hasher: Option<Hasher>,
-    done: u64,
-    tries: u32,
-    /// Whether an earlier process read its beginning.
-    is_resumed: bool,
     /// That it will be compared at its end, for which others wait.
     coming: Option<Coming<Found>>,
-    is_over: bool,
-}
-
-/// An answer with content, of which some bytes may be known already.
-struct Opened {
-    reply: Reply,
-    skip: u64,
 }
 
 impl Inner {
@@ -54,18 +41,14 @@ impl Inner {
         let Found::File(version) = found else {
             return Err(super::http::unsupported(format!("`{at}` is a folder")));
         };
-        Ok(Box::new(Download {
+        let wanted = Wanted {
             entry: as_expected(self.link.file_entry(&at, &version), expect),
             inner: Rc::clone(self),
             at,
-            reply: None,
-            hasher: Some(Hasher::new(DigestKind::Md5)),
-            done: 0,
-            tries: 0,
-            is_resumed: false,
             coming: Some(self.ends.coming()),
-            is_over: false,
-        }))
+        };
+        let hasher = Hasher::new(DigestKind::Md5);
+        Ok(Box::new(Download::new(wanted, None, Some(hasher))))
     }
 
     /// Compares what was found with what is expected. Where the claimed hash alone speaks
@@ -144,7 +127,7 @@ impl Inner {
                     },
                 )
                 .await?;
-            while let Some(piece) = self.piece(&mut opened).await? {
+            while let Some(piece) = opened.piece(self.limit()).await? {
                 done += piece.len() as u64;
                 if done > size {
                     break;
@@ -185,21 +168,8 @@ impl Inner {
         Ok(Opened { reply, skip })
     }
 
-    async fn piece(&self, opened: &mut Opened) -> PortResult<Option<Vec<u8>>> {
-        loop {
-            let piece = opened.reply.chunk().await;
-            let Some(piece) = piece.map_err(|broken| broken.error(Effect::Reads))? else {
-                return Ok(None);
-            };
-            self.link.server.http.down.take(piece.len()).await;
-            let skip = usize::try_from(opened.skip)
-                .unwrap_or(usize::MAX)
-                .min(piece.len());
-            opened.skip -= skip as u64;
-            if skip < piece.len() {
-                return Ok(Some(piece[skip..].to_vec()));
-            }
-        }
+    fn limit(&self) -> &Bucket {
+        &self.link.server.http.down
     }
 }
 
@@ -211,50 +181,27 @@ fn as_expected(entry: Entry, expect: &Fingerprint) -> Entry {
     }
 }
 
-impl Download {
-    /// Reads on, going on after breaks where the content ended.
-    async fn next(&mut self) -> PortResult<Vec<u8>> {
-        loop {
-            let result = self.try_next().await;
-            match result {
-                Ok(Some(piece)) => {
-                    self.tries = 0;
-                    return Ok(piece);
-                }
-                // A body without a length may end anywhere.
-                Ok(None) if self.tries >= TRIES_MAX => {
-                    let text = format!("`{}`: the content ended early", self.at);
-                    return Err(PortError::new(FailureClass::Retry, text));
-                }
-                Err(error) if error.class != FailureClass::Retry || self.tries >= TRIES_MAX => {
-                    return Err(error);
-                }
-                Ok(None) | Err(_) => {}
-            }
-            self.reply = None;
-            self.tries += 1;
-        }
+impl Fetched for Wanted {
+    fn entry(&self) -> &Entry {
+        &self.entry
     }
 
-    async fn try_next(&mut self) -> PortResult<Option<Vec<u8>>> {
-        if self.reply.is_none() {
-            let size = self.entry.fingerprint.size;
-            let span = Span {
-                from: self.done,
-                bytes: size.saturating_sub(self.done),
-            };
-            self.reply = Some(self.inner.content(&self.at, span).await?);
-        }
-        match &mut self.reply {
-            Some(opened) => self.inner.piece(opened).await,
-            None => Ok(None),
-        }
+    fn name(&self) -> &str {
+        &self.at
     }
 
-    /// Compares length, hash and path once everything was read.
-    async fn compare(&mut self) -> PortResult<()> {
-        let hasher = self.hasher.take();
-        let digest = hasher.map_or_else(|| digest_of(DigestKind::Md5, &[]), Hasher::finish);
+    fn limit(&self) -> &Bucket {
+        self.inner.limit()
+    }
+
+    async fn content(&mut self, from: u64) -> PortResult<Opened> {
+        let bytes = self.entry.fingerprint.size.saturating_sub(from);
+        self.inner.content(&self.at, Span { from, bytes }).await
+    }
+
+    async fn compare(&mut self, whole: Whole) -> PortResult<()> {
+        let digest = whole.digest;
+        let digest = digest.unwrap_or_else(|| digest_of(DigestKind::Md5, &[]));
         let md5 = super::send::md5(&digest).unwrap_or_default();
         let found = match self.coming.take() {
             Some(coming) => self.inner.ends.ask_as(coming, &self.at).await?,
@@ -274,7 +221,7 @@ impl Download {
         if differs && self.inner.fetch_md5(&self.at, version.size).await? != md5 {
             let text = format!("`{}`: two readings differ", self.at);
             // A beginning that is wrong is not gone on with again.
-            let class = if self.is_resumed {
+            let class = if whole.is_resumed {
                 FailureClass::Precondition
             } else {
                 FailureClass::Retry
@@ -284,45 +231,6 @@ impl Download {
         link.verified(&self.at, &version, md5);
         Ok(())
     }
-}
-
-impl Source for Download {
-    fn entry(&self) -> &Entry {
-        &self.entry
-    }
-
-    fn mode(&self) -> Option<u32> {
-        None
-    }
-
-    fn read(&mut self) -> Task<'_, Option<Chunk>> {
-        Box::pin(async move {
-            if self.is_over {
-                return Ok(None);
-            }
-            let size = self.entry.fingerprint.size;
-            let piece = if size == 0 {
-                Vec::new()
-            } else {
-                self.next().await?
-            };
-            if let Some(hasher) = &mut self.hasher {
-                hasher.update(&piece);
-            }
-            self.done += piece.len() as u64;
-            if self.done > size {
-                let text = format!("`{}` is longer than it was", self.at);
-                return Err(PortError::precondition(text));
-            }
-            if self.done == size {
-                // Frees the connection for the comparison.
-                self.reply = None;
-                self.compare().await?;
-                self.is_over = true;
-            }
-            Ok(Some(piece).filter(|piece| !piece.is_empty()))
-        })
-    }
 
     fn beginning(&self) -> Option<String> {
         let print = &self.entry.fingerprint;
@@ -331,27 +239,9 @@ impl Source for Download {
         Some(format!("{} {} {version}", self.at, print.size))
     }
 
-    fn know(&mut self, piece: &[u8]) {
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(piece);
-        }
-        self.done += piece.len() as u64;
-        self.is_resumed = true;
-    }
-
-    fn file(&self) -> Option<Arc<File>> {
-        None
-    }
-
-    fn verify(&mut self) -> Task<'_, ()> {
-        Box::pin(async move {
-            let found = self.inner.hashes.ask(&self.at).await?;
-            self.inner
-                .link
-                .expect(&self.at, &found, &self.entry.fingerprint)
-        })
+    async fn verify(&mut self) -> PortResult<()> {
+        let found = self.inner.hashes.ask(&self.at).await?;
+        let link = &self.inner.link;
+        link.expect(&self.at, &found, &self.entry.fingerprint)
     }
 }
-
-/// How often in a row a transfer that breaks is taken up again.
-const TRIES_MAX: u32 = 3;

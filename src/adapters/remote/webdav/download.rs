@@ -8,45 +8,36 @@
 
 use super::Inner;
 use super::found::{Found, bare_tag, etag_of, is_marked};
-use super::http::{Ask, Reply, strange};
+use super::http::{Ask, strange};
 use super::multistatus::seconds;
 use super::powers::Powers;
 use super::put::SMALL_BYTES;
 use super::young::COMPARED_BYTES_MAX;
 use crate::adapters::digest::Hasher;
-use crate::adapters::http::{header, unsupported};
-use crate::ports::{Chunk, PortError, PortResult, Source, Task};
+use crate::adapters::http::{Bucket, Download, Fetched, Opened, Whole, header, unsupported};
+use crate::ports::{PortError, PortResult, Source};
 use journal_format::event::FailureClass;
 use journal_format::value::{Digest, DigestKind, Entry, Fingerprint, Kind, RelPath};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED};
 use std::cell::Cell;
-use std::fs::File;
 use std::rc::Rc;
-use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
-struct Download {
+/// A version that is read.
+struct Wanted {
     inner: Rc<Inner>,
     path: RelPath,
     entry: Entry,
-    opened: Option<Opened>,
-    hasher: Option<Hasher>,
-    done: u64,
-    tries: u32,
-    /// Whether content was asked for.
-    is_begun: bool,
-    is_over: bool,
     /// Whether the one answer that it came with proves its version.
     is_proved: bool,
     claim: Option<String>,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
-/// An answer with content, of which some bytes may be known already.
-struct Opened {
-    reply: Reply,
-    skip: u64,
-    /// Whether its headers prove that all of it is of the expected version.
+/// A content, and what its headers say of it.
+struct Told {
+    opened: Opened,
+    /// Whether they prove that all of it is of the expected version.
     is_proved: bool,
     /// What is claimed of its hash.
     claim: Option<String>,
@@ -65,30 +56,30 @@ impl Inner {
         let turn = self.server.readers.take(expect.size).await;
         let leaves_out = self.leaves_looks_out(expect).await;
         // Of what is large the beginning may be known.
-        let mut opened = None;
-        if expect.size <= SMALL_BYTES {
-            opened = Some(self.content(path, expect, 0).await?);
-        }
-        let is_proved = opened.as_ref().is_some_and(|opened| opened.is_proved);
-        Ok(Box::new(Download {
+        let first = match expect.size {
+            ..=SMALL_BYTES => Some(self.content(path, expect, 0).await?),
+            _ => None,
+        };
+        let is_proved = first.as_ref().is_some_and(|told| told.is_proved);
+        let (opened, claim) = match first {
+            Some(Told { opened, claim, .. }) => (Some(opened), claim),
+            None => (None, None),
+        };
+        let wanted = Wanted {
             _turn: turn,
             is_proved: leaves_out && is_proved,
-            claim: opened.as_mut().and_then(|opened| opened.claim.take()),
+            claim,
             inner: Rc::clone(self),
             path: path.clone(),
             entry: Entry {
                 fingerprint: expect.clone(),
                 digest: None,
             },
-            is_begun: opened.is_some(),
-            opened,
-            hasher: self
-                .needs_hash(expect)
-                .then(|| Hasher::new(self.server.digest)),
-            done: 0,
-            tries: 0,
-            is_over: false,
-        }))
+        };
+        let hasher = self
+            .needs_hash(expect)
+            .then(|| Hasher::new(self.server.digest));
+        Ok(Box::new(Download::new(wanted, opened, hasher)))
     }
 
     /// Tells whether a hash is compared later, or with what is claimed. Whoever reads a
@@ -121,7 +112,7 @@ impl Inner {
     }
 
     /// Asks for content from a byte on, of the expected version only.
-    async fn content(&self, path: &RelPath, expect: &Fingerprint, from: u64) -> PortResult<Opened> {
+    async fn content(&self, path: &RelPath, expect: &Fingerprint, from: u64) -> PortResult<Told> {
         let http = &self.server.http;
         let mut ask = Ask::read("GET", self.server.base.url(path.as_str(), false))
             .with("Accept-Encoding", "identity");
@@ -152,7 +143,7 @@ impl Inner {
         if !header(headers, &CONTENT_ENCODING).is_empty() {
             return Err(strange("the server packed a file although nobody asked"));
         }
-        let told = Told::of(headers, length, expect);
+        let told = Likeness::of(headers, length, expect);
         if told.is_other() {
             drop(reply);
             // It may be another one by now.
@@ -165,26 +156,24 @@ impl Inner {
             }
             let reply = http.open(&ask).await?;
             let length = (status == 200).then_some(reply.length).flatten();
-            let again = Told::of(&reply.headers, length, expect);
+            let again = Likeness::of(&reply.headers, length, expect);
             if reply.status != status || !self.server.accord.allows(again) {
                 return Err(strange(
                     "the content is of another version than the listing",
                 ));
             }
-            return Ok(Opened {
-                reply,
-                skip,
+            return Ok(Told {
+                opened: Opened { reply, skip },
                 is_proved: false,
                 claim: None,
             });
         }
         self.server.accord.note(told);
         let claim = headers.get("oc-checksum").and_then(|sum| sum.to_str().ok());
-        Ok(Opened {
+        Ok(Told {
             is_proved: status == 200 && told.proves(expect),
             claim: claim.map(str::to_owned),
-            reply,
-            skip,
+            opened: Opened { reply, skip },
         })
     }
 
@@ -207,33 +196,18 @@ impl Inner {
             }
         }
     }
-
-    async fn piece(&self, opened: &mut Opened) -> PortResult<Option<Vec<u8>>> {
-        loop {
-            let Some(piece) = self.server.http.piece(&mut opened.reply).await? else {
-                return Ok(None);
-            };
-            let skip = usize::try_from(opened.skip)
-                .unwrap_or(usize::MAX)
-                .min(piece.len());
-            opened.skip -= skip as u64;
-            if skip < piece.len() {
-                return Ok(Some(piece[skip..].to_vec()));
-            }
-        }
-    }
 }
 
 /// What the headers of a content say of its version: whether it is the expected one,
 /// where they say so.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct Likeness {
     length: Option<bool>,
     tag: Option<bool>,
     time: Option<bool>,
 }
 
-impl Told {
+impl Likeness {
     fn of(headers: &HeaderMap, length: Option<u64>, expect: &Fingerprint) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let tag = text(ETAG).and_then(bare_tag);
@@ -271,13 +245,13 @@ pub(super) struct Accord {
 }
 
 impl Accord {
-    fn note(&self, told: Told) {
+    fn note(&self, told: Likeness) {
         self.tags.set(self.tags.get() || told.tag == Some(true));
         self.times.set(self.times.get() || told.time == Some(true));
     }
 
     /// Tells whether a content may be the expected one, which was just seen to be there.
-    fn allows(&self, told: Told) -> bool {
+    fn allows(&self, told: Likeness) -> bool {
         told.length != Some(false)
             && (told.tag != Some(false) || !self.tags.get())
             && (told.time != Some(false) || !self.times.get())
@@ -302,46 +276,28 @@ fn changed(path: &RelPath) -> PortError {
     PortError::precondition(format!("`{path}` is not what was expected"))
 }
 
-impl Download {
-    /// Reads on, going on after breaks where the content ended.
-    async fn next(&mut self) -> PortResult<Vec<u8>> {
-        loop {
-            let result = self.try_next().await;
-            match result {
-                Ok(Some(piece)) => {
-                    self.tries = 0;
-                    return Ok(piece);
-                }
-                // A body without a length may end anywhere.
-                Ok(None) if self.tries >= TRIES_MAX => {
-                    let text = format!("`{}`: the content ended early", self.path);
-                    return Err(PortError::new(FailureClass::Retry, text));
-                }
-                Err(error) if error.class != FailureClass::Retry || self.tries >= TRIES_MAX => {
-                    return Err(error);
-                }
-                Ok(None) | Err(_) => {}
-            }
-            self.opened = None;
-            self.tries += 1;
-        }
+impl Fetched for Wanted {
+    fn entry(&self) -> &Entry {
+        &self.entry
     }
 
-    async fn try_next(&mut self) -> PortResult<Option<Vec<u8>>> {
-        if self.opened.is_none() {
-            let expect = &self.entry.fingerprint;
-            // Pieces of several answers are compared at the end.
-            self.is_proved = false;
-            self.opened = Some(self.inner.content(&self.path, expect, self.done).await?);
-        }
-        match &mut self.opened {
-            Some(opened) => self.inner.piece(opened).await,
-            None => Ok(None),
-        }
+    fn name(&self) -> &str {
+        self.path.as_str()
     }
 
-    /// Compares the path once everything was read, and the content with what is claimed.
-    async fn compare(&mut self) -> PortResult<()> {
+    fn limit(&self) -> &Bucket {
+        &self.inner.server.http.down
+    }
+
+    async fn content(&mut self, from: u64) -> PortResult<Opened> {
+        // Pieces of several answers are compared at the end.
+        self.is_proved = false;
+        let expect = &self.entry.fingerprint;
+        Ok(self.inner.content(&self.path, expect, from).await?.opened)
+    }
+
+    /// Compares the path, and the content with what is claimed.
+    async fn compare(&mut self, whole: Whole) -> PortResult<()> {
         let server = &self.inner.server;
         if !self.is_proved {
             let (found, props) = server.look_closer(self.path.as_str()).await?;
@@ -349,7 +305,7 @@ impl Download {
                 .expect(&self.path, &found, &self.entry.fingerprint)?;
             self.claim = props.checksums;
         }
-        let digest = self.hasher.take().map(Hasher::finish);
+        let digest = whole.digest;
         let claim = self
             .claim
             .as_deref()
@@ -366,50 +322,6 @@ impl Download {
         }
         Ok(())
     }
-}
-
-impl Source for Download {
-    fn entry(&self) -> &Entry {
-        &self.entry
-    }
-
-    fn mode(&self) -> Option<u32> {
-        None
-    }
-
-    fn read(&mut self) -> Task<'_, Option<Chunk>> {
-        Box::pin(async move {
-            if self.is_over {
-                return Ok(None);
-            }
-            let size = self.entry.fingerprint.size;
-            if !self.is_begun {
-                let expect = &self.entry.fingerprint;
-                let opened = self.inner.content(&self.path, expect, self.done).await?;
-                self.opened = Some(opened);
-                self.is_begun = true;
-            }
-            let piece = if size == 0 {
-                Vec::new()
-            } else {
-                self.next().await?
-            };
-            if let Some(hasher) = &mut self.hasher {
-                hasher.update(&piece);
-            }
-            self.done += piece.len() as u64;
-            if self.done > size {
-                return Err(changed(&self.path));
-            }
-            if self.done == size {
-                // Frees the connection for the comparison.
-                self.opened = None;
-                self.compare().await?;
-                self.is_over = true;
-            }
-            Ok(Some(piece).filter(|piece| !piece.is_empty()))
-        })
-    }
 
     fn beginning(&self) -> Option<String> {
         let print = &self.entry.fingerprint;
@@ -422,30 +334,15 @@ impl Source for Download {
         })
     }
 
-    fn know(&mut self, piece: &[u8]) {
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(piece);
-        }
-        self.done += piece.len() as u64;
-    }
-
-    fn file(&self) -> Option<Arc<File>> {
-        None
-    }
-
-    fn verify(&mut self) -> Task<'_, ()> {
-        Box::pin(async move {
-            let found: Found = self.inner.server.look(self.path.as_str()).await?;
-            self.inner
-                .expect(&self.path, &found, &self.entry.fingerprint)
-        })
+    async fn verify(&mut self) -> PortResult<()> {
+        let found: Found = self.inner.server.look(self.path.as_str()).await?;
+        self.inner
+            .expect(&self.path, &found, &self.entry.fingerprint)
     }
 }
 
 /// Small files after which a server is tried, so that looks can be left out.
 const TRIAL_AFTER: u32 = 64;
-/// How often in a row a transfer that breaks is taken up again.
-const TRIES_MAX: u32 = 3;
 
 #[cfg(test)]
 mod tests {
