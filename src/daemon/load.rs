@@ -119,6 +119,12 @@ pub(super) async fn begin(
         ports.clock.now(),
     );
     if let Some(expected) = job.lost_history {
+        tracing::warn!(
+            job = job.label,
+            up_to = expected.0,
+            "the last events of the journal are missing: both sides are scanned anew, and \
+             nothing is deleted before a person agrees"
+        );
         let lost = sync_core::input::Input::HistoryLost { expected };
         engine.handle(lost, ports.clock.now());
     }

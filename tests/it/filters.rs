@@ -29,6 +29,17 @@ fn names(root: &Path) -> Vec<String> {
 }
 
 #[test]
+fn the_folder_of_a_job_that_syncs_a_part_of_the_tree_is_left_out_whatever_is_included() {
+    let lab = Lab::new();
+    let other = "another job's";
+    write_long_ago(&lab.remote.join("sub/.pydio-sync/root"), other);
+    write_long_ago(&lab.remote.join("sub/kept"), "kept");
+    leaving_out(&lab, &[]);
+    assert_eq!(names(&lab.local), ["sub/", "sub/kept"]);
+    assert_eq!(read(&lab.remote.join("sub/.pydio-sync/root")), other);
+}
+
+#[test]
 fn what_was_deleted_while_it_was_left_out_comes_back_and_is_not_deleted_on_the_other_side() {
     for away in ["local", "remote"] {
         let lab = Lab::new();

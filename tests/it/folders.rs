@@ -99,6 +99,32 @@ pub(crate) fn blake3(bytes: &[u8]) -> Option<Digest> {
     Some(Digest::Blake3(*blake3::hash(bytes).as_bytes()))
 }
 
+/// Content that does something before each of its pieces.
+pub(crate) struct Watched<F: FnMut()>(pub(crate) Box<dyn Source>, pub(crate) F);
+
+impl<F: FnMut()> Source for Watched<F> {
+    fn entry(&self) -> &Entry {
+        self.0.entry()
+    }
+
+    fn mode(&self) -> Option<u32> {
+        None
+    }
+
+    fn read(&mut self) -> Task<'_, Option<Chunk>> {
+        (self.1)();
+        self.0.read()
+    }
+
+    fn file(&self) -> Option<Arc<File>> {
+        None
+    }
+
+    fn verify(&mut self) -> Task<'_, ()> {
+        self.0.verify()
+    }
+}
+
 /// Content in memory, in pieces, with a change at the end if asked for.
 pub(crate) struct Memory {
     entry: Entry,

@@ -54,6 +54,7 @@ mod trash;
 mod trouble;
 mod undo;
 mod webdav_answers;
+mod webdav_between;
 mod webdav_case;
 mod webdav_chunks;
 mod webdav_e2e;

@@ -1,39 +1,12 @@
 //! Answers of a Pydio server that are something else than they look like.
 
-use crate::folders::{Memory, path, run};
+use crate::folders::{Memory, Watched, path, run};
 use crate::pydio_site::{Site, class, entry, names, put, read, try_put};
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{Entry, Kind};
-use pydio_sync::ports::{Chunk, Remote, Source, Task};
+use journal_format::value::Kind;
+use pydio_sync::ports::Remote;
 use std::fs;
-use std::sync::Arc;
 use test_servers::pydio::{Fault, Quirks, Rule};
-
-/// Content that does something before each of its pieces.
-struct Watched<F: FnMut()>(Box<dyn Source>, F);
-
-impl<F: FnMut()> Source for Watched<F> {
-    fn entry(&self) -> &Entry {
-        self.0.entry()
-    }
-
-    fn mode(&self) -> Option<u32> {
-        None
-    }
-
-    fn read(&mut self) -> Task<'_, Option<Chunk>> {
-        (self.1)();
-        self.0.read()
-    }
-
-    fn file(&self) -> Option<Arc<fs::File>> {
-        None
-    }
-
-    fn verify(&mut self) -> Task<'_, ()> {
-        self.0.verify()
-    }
-}
 
 #[test]
 fn an_error_with_status_200_is_no_content() {

@@ -1,44 +1,15 @@
 //! Surprises and traps of the Pydio protocol, each met by the client.
 
-use crate::folders::{Memory, path, run};
+use crate::folders::{Memory, Watched, path, run};
 use crate::pydio_site::{Site, class, entry, names, put, read, try_put, try_put_as};
 use futures::future::join_all;
 use journal_format::event::{Expected, FailureClass};
-use journal_format::value::{DigestKind, Entry, Kind, Seq};
-use pydio_sync::ports::{Chunk, PutRequest, Remote, Source, Task};
+use journal_format::value::{DigestKind, Kind, Seq};
+use pydio_sync::ports::{PutRequest, Remote};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use test_servers::pydio::{Fault, Options, Quirks, Rule, User, Workspace};
-
-/// Content that does something once, when it is first read.
-struct Meddling<F: FnMut()>(Box<dyn Source>, Option<F>);
-
-impl<F: FnMut()> Source for Meddling<F> {
-    fn entry(&self) -> &Entry {
-        self.0.entry()
-    }
-
-    fn mode(&self) -> Option<u32> {
-        None
-    }
-
-    fn read(&mut self) -> Task<'_, Option<Chunk>> {
-        if let Some(mut act) = self.1.take() {
-            act();
-        }
-        self.0.read()
-    }
-
-    fn file(&self) -> Option<Arc<fs::File>> {
-        None
-    }
-
-    fn verify(&mut self) -> Task<'_, ()> {
-        self.0.verify()
-    }
-}
 
 fn small_bodies(options: Options) -> Options {
     options.upload_max(64 * 1024, 1 << 20)
@@ -62,10 +33,9 @@ fn an_empty_file_is_made_and_never_by_force() {
         // Somebody makes the file between the look and the making.
         let at = site.server().folder("sync").join("raced");
         let taken = at.clone();
-        let source = Meddling(
-            Memory::file(b""),
-            Some(move || fs::write(&taken, "theirs").expect("write")),
-        );
+        let source = Watched(Memory::file(b""), move || {
+            fs::write(&taken, "theirs").expect("write")
+        });
         let raced = try_put(&remote, "raced", Box::new(source), &Expected::Absent).await;
         assert_eq!(
             raced.err().map(|error| error.class),
@@ -92,10 +62,9 @@ fn something_new_never_replaces_what_came_in_between() {
     let at = site.server().folder("sync").join("f.txt");
     let taken = at.clone();
     run(async {
-        let source = Meddling(
-            Memory::file(b"ours"),
-            Some(move || fs::write(&taken, "theirs").expect("write")),
-        );
+        let source = Watched(Memory::file(b"ours"), move || {
+            fs::write(&taken, "theirs").expect("write")
+        });
         let raced = try_put(&remote, "f.txt", Box::new(source), &Expected::Absent).await;
         assert_eq!(class(&raced), Some(FailureClass::Precondition));
         assert_eq!(names(&remote).await, ["f.txt"], "our copy is gone again");
@@ -228,7 +197,7 @@ fn a_large_replacement_is_looked_at_again_before_its_last_bytes() {
             let content = Memory::boxed(Kind::File, &long(3 << 20, 5), 1 << 16);
             let there = at.clone();
             let write = move || fs::write(&there, "somebody else's version").expect("write");
-            let source = Box::new(Meddling(content, Some(write)));
+            let source = Box::new(Watched(content, write));
             let request = PutRequest {
                 id: Seq(1),
                 path: &path("big"),

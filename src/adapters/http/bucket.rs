@@ -24,11 +24,18 @@ impl Bucket {
         }
     }
 
-    /// Waits until `bytes` may pass.
+    /// Waits until `bytes` may pass; for none, not at all.
     pub(crate) async fn take(&self, bytes: usize) {
-        if let Some(until) = self.book(bytes, Instant::now()) {
+        if bytes > 0
+            && let Some(until) = self.book(bytes, Instant::now())
+        {
             tokio::time::sleep_until(until).await;
         }
+    }
+
+    /// Lets `bytes` pass at once; who comes next waits for them.
+    pub(crate) fn owe(&self, bytes: usize) {
+        let _until = self.book(bytes, Instant::now());
     }
 
     /// Books bytes and says until when to wait.

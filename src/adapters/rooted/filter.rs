@@ -5,6 +5,7 @@
 //! absent, so that a filter never deletes. Deliberately absent: reading files
 //! (`ignores`). Leaves nothing behind. A new default is a line in `DEFAULTS`.
 
+use super::beneath::CONTROL;
 use super::ignores::TreeRules;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::path::PathBuf;
@@ -140,7 +141,10 @@ impl Filter {
     }
 
     fn has_pattern_against(&self, directory: &str, name: &str, is_directory: bool) -> bool {
-        (self.hidden && name.starts_with('.'))
+        // The folder of a job that syncs no more than this part of the tree.
+        let is_ours = name == CONTROL && !directory.is_empty();
+        is_ours
+            || (self.hidden && name.starts_with('.'))
             || self.excludes.matches(directory, name)
             || (!is_directory
                 && self
@@ -246,6 +250,7 @@ mod tests {
             ("a/b", "x.pydio_dl", true),
             ("a", "x.pydio_dl.12", true),
             ("", ".DS_Store", true),
+            ("a", ".pydio-sync", true),
             ("", "DS_Store", false),
             ("a", "~$report.doc", true),
             ("a", ".~lock.x#", true),

@@ -26,6 +26,8 @@ pub enum Fault {
     Late(u16),
     /// A login page with status 200, before anything is done.
     Html,
+    /// The same without its length, breaking off after that many bytes.
+    HtmlCut(u64),
     /// Status 207 with the login page, before anything is done.
     HtmlMultistatus,
     /// This status with this `Location`, before anything is done.

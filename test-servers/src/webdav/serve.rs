@@ -139,7 +139,7 @@ fn before(fault: Option<&Fault>) -> Before {
         Some(Fault::RetryAfter(status, seconds)) => {
             Answer::page(*status, "Come back later").with("Retry-After", seconds.to_string())
         }
-        Some(Fault::Html) => Answer::page(200, "Welcome to this network"),
+        Some(Fault::Html | Fault::HtmlCut(_)) => Answer::page(200, "Welcome to this network"),
         Some(Fault::HtmlMultistatus) => Answer::page(207, "Welcome to this network"),
         Some(Fault::Redirect(status, location)) => {
             Answer::page(*status, "Moved").with("Location", location.clone())
@@ -199,7 +199,9 @@ async fn after(
         Some(Fault::CutBody(bytes)) => {
             respond(answer, Some((cut_off(keep(bytes)), Some(length as u64))))
         }
-        Some(Fault::CutChunked(bytes)) => respond(answer, Some((cut_off(keep(bytes)), None))),
+        Some(Fault::CutChunked(bytes) | Fault::HtmlCut(bytes)) => {
+            respond(answer, Some((cut_off(keep(bytes)), None)))
+        }
         Some(Fault::StallBody(bytes)) => {
             respond(answer, Some((stalled(keep(bytes)), Some(length as u64))))
         }

@@ -203,6 +203,10 @@ impl Inner {
             Ok(other) => {
                 let left = server.look(path.as_str()).await?;
                 self.expect(path, &left, expect)?;
+                if server.makes_rooms_again().await? {
+                    let text = format!("`{path}`: our folder on the server was gone");
+                    return Err(PortError::new(FailureClass::Retry, text));
+                }
                 Err(match other {
                     Verdict::Taken => unsupported(format!("`{path}`: the server moves nothing")),
                     other => other.error(path),

@@ -144,6 +144,10 @@ impl Inner {
             return Err(strange("the server packed a file although nobody asked"));
         }
         let told = Likeness::of(headers, length, expect);
+        if told.is_nothing() {
+            // As a login page is, which would then be gone on with.
+            return Err(strange("an answer came that says nothing of its version"));
+        }
         if told.is_other() {
             drop(reply);
             // It may be another one by now.
@@ -229,6 +233,11 @@ impl Likeness {
         // A tag may be made of less than the time.
         let is_told = (has_tag || etag_of(expect).is_none()) && (has_time || expect.mtime_ns == 0);
         self.length == Some(true) && is_told && (has_tag || has_time)
+    }
+
+    /// Tells whether nothing is known: any page may be this.
+    const fn is_nothing(self) -> bool {
+        self.length.is_none() && self.tag.is_none() && self.time.is_none()
     }
 
     fn is_other(self) -> bool {

@@ -36,6 +36,8 @@ pub(super) struct Ask {
     pub(super) effect: Effect,
     /// How much longer than others the answer may take.
     pub(super) patience: Duration,
+    /// Whether it changes what a look just showed.
+    pub(super) follows_look: bool,
 }
 
 impl Ask {
@@ -48,6 +50,7 @@ impl Ask {
             body: None,
             effect: Effect::Reads,
             patience: Duration::ZERO,
+            follows_look: false,
         }
     }
 
@@ -57,6 +60,12 @@ impl Ask {
             effect: Effect::Writes,
             ..Self::read(method, url)
         }
+    }
+
+    /// Has it wait for nothing where only a look says what it replaces.
+    pub(super) fn right_away(mut self, follows_look: bool) -> Self {
+        self.follows_look = follows_look;
+        self
     }
 
     /// Tells whether the answer is about one path, and so a short one.
@@ -200,7 +209,7 @@ impl Http {
         Ok(piece)
     }
 
-    /// Sends a content as the body of a request.
+    /// Sends a content as the body of a request, as a long one: it may wait for a look.
     pub(super) async fn upload(
         &self,
         ask: &Ask,
@@ -208,7 +217,7 @@ impl Http {
         length: u64,
     ) -> PortResult<Answer> {
         let line = &self.line;
-        let permits = line.permits(length > LONG_BYTES).await;
+        let permits = line.permits(true).await;
         let begun = Instant::now();
         let (body, feeder) = body();
         let (request, generation) = line.streamed(ask, body, length)?;
@@ -308,5 +317,3 @@ const STRANGE: &str = "no WebDAV answers at this address";
 
 /// On its way; what is kept of it is bounded in `listing`.
 const LISTING_BYTES_MAX: usize = 1024 * 1024 * 1024;
-/// Uploads up to this size count as short calls.
-const LONG_BYTES: u64 = 4 * 1024 * 1024;

@@ -31,6 +31,8 @@ pub(super) struct Line {
     pub(super) auth: Auth,
     any: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    /// What follows right after a look.
+    next: Arc<Semaphore>,
     /// Requests a second.
     pace: Bucket,
     pub(super) up: Bucket,
@@ -52,6 +54,7 @@ impl Line {
             auth,
             any: Arc::new(Semaphore::new(pool)),
             long: Arc::new(Semaphore::new(pool - 1)),
+            next: Arc::new(Semaphore::new(pool)),
             pace: Bucket::new(rate(link.requests_max)),
             up: Bucket::new(rate(link.limit_up)),
             timeout: link.timeout,
@@ -84,7 +87,7 @@ impl Line {
     /// only adds or takes a slash.
     pub(super) async fn begin(&self, ask: &Ask, is_long: bool) -> PortResult<Reply> {
         let (mut tries, mut asked, mut ask) = (0, 0, std::borrow::Cow::Borrowed(ask));
-        let mut permits = Some(self.permits(is_long).await);
+        let mut permits = Some(self.place(&ask, is_long).await);
         let (mut first, mut is_again) = (None, false);
         loop {
             let length = ask.body.as_ref().map_or(0, Bytes::len);
@@ -210,6 +213,17 @@ impl Line {
         permits.extend(Arc::clone(&self.any).acquire_owned().await.ok());
         self.pace.take(1).await;
         permits
+    }
+
+    /// Waits for a place for a request. What follows a look waits for nobody but the few in
+    /// the same hurry; later ones pay for it.
+    async fn place(&self, ask: &Ask, is_long: bool) -> Permits {
+        if !ask.follows_look {
+            return self.permits(is_long).await;
+        }
+        let permit = Arc::clone(&self.next).acquire_owned().await;
+        self.pace.owe(1);
+        permit.ok().into_iter().collect()
     }
 }
 

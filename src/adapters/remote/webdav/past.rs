@@ -111,7 +111,11 @@ impl Server {
             ..Ask::write("PUT", self.base.url(&self.number_path(), false))
         };
         let stored = self.http.fetch(&ask).await;
-        let stored = stored.and_then(|answer| verdict(&answer));
+        // "OK" is also what a page says that a proxy puts in the way.
+        let stored = stored.and_then(|answer| match answer.status {
+            200 => Ok(Verdict::Unable(200)),
+            _ => verdict(&answer),
+        });
         if stored != Ok(Verdict::Done) {
             tracing::info!(
                 ?stored,

@@ -4,9 +4,10 @@
 //! where an upload that breaks off would spoil the old version, or where the server has no
 //! conditions to keep a new one from replacing what came in between, content goes to a slot
 //! first and is moved to its name; what arrived is looked at. Large content goes in pieces
-//! where it can (`chunks`). RACE: a replacement on a server without conditions follows
-//! right after a look; what another client writes in between is replaced. CRASH: a slot in
-//! staging.
+//! where it can (`chunks`). RACE: a server may look at a condition before the content has
+//! come; so a large content's last bytes, and a move without a condition, follow right after
+//! a look; what another client writes in between, or while a small content is sent, is
+//! replaced. CRASH: a slot in staging.
 
 use super::Inner;
 use super::chunks::checksum;
@@ -21,6 +22,7 @@ use super::verdict::{Verdict, verdict};
 use crate::adapters::http::{Content, unsupported};
 use crate::ports::{PortError, PortResult, Put, PutRequest};
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::join;
 use journal_format::event::{Expected, FailureClass};
 use journal_format::value::{Digest, Entry, Fingerprint, Kind, RelPath, Seq};
@@ -70,36 +72,19 @@ impl Inner {
         self.server.prepare(target.path).await;
         let powers = self.server.powers().await?;
         self.check_name(target.path)?;
-        let is_new = *target.replaces == Expected::Absent;
-        // A tag that may not tell the next version is no condition to rely on.
-        let condition = match target.replaces {
-            _ if !powers.has_conditions => None,
-            Expected::Absent => Some(("If-None-Match", "*".to_owned())),
-            Expected::Version(expect) => etag_of(expect)
-                .filter(|_| !is_marked(expect))
-                .map(|tag| ("If-Match", format!("\"{tag}\""))),
-        };
-        // Where the answer names no tag, a slot is what tells ours from the next version.
-        let is_told = powers.answers_tag || !powers.keeps_version || !powers.has_sharp_tags;
-        let is_direct =
-            powers.is_atomic == Some(true) && (!is_new || condition.is_some() && is_told);
+        let way = way(&target, &powers);
+        let is_large = target.size > SMALL_BYTES;
         // A slot is compared when it is moved. Large ones are not sent in vain.
-        let is_bare = is_direct && condition.is_none();
-        if is_bare || target.size > SMALL_BYTES {
+        if is_large || target.size == 0 && matches!(way, Way::Direct(None)) {
             self.check(&target).await?;
         }
-        if target.size > SMALL_BYTES {
+        if is_large {
             let server = &self.server;
             server
                 .check_room(target.path, target.size, target.replaces)
                 .await?;
         }
         let content = Content::new(request.source, request.digest);
-        let way = match powers.piece(target.size) {
-            Some(piece) => Way::Pieces(piece),
-            None if is_direct => Way::Direct(condition),
-            None => Way::Slot,
-        };
         let is_learnt = powers.is_atomic.is_some() || matches!(way, Way::Pieces(_));
         let (stored, ()) = join(self.store(&target, content, way, &powers), async {
             if !is_learnt {
@@ -110,6 +95,13 @@ impl Inner {
         let (sent, tag, told) = stored?;
         let digest = Some(sent.digest);
         let mut version = self.outcome(&target, tag.as_deref(), told).await?;
+        // "OK" is also what a page says that a proxy puts in the way.
+        if sent.answer.status == 200
+            && let Expected::Version(old) = target.replaces
+            && Found::File(version.clone()).is_expected(old)
+        {
+            return Err(in_doubt(target.path, "the old version is still there"));
+        }
         // Somebody may have written right after us: then it is read again.
         let is_ours = powers.has_sharp_tags && tag.is_some()
             || powers.takes_time && version.mtime == Some(target.mtime);
@@ -195,16 +187,21 @@ impl Inner {
     }
 
     /// Writes to the name itself; the server keeps the old version until all is there.
-    async fn put_direct(
-        &self,
-        target: &Target<'_>,
-        content: Content<'_>,
+    async fn put_direct<'a>(
+        &'a self,
+        target: &'a Target<'_>,
+        mut content: Content<'a>,
         condition: Option<(&'static str, String)>,
     ) -> PortResult<Sent> {
         let mut ask = self.upload(target, target.path.as_str());
         let is_tagged = matches!(&condition, Some((name, _)) if *name == "If-Match");
+        // A condition is met or not before the content comes, which may take its time.
+        let is_looked_at = condition.is_none() || target.size > SMALL_BYTES;
         ask.headers.extend(condition);
-        let (ask, mut sent) = self.send(ask, content, target.size).await?;
+        if is_looked_at {
+            content.guard(self.check(target).boxed_local());
+        }
+        let (ask, mut sent) = self.send(ask, content, target.size, is_looked_at).await?;
         let mut verdict_now = verdict(&sent.answer)?;
         // For a moment after a change a tag is a weak one, which no condition meets.
         if verdict_now == Verdict::Taken && is_tagged && ask.body.is_some() {
@@ -246,7 +243,7 @@ impl Inner {
         let server = &self.server;
         let slot = server.slot(STAGING, target.id);
         let ask = self.upload(target, &slot);
-        let staged = match self.send(ask, content, target.size).await {
+        let staged = match self.send(ask, content, target.size, false).await {
             Ok((_, sent)) if sent.answer.status == 413 => Err(self.too_large(target, target.size)),
             Ok((_, sent)) => stored(&sent.answer, target.path).map(|()| sent),
             // Nothing happened at the name.
@@ -256,6 +253,14 @@ impl Inner {
             }),
             Err(error) => Err(error),
         };
+        if let Err(error) = &staged
+            && server.makes_rooms_again().await?
+        {
+            return Err(PortError {
+                class: FailureClass::Retry,
+                ..error.clone()
+            });
+        }
         let placed = match staged {
             Ok(sent) => self.place(target, &slot).await.map(|staged| (sent, staged)),
             Err(error) => Err(error),
@@ -312,15 +317,17 @@ impl Inner {
         }
     }
 
-    /// Sends content, in the way that fits to its size. Returns the request, which can be
-    /// sent again if it has a body of its own.
+    /// Sends content, in the way that fits to its size, or in pieces of which the last one
+    /// follows a look. Returns the request, which can be sent again if it has a body of its
+    /// own.
     async fn send(
         &self,
         mut ask: Ask,
         mut content: Content<'_>,
         size: u64,
+        is_looked_at: bool,
     ) -> PortResult<(Ask, Sent)> {
-        if size > SMALL_BYTES {
+        if size > SMALL_BYTES || is_looked_at && size > 0 {
             let answer = self.server.http.upload(&ask, &mut content, size).await?;
             let digest = content.finish();
             return Ok((ask, Sent { digest, answer }));
@@ -439,6 +446,27 @@ impl Inner {
             return Ok(());
         }
         Err(PortError::precondition(format!("`{parent}` is no folder")))
+    }
+}
+
+/// Chooses how content comes to its name.
+fn way(target: &Target<'_>, powers: &Powers) -> Way {
+    let is_new = *target.replaces == Expected::Absent;
+    // A tag that may not tell the next version is no condition to rely on.
+    let condition = match target.replaces {
+        _ if !powers.has_conditions => None,
+        Expected::Absent => Some(("If-None-Match", "*".to_owned())),
+        Expected::Version(expect) => etag_of(expect)
+            .filter(|_| !is_marked(expect))
+            .map(|tag| ("If-Match", format!("\"{tag}\""))),
+    };
+    // Where the answer names no tag, a slot is what tells ours from the next version.
+    let is_told = powers.answers_tag || !powers.keeps_version || !powers.has_sharp_tags;
+    let is_direct = powers.is_atomic == Some(true) && (!is_new || condition.is_some() && is_told);
+    match powers.piece(target.size) {
+        Some(piece) => Way::Pieces(piece),
+        None if is_direct => Way::Direct(condition),
+        None => Way::Slot,
     }
 }
 

@@ -136,6 +136,20 @@ impl Server {
         Ok(())
     }
 
+    /// Makes our folders again if somebody removed them (a clean-up, a backup that leaves out
+    /// what is empty), and tells whether they were gone.
+    pub(super) async fn makes_rooms_again(&self) -> PortResult<bool> {
+        for room in [STAGING, REMOVED] {
+            if self.look(room).await? == Found::Absent {
+                tracing::info!("`{room}` on the server was gone and is made again");
+                self.has_rooms.set(false);
+                self.make_rooms().await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Names a slot of an operation.
     pub(super) fn slot(&self, room: &str, id: Seq) -> String {
         format!("{room}/{}-{:x}", self.mark, id.0)

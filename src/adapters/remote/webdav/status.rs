@@ -30,6 +30,11 @@ pub(super) fn fault(status: u16, headers: &HeaderMap, effect: Effect) -> Option<
         503 if is_maintained => (FailureClass::Retry, "the server is in maintenance mode"),
         429 | 503 => (FailureClass::Retry, "the server asks to come back later"),
         423 => (FailureClass::Retry, "it is locked on the server"),
+        // The request did not come whole, so nothing was done.
+        408 => (
+            FailureClass::Retry,
+            "the server did not wait for all of a request",
+        ),
         507 => (FailureClass::NoSpace, NO_ROOM),
         407 => (FailureClass::Denied, "the proxy asks who we are"),
         500 | 502 | 504 | 508..=599 => (doubt(effect), "the server failed"),

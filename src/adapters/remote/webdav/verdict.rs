@@ -7,6 +7,7 @@
 
 use super::found::Found;
 use super::http::{Answer, Ask};
+use super::powers::Powers;
 use super::server::{Server, in_doubt};
 use super::slots::rel;
 use crate::adapters::http::unsupported;
@@ -67,9 +68,12 @@ impl Server {
         is_folder: bool,
         may_replace: bool,
     ) -> PortResult<Verdict> {
+        let refuses = |powers: &Powers| powers.refuses_overwrite;
+        let is_refused = self.known.borrow().as_ref().is_some_and(refuses);
         let ask = Ask::write("MOVE", self.base.url(from, is_folder))
             .with("Destination", self.base.url(to, is_folder))
-            .with("Overwrite", if may_replace { "T" } else { "F" });
+            .with("Overwrite", if may_replace { "T" } else { "F" })
+            .right_away(may_replace || !is_refused);
         let status = self.http.fetch(&ask).await?.status;
         if let Some(verdict) = plain(status) {
             return Ok(verdict);
