@@ -10,7 +10,7 @@ use serde_json::json;
 use std::cell::RefCell;
 use std::process::Stdio;
 use test_servers::pydio::Quirks as PydioQuirks;
-use test_servers::webdav::{Backup, Quirks as DavQuirks};
+use test_servers::webdav::{Backup, Fault, Quirks as DavQuirks, Rule};
 
 /// A server, and what it held once.
 enum Server {
@@ -44,6 +44,11 @@ impl Server {
             DavQuirks::rclone,
             DavQuirks::wsgidav,
             DavQuirks::nextcloud,
+            // As lighttpd answers.
+            || DavQuirks {
+                put_over: 200,
+                ..DavQuirks::none()
+            },
         ];
         let plain = plain.map(|quirks| DavSite::timed(quirks()));
         plain
@@ -215,6 +220,27 @@ fn a_number_that_went_back_without_taking_anything_away_holds_up_nothing_later()
             "a deletion that is meant"
         );
     }
+}
+
+#[test]
+fn a_page_in_place_of_where_the_number_lies_holds_up_nothing_later() {
+    let site = DavSite::timed(DavQuirks::apache());
+    let server = Server::Plain(Box::new(site), RefCell::default());
+    let lab = settled(&server);
+    let Server::Plain(site, _) = &server else {
+        unreachable!("made above");
+    };
+    let page = Rule::on("PUT", Fault::Html).path("/.pydio-sync/seen-*");
+    site.server.inject(page.times(9));
+    write_long_ago(&lab.local.join("new"), "new");
+    server.synced(&lab);
+    site.server.clear_faults();
+    server.remove("diary");
+    server.synced(&lab);
+    assert!(
+        !lab.local.join("diary").exists(),
+        "a deletion that is meant"
+    );
 }
 
 #[test]

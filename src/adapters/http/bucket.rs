@@ -58,6 +58,7 @@ const BURST: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
 
     #[test]
     fn what_passes_is_bounded_by_the_rate_and_one_burst() {
@@ -76,5 +77,14 @@ mod tests {
         assert_eq!(bucket.book(1000, later), None);
         assert!(bucket.book(1, later).is_some());
         assert_eq!(Bucket::new(None).book(usize::MAX, now), None);
+    }
+
+    #[test]
+    fn nothing_passes_at_once_and_what_is_owed_is_paid_by_who_comes_next() {
+        let bucket = Bucket::new(Some(1000));
+        bucket.owe(60_000);
+        assert_eq!(bucket.take(0).now_or_never(), Some(()));
+        let until = bucket.book(1, Instant::now()).expect("a wait");
+        assert!(until > Instant::now() + Duration::from_secs(50));
     }
 }

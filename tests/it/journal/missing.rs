@@ -57,7 +57,8 @@ fn whoever_reads_a_shortened_journal_says_so() {
         assert!(told.contains("missing"), "{words:?}: {told}");
         assert!(!done.err.contains("WARN"), "{words:?}: {}", done.err);
     }
-    lab.synced();
+    let run = lab.synced();
+    assert!(run.err.contains("are missing"), "{}", run.err);
     for words in readers {
         let done = lab.offline(words);
         assert_eq!(done.code, 0, "{words:?}: {} {}", done.out, done.err);

@@ -8,7 +8,7 @@
 
 use super::Inner;
 use super::found::{Found, bare_tag, etag_of, is_marked};
-use super::http::{Ask, strange};
+use super::http::{Ask, Reply, strange};
 use super::multistatus::seconds;
 use super::powers::Powers;
 use super::put::SMALL_BYTES;
@@ -18,7 +18,7 @@ use crate::adapters::http::{Bucket, Download, Fetched, Opened, Whole, header, un
 use crate::ports::{PortError, PortResult, Source};
 use journal_format::event::FailureClass;
 use journal_format::value::{Digest, DigestKind, Entry, Fingerprint, Kind, RelPath};
-use reqwest::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG, LAST_MODIFIED};
 use std::cell::Cell;
 use std::rc::Rc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -139,11 +139,10 @@ impl Inner {
             405 => return Err(changed(path)),
             status => return Err(strange(&format!("no content came (status {status})"))),
         };
-        let length = (status == 200).then_some(reply.length).flatten();
         if !header(headers, &CONTENT_ENCODING).is_empty() {
             return Err(strange("the server packed a file although nobody asked"));
         }
-        let told = Likeness::of(headers, length, expect);
+        let told = Likeness::of(&reply, expect);
         if told.is_nothing() {
             // As a login page is, which would then be gone on with.
             return Err(strange("an answer came that says nothing of its version"));
@@ -159,8 +158,7 @@ impl Inner {
                 ));
             }
             let reply = http.open(&ask).await?;
-            let length = (status == 200).then_some(reply.length).flatten();
-            let again = Likeness::of(&reply.headers, length, expect);
+            let again = Likeness::of(&reply, expect);
             if reply.status != status || !self.server.accord.allows(again) {
                 return Err(strange(
                     "the content is of another version than the listing",
@@ -212,7 +210,15 @@ struct Likeness {
 }
 
 impl Likeness {
-    fn of(headers: &HeaderMap, length: Option<u64>, expect: &Fingerprint) -> Self {
+    fn of(reply: &Reply, expect: &Fingerprint) -> Self {
+        let headers = &reply.headers;
+        let length = match reply.status {
+            200 => reply.length,
+            // What follows the range is all of it: `bytes 5-9/10` (RFC 9110 14.4).
+            _ => header(headers, &CONTENT_RANGE)
+                .rsplit_once('/')
+                .and_then(|(_, whole)| whole.parse().ok()),
+        };
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let tag = text(ETAG).and_then(bare_tag);
         let time = text(LAST_MODIFIED).and_then(seconds);
@@ -261,7 +267,8 @@ impl Accord {
 
     /// Tells whether a content may be the expected one, which was just seen to be there.
     fn allows(&self, told: Likeness) -> bool {
-        told.length != Some(false)
+        !told.is_nothing()
+            && told.length != Some(false)
             && (told.tag != Some(false) || !self.tags.get())
             && (told.time != Some(false) || !self.times.get())
     }

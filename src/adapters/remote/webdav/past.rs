@@ -110,19 +110,23 @@ impl Server {
             body: Some(Bytes::from(format!("{number:020}\n"))),
             ..Ask::write("PUT", self.base.url(&self.number_path(), false))
         };
-        let stored = self.http.fetch(&ask).await;
-        // "OK" is also what a page says that a proxy puts in the way.
-        let stored = stored.and_then(|answer| match answer.status {
-            200 => Ok(Verdict::Unable(200)),
-            _ => verdict(&answer),
-        });
-        if stored != Ok(Verdict::Done) {
+        let stored = match self.http.fetch(&ask).await {
+            // "OK" is also what a page says that a proxy puts in the way.
+            Ok(answer) if answer.status == 200 => self.number().await,
+            Ok(answer) => verdict(&answer).map(|verdict| match verdict {
+                Verdict::Done => There::Number(number),
+                _ => There::Nothing,
+            }),
+            Err(error) => Err(error),
+        };
+        let is_stored = matches!(stored, Ok(There::Number(there)) if there == number);
+        if !is_stored {
             tracing::info!(
                 ?stored,
                 "how far the server has come could not be stored there"
             );
         }
-        stored == Ok(Verdict::Done)
+        is_stored
     }
 
     fn number_path(&self) -> String {

@@ -254,7 +254,7 @@ impl Inner {
             Err(error) => Err(error),
         };
         if let Err(error) = &staged
-            && server.makes_rooms_again().await?
+            && server.makes_rooms_again().await == Ok(true)
         {
             return Err(PortError {
                 class: FailureClass::Retry,
